@@ -1,0 +1,133 @@
+"""What the command lines share: argument types, the data set's path, errors in one line.
+
+Nothing here may import TensorFlow or anything else that is slow: `--help` answers at once.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from common.errors import EXIT_USER_ERROR, UserError
+
+DATASET_VARIABLE = "CITYSCAPES_DATASET"
+
+
+def run(main) -> None:
+    """Call `main()` and exit with its status; a mistake of the user's becomes one line on stderr."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"{program()}: error: {error}", file=sys.stderr)
+        status = EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print(f"{program()}: interrupted", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:  # the reader of a pipe has gone, as in `evaluate.py ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    sys.exit(status)
+
+
+def program() -> str:
+    """The script's name, as the user typed it."""
+    return os.path.basename(sys.argv[0])
+
+
+def quiet_tensorflow() -> None:
+    """Import TensorFlow without its start-up notices; real failures are exceptions and still show.
+
+    Its libraries write some notices to the stderr of the process before any logging level applies, so
+    that stream is closed for the seconds of the import.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    sys.stderr.flush()
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose help is the script's docstring and whose errors are one line."""
+
+    def __init__(self, **options):
+        super().__init__(**{"formatter_class": argparse.RawDescriptionHelpFormatter, **options})
+
+    def error(self, message):
+        """Exit with status 2; argparse would print the whole usage first."""
+        self.exit(EXIT_USER_ERROR, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def positive_int(text: str) -> int:
+    """argparse type: a whole number of at least 1."""
+    return _number(text, int, lambda value: value >= 1, "a whole number of at least 1")
+
+
+def natural(text: str) -> int:
+    """argparse type: a whole number of at least 0."""
+    return _number(text, int, lambda value: value >= 0, "a whole number of at least 0")
+
+
+def positive_float(text: str) -> float:
+    """argparse type: a finite number above 0."""
+    return _number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
+
+
+def non_negative_float(text: str) -> float:
+    """argparse type: a finite number of at least 0."""
+    return _number(text, float, lambda value: 0 <= value < float("inf"), "a number of at least 0")
+
+
+def share(text: str) -> float:
+    """argparse type: a number from 0 to below 1."""
+    return _number(text, float, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+
+
+def _number(text, kind, valid, wanted):
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not valid(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is not {wanted}")
+    return value
+
+
+def size(text: str) -> tuple[int, int]:
+    """argparse type: `y,x` or `y,x,3` or `HxW` in pixels, as (height, width)."""
+    parts = text.lower().replace("x", ",").split(",")
+    if len(parts) not in (2, 3) or not all(part.strip().isdigit() for part in parts):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size; write height,width such as 512,1024")
+    height, width, *channels = (int(part) for part in parts)
+    if channels not in ([], [3]):
+        raise argparse.ArgumentTypeError(f"'{text}': pictures have 3 channels; leave the third number out")
+    if not height or not width:
+        raise argparse.ArgumentTypeError(f"'{text}': height and width must be at least 1")
+    return height, width
+
+
+def dataset_path(option: Path | None) -> Path:
+    """The data set's folder: `-p/--path`, else the environment's CITYSCAPES_DATASET.
+
+    Raises:
+        UserError: neither is given, or the folder does not exist.
+    """
+    path = option or (Path(os.environ[DATASET_VARIABLE]) if os.environ.get(DATASET_VARIABLE) else None)
+    if path is None:
+        raise UserError(
+            f"no data set: give -p/--path or set {DATASET_VARIABLE}; "
+            "`python prepare_data.py synthesize town` makes a small one"
+        )
+    if not path.is_dir():
+        raise UserError(
+            f"no data set at {path}: the folder does not exist; correct -p/--path or {DATASET_VARIABLE}, "
+            f"or make one with `python prepare_data.py synthesize {path}`"
+        )
+    return path

@@ -1,0 +1,1 @@
+"""Pictures and labels: from the files of a Cityscapes folder to batches for a model."""
