@@ -1,0 +1,142 @@
+"""Check, make or measure a data set in the Cityscapes layout.
+
+    python prepare_data.py synthesize town                         # a small made-up town to try things on
+    python prepare_data.py verify /data/cityscapes                 # before the first training
+    python prepare_data.py verify /data/cityscapes --coarse        # gtCoarse and train_extra as well
+    python prepare_data.py stats /data/cityscapes --json stats.json
+
+The data set's folder may also come from -p/--path or from the environment variable CITYSCAPES_DATASET.
+"""
+
+import argparse
+import functools
+import shlex
+import time
+from pathlib import Path
+
+from common import cli
+from common.errors import UserError
+
+EXIT_DAMAGED = 1
+
+
+def main() -> int:
+    """Run the subcommand and return the exit status."""
+    arguments = parser().parse_args()
+    return arguments.command(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; nothing slow is imported for it."""
+    top = cli.Parser(description=__doc__)
+    commands = top.add_subparsers(title="subcommands", metavar="{verify,synthesize,stats}", required=True)
+
+    one = commands.add_parser(
+        "verify",
+        help="decode every picture and name what is missing or damaged",
+        description="Decode every picture and name what is missing or damaged, one line each. "
+        f"Exit status: 0 fit for training, {EXIT_DAMAGED} training would fail, 2 no data set found.",
+    )
+    add_path(one)
+    one.add_argument("-c", "--coarse", action="store_true", help="check gtCoarse and train_extra as well")
+    add_workers(one, "threads")
+    one.set_defaults(command=verify)
+
+    one = commands.add_parser("synthesize", help="write a made-up town, in the Cityscapes layout")
+    one.add_argument("folder", metavar="PATH", type=Path, help="where to write it")
+    one.add_argument("--train", metavar="N", type=cli.positive_int, default=64, help="pictures; default: 64")
+    one.add_argument("--val", metavar="N", type=cli.positive_int, default=16, help="pictures; default: 16")
+    one.add_argument("--size", metavar="HxW", type=cli.size, default=(256, 512), help="default: 256x512")
+    one.add_argument("--seed", metavar="S", type=cli.natural, default=0, help="default: %(default)s")
+    add_workers(one, "processes")
+    one.set_defaults(command=synthesize)
+
+    one = commands.add_parser("stats", help="count the pixels of each class and derive class weights")
+    add_path(one)
+    one.add_argument("--split", choices=("train", "val"), default="train", help="default: %(default)s")
+    one.add_argument("-c", "--coarse", action="store_true", help="count the coarse labels (with train_extra)")
+    one.add_argument("--json", metavar="FILE", type=Path, help="write counts and weights there as well")
+    add_workers(one, "threads")
+    one.set_defaults(command=stats)
+    return top
+
+
+def add_path(command: argparse.ArgumentParser) -> None:
+    """The data set's folder, as a word or as an option."""
+    either = command.add_mutually_exclusive_group()
+    default = f"the data set; default: the environment's {cli.DATASET_VARIABLE}"
+    either.add_argument("folder", metavar="PATH", nargs="?", type=Path, help=default)
+    either.add_argument("-p", "--path", type=Path, help="the same as an option")
+
+
+def add_workers(command: argparse.ArgumentParser, kind: str) -> None:
+    """How much runs at once."""
+    default = f"{kind}; default: one for each processor"
+    command.add_argument("--workers", metavar="N", type=cli.positive_int, help=default)
+
+
+def verify(arguments) -> int:
+    """Print errors and remarks as they are found, then a summary."""
+    from tqdm import tqdm
+
+    from data.verify import check, plan
+
+    start = time.perf_counter()
+    planned = plan(cli.dataset_path(arguments.folder or arguments.path), arguments.coarse)
+    found = {True: 0, False: 0}
+    for finding in check(planned, arguments.workers, progress_bar("verify", len(planned.jobs))):
+        found[finding.error] += 1
+        tqdm.write(str(finding))  # above the progress bar, on stdout
+    seconds = time.perf_counter() - start
+    print(
+        f"verified {len(planned.jobs)} pictures in {seconds:.1f} s: "
+        f"{found[True]} errors, {found[False]} remarks"
+    )
+    return EXIT_DAMAGED if found[True] else 0
+
+
+def synthesize(arguments) -> int:
+    """Write the synthetic town and say how to go on."""
+    import data.synthetic
+
+    root, (height, width) = arguments.folder, arguments.size
+    data.synthetic.synthesize(
+        root, arguments.train, arguments.val, arguments.size, arguments.seed, workers=arguments.workers
+    )
+    print(f"wrote {arguments.train} train and {arguments.val} val pictures of {height}x{width} to {root}")
+    print(f"go on with: python train.py -m fastscnn -p {shlex.quote(str(root))} -t {height},{width}")
+    return 0
+
+
+def stats(arguments) -> int:
+    """Print the class table; write it as JSON where asked."""
+    from data import stats
+    from data.index import COARSE, FINE, labelled, training_samples
+
+    root = cli.dataset_path(arguments.folder or arguments.path)
+    if arguments.json and not arguments.json.parent.is_dir():  # said before the minutes of counting
+        raise UserError(f"cannot write {arguments.json}: the folder does not exist; create it first")
+    if arguments.split == "train":
+        samples = training_samples(root, arguments.coarse)
+    else:
+        samples = labelled(root, arguments.split, COARSE if arguments.coarse else FINE)
+    counts = stats.count(samples, arguments.workers, progress_bar("stats", len(samples)))
+    kind = "coarse" if arguments.coarse else "fine"
+    print(f"{counts.pictures} label maps of split '{arguments.split}' ({kind}) in {root}")
+    print(stats.table(counts))
+    if arguments.json:
+        source = {"data_set": str(root), "split": arguments.split, "labels": kind}
+        stats.write_json(arguments.json, source | stats.record(counts))
+        print(f"wrote {arguments.json}")
+    return 0
+
+
+def progress_bar(name: str, total: int):
+    """A wrapper for an iterator that shows progress on stderr, on terminals only."""
+    from tqdm import tqdm
+
+    return functools.partial(tqdm, desc=name, total=total, unit=" pictures", disable=None, leave=False)
+
+
+if __name__ == "__main__":
+    cli.run(main)
