@@ -1,0 +1,117 @@
+"""Augmentation of one picture and its label map, on NumPy arrays by OpenCV.
+
+The crop is cut from the stored picture before it is resized, so that no full-size floating-point
+picture is ever made; brightness and colour are one table look-up on bytes. Street scenes are never
+flipped upside down.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from data.labels import IGNORED
+
+SCALES = (0.5, 2.0)  # of the picture resized to the target size
+PADDING = 127  # grey, about 0 after normalisation
+
+# tf.data's threads are the parallelism; threads inside each call only get in their way
+cv2.setNumThreads(1)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """One draw of all random choices, relative to the picture so that any size can use it."""
+
+    scale: float  # 1: the whole picture fills the target; 2: half its height and width does
+    top: float  # position of the window (or of the picture in its padding), 0..1
+    left: float
+    flip: bool
+    tables: np.ndarray  # uint8 [256, 3]: new value of each old one, per channel
+
+
+def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """The random numbers of one picture in one epoch, whichever rank, thread or restart asks for them."""
+    return np.random.default_rng((seed, epoch, index))
+
+
+def draw(random: np.random.Generator) -> Augmentation:
+    """Draw scale, position, flip and light."""
+    return Augmentation(
+        scale=random.uniform(*SCALES),
+        top=random.random(),
+        left=random.random(),
+        flip=bool(random.random() < 0.5),
+        tables=color_tables(random),
+    )
+
+
+def color_tables(random: np.random.Generator) -> np.ndarray:
+    """Brightness, contrast, gamma and a tint as a table, uint8 [256, 3]."""
+    levels = np.linspace(0.0, 1.0, 256)[:, None] ** random.uniform(0.8, 1.25)
+    contrast = random.uniform(0.75, 1.25)
+    tint = random.uniform(0.9, 1.1, 3)  # sun or overcast: each channel's own gain
+    brightness = random.uniform(-0.1, 0.1)
+    values = ((levels - 0.5) * contrast + 0.5) * tint + brightness
+    return np.rint(np.clip(values, 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def apply(image: np.ndarray, label: np.ndarray, size: tuple[int, int], choice: Augmentation):
+    """Augment a pair.
+
+    Args:
+        image: uint8 [H, W, 3]. label: uint8 [H, W].
+        size: (h, w) of the result in pixels.
+
+    Returns:
+        uint8 [h, w, 3] and uint8 [h, w]; pixels outside the picture are grey and `IGNORED`.
+    """
+    if choice.scale >= 1:
+        rows, columns = (
+            window(extent, extent / choice.scale, position)
+            for extent, position in zip(image.shape, (choice.top, choice.left))
+        )
+        image, label = resize(image[rows, columns], label[rows, columns], size)
+    else:
+        inner = tuple(max(round(side * choice.scale), 1) for side in size)
+        image, label = pad(*resize(image, label, inner), size, choice)
+    # In place, for both arrays are new: fresh memory costs page faults, as much time as this arithmetic.
+    cv2.LUT(image, choice.tables[None], dst=image)  # [1, 256, 3]: a table for each channel
+    if choice.flip:
+        cv2.flip(image, 1, dst=image)
+        cv2.flip(label, 1, dst=label)
+    return image, label
+
+
+def window(extent: int, length: float, position: float) -> slice:
+    """The slice of about `length` pixels of `extent`, at `position` (0: first, 1: last possible)."""
+    length = min(max(round(length), 1), extent)
+    start = round((extent - length) * position)
+    return slice(start, start + length)
+
+
+def pad(image: np.ndarray, label: np.ndarray, size: tuple[int, int], choice: Augmentation):
+    """Place a picture smaller than `size` into a grey one of `size` whose labels are ignored."""
+    rows, columns = (
+        window(extent, inner, position)
+        for extent, inner, position in zip(size, label.shape, (choice.top, choice.left))
+    )
+    canvas = np.full((*size, 3), PADDING, np.uint8)
+    truth = np.full(size, IGNORED, np.uint8)
+    canvas[rows, columns], truth[rows, columns] = image, label
+    return canvas, truth
+
+
+def resize(image: np.ndarray, label: np.ndarray, size: tuple[int, int]):
+    """Resize a pair to (h, w), into new arrays: bilinearly, and labels to the nearest pixel centre."""
+    return resize_image(image, size), resize_labels(label, size)
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bilinear resizing, uint8 [H, W, 3] -> [h, w, 3]; training, evaluation and prediction share it."""
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def resize_labels(label: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Nearest-neighbour resizing, uint8 [H, W] -> [h, w], with pixel centres aligned as in the picture."""
+    return cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)

@@ -1,0 +1,130 @@
+"""Decoded pictures, kept: decoding a PNG costs ten times what augmenting it does.
+
+`load(sample)` gives uint8 picture [H, W, 3] and label map [H, W] as decoded: label ids, or train ids
+where the file holds those.
+"""
+
+import hashlib
+import io
+import tokenize
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+from common.files import write_bytes
+from data import png
+from data.index import Sample
+
+
+def open_cache(option: str, samples: list[Sample]):
+    """The cache that `--cache` names: `none`, `memory`, or a folder.
+
+    Raises:
+        UserError: not enough memory for all pictures, or the folder cannot be written.
+    """
+    if option == "none":
+        return NoCache()
+    if option == "memory":
+        require_memory(samples)
+        return MemoryCache()
+    return FolderCache(Path(option))
+
+
+def decode(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Decode a pair and compare their sizes.
+
+    Raises:
+        UserError: damaged files, unknown label values, or different sizes.
+    """
+    image = png.decode_image(sample.image)
+    label = png.decode_labels(sample.label, sample.train_ids)
+    png.require_equal_size(image.shape[:2], sample.image, label.shape, sample.label)
+    return image, label
+
+
+class NoCache:
+    """Decodes anew each time."""
+
+    def load(self, sample: Sample):
+        """Decode."""
+        return decode(sample)
+
+
+class MemoryCache:
+    """Keeps what was decoded in this process's memory: 4 bytes a pixel."""
+
+    def __init__(self):
+        self._pairs = {}
+
+    def load(self, sample: Sample):
+        """Decode once."""
+        if sample not in self._pairs:
+            self._pairs[sample] = decode(sample)
+        return self._pairs[sample]
+
+
+class FolderCache:
+    """Keeps raw arrays as .npy files, mapped into memory: a crop reads only the rows it needs.
+
+    A file's name holds a hash of the source's path, size and time, so a changed source is decoded anew.
+    Several threads and processes may fill one folder: files appear whole, by renaming.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot make the folder {folder}: {error.strerror}; see --cache") from error
+
+    def load(self, sample: Sample):
+        """Map the cached arrays, after decoding and writing them the first time."""
+        image, label = (self._file(path) for path in (sample.image, sample.label))
+        try:
+            return _map_pair(image, label)
+        except (OSError, ValueError, EOFError, tokenize.TokenError):  # not there yet, or damaged: made anew
+            pair = decode(sample)
+            for path, array in zip((image, label), pair):
+                _save(path, array)
+            return pair
+
+    def _file(self, source: Path) -> Path:
+        try:
+            state = source.stat()
+        except OSError as error:
+            raise UserError(f"cannot read {source}: {error.strerror}; check the data set") from error
+        key = f"{source.resolve()}|{state.st_size}|{state.st_mtime_ns}"
+        return self.folder / f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+
+
+def _map_pair(image: Path, label: Path) -> tuple[np.ndarray, np.ndarray]:
+    pair = np.load(image, mmap_mode="r"), np.load(label, mmap_mode="r")
+    if any(array.dtype != np.uint8 for array in pair) or pair[0].shape != (*pair[1].shape, 3):
+        raise ValueError("the header is damaged")
+    return pair
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    content = io.BytesIO()
+    np.save(content, array)
+    write_bytes(path, content.getvalue())
+
+
+def require_memory(samples: list[Sample]) -> None:
+    """Raise UserError unless all decoded pictures fit into three quarters of the free memory."""
+    need = sum(4 * height * width for height, width in (png.header(sample.image).size for sample in samples))
+    free = _available_memory()
+    if free is not None and need > 0.75 * free:
+        raise UserError(
+            f"--cache memory needs {need / 2**30:.1f} GiB for {len(samples)} pictures, "
+            f"{free / 2**30:.1f} GiB are free; use --cache FOLDER"
+        )
+
+
+def _available_memory() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:  # not Linux: let it try
+        return None
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))

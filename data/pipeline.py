@@ -1,0 +1,120 @@
+"""tf.data pipelines: from samples to uint8 batches, the same ones on every run of a seed.
+
+Every random choice follows from (seed, epoch, index of the picture), never from the order in which
+threads or ranks happen to run, so a run can be repeated, resumed at any step, and spread over ranks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from common.errors import UserError
+from data import augment
+from data.index import Sample
+from data.labels import IGNORED, LABEL_TO_TRAIN, TRAIN_TO_TRAIN
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which part of each global batch this process gets."""
+
+    rank: int = 0
+    ranks: int = 1
+
+
+class Batches:
+    """Batches of a list of samples: uint8 pictures [B, h, w, 3] and train ids [B, h, w], 255 ignored.
+
+    Args:
+        samples: pairs of files, in index order.
+        size: (h, w) of the result in pixels.
+        batch: pictures per rank and step.
+        cache: where decoded pictures come from (`data.cache`).
+        workers: threads that decode and augment.
+        shard: this process's part.
+    """
+
+    def __init__(self, samples: list[Sample], size, batch: int, cache, workers: int, shard: Shard = Shard()):
+        self.samples, self.size, self.batch = samples, tuple(size), batch
+        self.cache, self.workers, self.shard = cache, workers, shard
+        self._failure: UserError | None = None
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch, the same on every rank; the last one is filled up."""
+        return -(-len(self.samples) // (self.batch * self.shard.ranks))
+
+    def training(self, seed: int, epoch: int, first_step: int = 0) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """An epoch of augmented batches in random order, from `first_step` on.
+
+        Raises:
+            UserError: a picture is damaged; the message names it.
+        """
+        indices = self._mine(epoch_order(len(self.samples), self.steps * self._global_batch, seed, epoch))
+
+        def load(index):
+            return self._augmented(index, augment.draw(augment.generator(seed, epoch, int(index))))
+
+        return self._iterate(indices[first_step * self.batch :], load)
+
+    def evaluation(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """Every picture once, in order; the last batches are padded with pictures that are all ignored."""
+        padding = self.steps * self._global_batch - len(self.samples)
+        indices = self._mine(np.concatenate([np.arange(len(self.samples)), np.full(padding, -1)]))
+        return self._iterate(indices, self._plain)
+
+    @property
+    def _global_batch(self) -> int:
+        return self.batch * self.shard.ranks
+
+    def _mine(self, indices: np.ndarray) -> np.ndarray:
+        # [steps, ranks, batch]: a global batch holds the same pictures however many ranks share it
+        return indices.reshape(-1, self.shard.ranks, self.batch)[:, self.shard.rank].reshape(-1)
+
+    def _augmented(self, index, choice):
+        image, label, table = self._load(int(index))
+        image, label = augment.apply(image, label, self.size, choice)
+        return image, cv2.LUT(label, table, dst=label)
+
+    def _plain(self, index):
+        if index < 0:
+            return np.zeros((*self.size, 3), np.uint8), np.full(self.size, IGNORED, np.uint8)
+        image, label, table = self._load(int(index))
+        image, label = augment.resize(image, label, self.size)
+        return image, cv2.LUT(label, table, dst=label)
+
+    def _load(self, index: int):
+        sample = self.samples[index]
+        image, label = self.cache.load(sample)
+        return image, label, TRAIN_TO_TRAIN if sample.train_ids else LABEL_TO_TRAIN
+
+    def _iterate(self, indices: np.ndarray, load) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        def guarded(index):
+            try:
+                return load(index)
+            except UserError as error:  # tf.data would bury it in a traceback
+                self._failure = error
+                raise
+
+        def element(index):
+            image, label = tf.numpy_function(guarded, [index], [tf.uint8, tf.uint8])
+            return tf.ensure_shape(image, (*self.size, 3)), tf.ensure_shape(label, self.size)
+
+        dataset = tf.data.Dataset.from_tensor_slices(indices)
+        # one more in flight than there are threads, so that none idles while a result is handed over
+        dataset = dataset.map(element, num_parallel_calls=self.workers + 1, deterministic=True)
+        dataset = dataset.batch(self.batch).prefetch(2)
+        try:
+            yield from dataset
+        except tf.errors.OpError:
+            if self._failure:
+                raise self._failure from None
+            raise
+
+
+def epoch_order(count: int, length: int, seed: int, epoch: int) -> np.ndarray:
+    """A permutation of `count` indices, repeated from its start up to `length`: shuffle precedes sharding."""
+    return np.resize(np.random.default_rng((seed, epoch)).permutation(count), length)

@@ -1,0 +1,174 @@
+"""Augmentation of a picture and its labels: what moves, what is padded, what the colours become."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data import augment
+from data.augment import Augmentation
+from data.labels import IGNORED
+
+IDENTITY = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)  # [256, 3]
+WHOLE = Augmentation(scale=1.0, top=0.0, left=0.0, flip=False, tables=IDENTITY)
+SIZE = (48, 96)
+DRAWS = [augment.draw(augment.generator(seed, 2, 7)) for seed in range(40)]
+
+
+@pytest.fixture
+def noise():
+    """A pair of the target size in which no two pixels are alike in a predictable way."""
+    rng = np.random.default_rng(5)
+    return rng.integers(0, 256, (*SIZE, 3), np.uint8), rng.integers(0, 34, SIZE, np.uint8)
+
+
+@pytest.fixture
+def blocks():
+    """Regions of one label each; channel 0 is ten times the label, 1 the row, 2 the column."""
+    label = np.kron(np.random.default_rng(1).integers(0, 13, (6, 8)), np.ones((16, 24))).astype(np.uint8)
+    rows, columns = np.mgrid[: label.shape[0], : label.shape[1]]
+    return np.stack([label * 10, rows, columns], axis=-1).astype(np.uint8), label
+
+
+def inside(label):
+    """Mask of the pixels whose label is that of all pixels up to two away."""
+    padded = np.pad(label, 2, mode="edge")
+    height, width = label.shape
+    shifted = [padded[y : y + height, x : x + width] for y in range(5) for x in range(5)]
+    return np.all([other == label for other in shifted], axis=0)
+
+
+def test_scale_1_at_the_pictures_own_size_changes_nothing(noise):
+    image, label = augment.apply(*noise, SIZE, WHOLE)
+    np.testing.assert_array_equal(image, noise[0])
+    np.testing.assert_array_equal(label, noise[1])
+
+
+def test_flip_mirrors_left_and_right_alone(noise):
+    image, label = augment.apply(*noise, SIZE, replace(WHOLE, flip=True))
+    np.testing.assert_array_equal(image, noise[0][:, ::-1])
+    np.testing.assert_array_equal(label, noise[1][:, ::-1])
+
+
+@pytest.mark.parametrize(("top", "left"), [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.5, 0.25)])
+def test_scale_2_shows_a_window_of_half_the_sides(noise, top, left):
+    image, label = augment.apply(*noise, (24, 48), replace(WHOLE, scale=2.0, top=top, left=left))
+    rows = slice(round(24 * top), round(24 * top) + 24)
+    columns = slice(round(48 * left), round(48 * left) + 48)
+    np.testing.assert_array_equal(image, noise[0][rows, columns])
+    np.testing.assert_array_equal(label, noise[1][rows, columns])
+
+
+@pytest.mark.parametrize(("top", "left"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.25)])
+def test_scale_one_half_pads_with_grey_and_ignored(noise, top, left):
+    choice = replace(WHOLE, scale=0.5, top=top, left=left)
+    image, label = augment.apply(*noise, (96, 192), choice)  # so that the picture keeps its own size
+    y, x = round(48 * top), round(96 * left)
+    expected = np.full((96, 192, 3), 127, np.uint8), np.full((96, 192), 255, np.uint8)
+    expected[0][y : y + 48, x : x + 96], expected[1][y : y + 48, x : x + 96] = noise
+    np.testing.assert_array_equal(image, expected[0])
+    np.testing.assert_array_equal(label, expected[1])
+
+
+@pytest.mark.parametrize("number", range(0, 40, 4))
+def test_label_and_picture_stay_aligned(blocks, number):
+    image, label = augment.apply(*blocks, (96, 192), replace(DRAWS[number], tables=IDENTITY))
+    sure = inside(label) & (label != IGNORED)
+    assert sure.mean() > 0.05
+    np.testing.assert_array_equal(image[sure][:, 0], label[sure] * 10)
+
+
+@pytest.mark.parametrize("choice", [draw for draw in DRAWS if draw.scale < 1][:6])
+def test_outside_the_picture_is_grey_and_ignored(choice):
+    picture = np.full((96, 192, 3), 200, np.uint8), np.full((96, 192), 7, np.uint8)
+    image, label = augment.apply(*picture, SIZE, replace(choice, tables=IDENTITY))
+    outside = label == IGNORED
+    assert outside.mean() == pytest.approx(1 - choice.scale**2, abs=0.03)
+    assert (image[outside] == 127).all() and (image[~outside] == 200).all()
+
+
+def test_no_draw_turns_a_picture_upside_down_but_half_of_them_mirror_it(blocks):
+    mirrored = 0
+    for choice in DRAWS:
+        image, label = augment.apply(*blocks, SIZE, replace(choice, tables=IDENTITY))
+        rows, columns = np.nonzero(label != IGNORED)
+        shown = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].astype(int)
+        down, right = np.diff(shown[:, 0, 1]), np.diff(shown[0, :, 2])
+        assert (down >= 0).all() and down.any()
+        assert ((right <= 0) if choice.flip else (right >= 0)).all() and right.any()
+        mirrored += choice.flip
+    assert 10 <= mirrored <= 30
+
+
+def test_the_window_keeps_its_place_whatever_the_stored_resolution(blocks):
+    """Pictures of several sizes in one set: the draw is relative to each."""
+    twice = tuple(np.kron(part, np.ones((2, 2, 1)[: part.ndim], np.uint8)) for part in blocks)
+    for choice in [draw for draw in DRAWS if draw.scale > 1][:5]:
+        label = augment.apply(*blocks, SIZE, choice)[1]
+        assert (augment.apply(*twice, SIZE, choice)[1] == label).mean() > 0.9
+
+
+def test_a_table_changes_its_own_channel(noise):
+    tables = np.stack([np.arange(256), 255 - np.arange(256), np.full(256, 9)], axis=1).astype(np.uint8)
+    image, label = augment.apply(*noise, SIZE, replace(WHOLE, tables=tables))
+    np.testing.assert_array_equal(image[..., 0], noise[0][..., 0])
+    np.testing.assert_array_equal(image[..., 1], 255 - noise[0][..., 1])
+    assert (image[..., 2] == 9).all()
+    np.testing.assert_array_equal(label, noise[1])
+
+
+def test_color_tables_never_fall_and_differ_by_draw():
+    for choice in DRAWS:
+        assert choice.tables.shape == (256, 3) and choice.tables.dtype == np.uint8
+        assert (np.diff(choice.tables.astype(int), axis=0) >= 0).all()  # light and dark never swap
+        assert 60 < choice.tables[127].mean() < 195  # and mid-grey stays in the middle
+    assert len({choice.tables.tobytes() for choice in DRAWS}) == len(DRAWS)
+
+
+def test_a_draw_depends_on_seed_epoch_and_picture_alone():
+    def drawn(*key):
+        choice = augment.draw(augment.generator(*key))
+        return choice.scale, choice.top, choice.left, choice.flip, choice.tables.tobytes()
+
+    assert drawn(3, 1, 4) == drawn(3, 1, 4)
+    assert len({drawn(3, 1, 4), drawn(4, 1, 4), drawn(3, 2, 4), drawn(3, 1, 5), drawn(1, 3, 4)}) == 5
+
+
+def test_scales_span_one_half_to_two():
+    scales = [choice.scale for choice in DRAWS]
+    assert 0.5 <= min(scales) < 0.7 and 1.7 < max(scales) <= 2.0
+
+
+@pytest.mark.parametrize("size", [(32, 64), (30, 70), (1, 1), (200, 100)])
+def test_any_size_comes_out_as_bytes_of_that_size(blocks, size):
+    for choice in DRAWS[:10]:
+        image, label = augment.apply(*blocks, size, choice)
+        assert image.shape == (*size, 3) and label.shape == size
+        assert image.dtype == label.dtype == np.uint8
+
+
+def test_a_tiny_picture_survives_every_draw():
+    picture = np.full((1, 2, 3), 50, np.uint8), np.full((1, 2), 7, np.uint8)
+    for choice in DRAWS:
+        image, label = augment.apply(*picture, SIZE, replace(choice, tables=IDENTITY))
+        assert (image[label == 7] == 50).all() and (label == 7).any()
+
+
+def test_the_source_is_left_as_it_was(noise):
+    copies = [part.copy() for part in noise]
+    for part in noise:
+        part.setflags(write=False)  # as mapped from a cache
+    for choice in DRAWS[:5]:
+        augment.apply(*noise, SIZE, choice)
+    for part, copy in zip(noise, copies, strict=True):
+        np.testing.assert_array_equal(part, copy)
+
+
+def test_resize_picks_nearest_labels_and_blends_pictures():
+    image = np.array([[[0, 0, 0], [100, 200, 40]]], np.uint8)  # [1, 2, 3]
+    label = np.array([[3, 9]], np.uint8)
+    larger, labels = augment.resize(image, label, (1, 4))
+    np.testing.assert_array_equal(larger[0], [[0, 0, 0], [25, 50, 10], [75, 150, 30], [100, 200, 40]])
+    np.testing.assert_array_equal(labels, [[3, 3, 9, 9]])
+    _, thirds = augment.resize(np.zeros((1, 6, 3), np.uint8), np.arange(6, dtype=np.uint8)[None], (1, 2))
+    np.testing.assert_array_equal(thirds, [[1, 4]])  # the middle of each three
