@@ -1,0 +1,104 @@
+"""Blocks shared by two or more models.
+
+Every block names its layers after itself (`name_conv`, `name_bn`), so that summaries, weight files and
+exported graphs can be read. Shapes are channels-last; H and W are those of the input picture.
+"""
+
+import keras
+from keras import layers, ops
+
+BN_MOMENTUM = 0.9  # follows the weights within tens of steps, also in runs of a few hundred
+BN_EPSILON = 1e-3
+
+
+@keras.saving.register_keras_serializable("street_scenes")
+class BatchNorm(layers.BatchNormalization):
+    """Batch normalisation over [B, H, W, C] by TensorFlow's fused kernel; elsewhere Keras's own.
+
+    Keras 3 composes the operation from a dozen element-wise ones on TensorFlow. Same variables, names
+    and numbers: the kernel reports the unbiased variance, which is turned back into Keras's biased one.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        if keras.backend.backend() != "tensorflow" or len(inputs.shape) != 4:
+            return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
+        # Keras runs a frozen layer in inference mode; so do we.
+        batch_statistics = bool(training) and self.trainable
+        inputs = tf.cast(inputs, self.compute_dtype)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=tf.cast(self.gamma, tf.float32),
+            offset=tf.cast(self.beta, tf.float32),
+            mean=[] if batch_statistics else tf.cast(self.moving_mean, tf.float32),
+            variance=[] if batch_statistics else tf.cast(self.moving_variance, tf.float32),
+            epsilon=self.epsilon,
+            is_training=batch_statistics,
+        )
+        if batch_statistics:
+            count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), tf.float32)
+            variance *= (count - 1.0) / count
+            self._track(self.moving_mean, mean)
+            self._track(self.moving_variance, variance)
+        return outputs
+
+    def _track(self, moving, batch):
+        moving.assign(moving * self.momentum + ops.cast(batch, moving.dtype) * (1.0 - self.momentum))
+
+
+@keras.saving.register_keras_serializable("street_scenes")
+class Resize(layers.Layer):
+    """Bilinear resizing, [B, h, w, C] -> [B, height, width, C].
+
+    Pixel centres are aligned as in `tf.image.resize` and ONNX `half_pixel`; exports as one Resize node.
+    """
+
+    def __init__(self, height: int, width: int, **options):
+        super().__init__(**options)
+        self.height, self.width = height, width
+
+    def call(self, inputs):
+        # float32, because TensorFlow's XLA kernel for the gradient returns that whatever it is given
+        inputs = ops.cast(inputs, "float32")
+        resized = ops.image.resize(inputs, (self.height, self.width), interpolation="bilinear")
+        return ops.cast(resized, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], self.height, self.width, input_shape[3]
+
+    def get_config(self):
+        return {**super().get_config(), "height": self.height, "width": self.width}
+
+
+def normalize(image):
+    """RGB in 0..255 to -1..1, inside the graph: training, prediction and export cannot disagree on it."""
+    return layers.Rescaling(1 / 127.5, offset=-1.0, name="normalize")(image)
+
+
+def batch_norm(x, name: str, relu: bool = True):
+    """Batch normalisation, then ReLU unless `relu` is false."""
+    x = BatchNorm(momentum=BN_MOMENTUM, epsilon=BN_EPSILON, name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x) if relu else x
+
+
+def conv(x, filters: int, name: str, kernel: int = 3, stride: int = 1, relu: bool = True):
+    """Convolution without bias (batch norm has one), batch norm, ReLU."""
+    x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    return batch_norm(x, name, relu)
+
+
+def depthwise(x, name: str, stride: int = 1, dilation: int = 1, relu: bool = True):
+    """3x3 depthwise convolution, batch norm, ReLU."""
+    x = layers.DepthwiseConv2D(
+        3, strides=stride, dilation_rate=dilation, padding="same", use_bias=False, name=f"{name}_depthwise"
+    )(x)
+    return batch_norm(x, name, relu)
+
+
+def separable(x, filters: int, name: str, stride: int = 1):
+    """3x3 depthwise and 1x1 pointwise convolution with nothing between them, batch norm, ReLU."""
+    x = layers.SeparableConv2D(
+        filters, 3, strides=stride, padding="same", use_bias=False, name=f"{name}_separable"
+    )(x)
+    return batch_norm(x, name)

@@ -1,0 +1,130 @@
+"""Weights as files of plain arrays: HDF5, one data set per variable, checked name by name.
+
+No configuration in a weights file is ever turned into layers: the model is built by this project's code,
+and the file only fills its arrays. A small JSON attribute says what the arrays belong to.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from common.errors import UserError
+
+FORMAT = 1
+MAX_BYTES = 2**31  # of one array, far above any model's; a hostile header may claim any size
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a weights file belongs to: enough to build its model again."""
+
+    model: str
+    classes: int
+    size: tuple[int, int]  # (height, width) it was trained at, in pixels
+    options: dict = field(default_factory=dict)  # the architecture's own build options
+    format: int = FORMAT
+
+
+def write(path: Path, model, origin: Origin) -> None:
+    """Write every weight of a Keras model; the caller renames the file into place."""
+    write_arrays(path, {variable.path: variable.numpy() for variable in model.weights}, asdict(origin))
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray], attribute: dict) -> None:
+    """Write named arrays and one JSON attribute, `origin`."""
+    with h5py.File(path, "w") as file:
+        file.attrs["origin"] = json.dumps(attribute)
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array)
+
+
+def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict]:
+    """Read what `write_arrays` wrote.
+
+    Raises:
+        UserError: no file, not HDF5, damaged, linked elsewhere, or not written by this project.
+    """
+    arrays = {}
+
+    def collect(name, item):
+        if not isinstance(item, h5py.Dataset):
+            return
+        if item.is_virtual or item.external:  # would read other files of this machine
+            raise UserError(f"{path}: '{name}' points into another file; use a weights file that is whole")
+        if item.nbytes > MAX_BYTES:  # refused before anything is allocated
+            raise UserError(f"{path}: '{name}' claims {item.nbytes >> 30} GiB; use another weights file")
+        arrays[name] = item[()]
+
+    if not Path(path).is_file():
+        raise UserError(f"no weights at {path}; give a run folder or a .weights.h5 file with -w/--weights")
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(collect)  # follows neither soft nor external links
+            attribute = json.loads(file.attrs["origin"])
+    except KeyError as error:
+        raise UserError(f"{path} is not a weights file of this project (it has no 'origin')") from error
+    except UserError:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path} is not readable as HDF5 weights ({_short(error)}); copy it again") from error
+    return arrays, attribute
+
+
+def read_origin(path: Path) -> Origin:
+    """Read only what a weights file belongs to."""
+    return _origin(read_arrays(path)[1], path)
+
+
+def _origin(attribute: dict, path) -> Origin:
+    try:
+        origin = Origin(**attribute)
+        origin = replace(origin, size=tuple(origin.size))
+        _require_sound(origin)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path} was written by another version of this project ({_short(error)})") from error
+    return origin
+
+
+def _require_sound(origin: Origin) -> None:
+    known = origin.format == FORMAT and len(origin.size) == 2
+    named = isinstance(origin.model, str) and isinstance(origin.options, dict)
+    if not (known and named and all(type(n) is int and n > 0 for n in (origin.classes, *origin.size))):
+        raise ValueError(f"its origin is {origin}")
+
+
+def load(path: Path, model) -> None:
+    """Fill a model's weights from a file, all of them or none.
+
+    Raises:
+        UserError: unreadable, or of another architecture or class count: the first differing weight is named.
+    """
+    arrays, _ = read_arrays(path)
+    assign(model.weights, arrays, path)
+
+
+def assign(variables, arrays: dict[str, np.ndarray], source) -> None:
+    """Assign arrays to Keras variables by path after checking every name and shape."""
+    for variable in variables:
+        if variable.path not in arrays:
+            raise UserError(
+                f"{source} has no '{variable.path}' {tuple(variable.shape)}: weights of another model"
+            )
+        if arrays[variable.path].dtype.kind not in "fiu":
+            raise UserError(f"{source}: '{variable.path}' holds no numbers; use another weights file")
+        if tuple(variable.shape) != arrays[variable.path].shape:
+            raise UserError(
+                f"{source}: '{variable.path}' has shape {arrays[variable.path].shape}, the model needs "
+                f"{tuple(variable.shape)}: another number of classes or another variant"
+            )
+    surplus = set(arrays) - {variable.path for variable in variables}
+    if surplus:
+        raise UserError(f"{source} has '{min(surplus)}', which the model lacks: weights of another model")
+    for variable in variables:
+        variable.assign(arrays[variable.path])
+
+
+def _short(error: Exception) -> str:
+    return str(error).splitlines()[0][:120]
