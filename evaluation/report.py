@@ -1,0 +1,104 @@
+"""Scores as text in the official script's layout, as CSV and as JSON."""
+
+import csv
+import io
+import json
+import math
+import os
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import write_bytes
+from evaluation.labels import CATEGORIES, CATEGORY_OF, NAMES, SCORED, SCORED_CATEGORIES
+
+RULE = "-" * 32
+
+
+def table(scores: dict) -> str:
+    """The two tables of the official script: scored classes, then scored categories."""
+    classes = _lines("classes", _class_rows(scores), scores, "Classes")
+    categories = _lines("categories", _category_rows(scores), scores, "Categories")
+    return "\n".join([*classes, "", *categories])
+
+
+def to_csv(scores: dict) -> str:
+    """One row per scored class and category: kind,name,iou,niou,pixels (pixels of the truth)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["kind", "name", "iou", "niou", "pixels"])
+    writer.writerows(["class", *row] for row in _class_rows(scores))
+    writer.writerows(["category", *row] for row in _category_rows(scores))
+    return text.getvalue()
+
+
+def to_json(scores: dict, about: dict) -> str:
+    """The official script's keys after those of `about`; null where a score is not defined."""
+    return json.dumps(_without_nan({**about, **scores}), indent=1, allow_nan=False) + "\n"
+
+
+def prepare(folder: Path) -> None:
+    """Make the results folder, so that a long evaluation cannot fail at its end.
+
+    Raises:
+        UserError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {folder}: {error.strerror}; give another -r/--results-path") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write to {folder}: no permission; give another -r/--results-path")
+
+
+def write(folder: Path, scores: dict, about: dict) -> None:
+    """Write scores.txt, scores.csv and scores.json, each whole or not at all."""
+    contents = {
+        "scores.txt": table(scores) + "\n",
+        "scores.csv": to_csv(scores),
+        "scores.json": to_json(scores, about),
+    }
+    for name, text in contents.items():
+        write_bytes(folder / name, text.encode())
+
+
+def _class_rows(scores):
+    """(name, IoU, nIoU, pixels of the truth) of each scored class."""
+    pixels = [sum(row) for row in scores["confMatrix"]]
+    return [
+        (name, scores["classScores"][name], scores["classInstScores"][name], pixels[number])
+        for number, name in enumerate(NAMES)
+        if SCORED[number]
+    ]
+
+
+def _category_rows(scores):
+    """(name, IoU, nIoU, pixels of the truth) of each scored category."""
+    pixels = [sum(row) * bool(scored) for row, scored in zip(scores["confMatrix"], SCORED)]
+    return [
+        (
+            name,
+            scores["categoryScores"][name],
+            scores["categoryInstScores"][name],
+            sum(count for count, category in zip(pixels, CATEGORY_OF) if category == number),
+        )
+        for number, name in enumerate(CATEGORIES)
+        if SCORED_CATEGORIES[number]
+    ]
+
+
+def _lines(title, rows, scores, kind):
+    yield f"{title:<17}IoU      nIoU"
+    yield RULE
+    for name, iou, niou, _ in rows:
+        yield f"{name:<14}: {iou:>5.3f}    {niou:>5.3f}"
+    yield RULE
+    averages = scores[f"averageScore{kind}"], scores[f"averageScoreInst{kind}"]
+    yield f"Score Average : {averages[0]:5.3f}    {averages[1]:5.3f}"
+    yield RULE
+
+
+def _without_nan(value):
+    # NaN is no JSON, though Python writes it
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
