@@ -1,0 +1,1 @@
+"""Measuring: clock, environment, records, and one file per benchmark."""

@@ -1,0 +1,307 @@
+"""Mistakes of a user of train.py: one line that names thing and cure, status 2, nothing half-written."""
+
+import csv
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+import damage
+import models
+import train
+from common.errors import UserError
+from data import index, png
+from models import weights
+from processes import assert_one_line_error, run_script
+from tiny import tiny_dataset
+
+TINY = ("-m", "fastscnn", "-t", "64,128", "-e", "1", "-b", "2")
+
+
+@pytest.fixture
+def town(tmp_path):
+    return tiny_dataset(tmp_path / "town", train=4, val=2, size=(64, 128), instances=False)
+
+
+@pytest.fixture
+def logs(tmp_path):
+    return tmp_path / "logs"
+
+
+@pytest.fixture
+def train_here(monkeypatch):
+    """A function that runs the script in this process, which has TensorFlow already."""
+
+    def run(*options):
+        monkeypatch.setattr(sys, "argv", ["train.py", *map(str, options)])
+        return train.main()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of one epoch and its data set, for all tests; to be copied before anything is changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    town = tiny_dataset(folder / "town", train=4, val=2, size=(64, 128), instances=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["train.py", *TINY, "-p", str(town), "--logs", str(folder / "logs")])
+        assert train.main() == 0
+    (run,) = (folder / "logs" / "fastscnn").iterdir()
+    return town, run
+
+
+def contents(folder):
+    """Every file of a folder and what is in it, TensorBoard's events aside."""
+    files = (path for path in folder.rglob("*") if path.is_file() and "tensorboard" not in path.parts)
+    return {path: path.read_bytes() for path in files}
+
+
+def assert_nothing_half_written(run):
+    """A run that ended in its first epoch: no log, no checkpoint, no picture, and no temporary file."""
+    names = {path.name for path in contents(run)}
+    assert names == {"config.json", "environment.json"}
+
+
+class TestOptions:
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["-m", "nosuchnet"], ["nosuchnet", "fastscnn"]),
+            (["-t", "abc"], ["'abc' is not a size", "512,1024"]),
+            (["-t", "64,128,4"], ["64,128,4", "3 channels"]),
+            (["-t", "0,128"], ["0,128", "at least 1"]),
+            (["-b", "0"], ["--batch", "'0' is not a whole number of at least 1"]),
+            (["-b", "x"], ["--batch", "'x'"]),
+            (["-e", "-1"], ["--epochs", "'-1'"]),
+            (["-l", "0"], ["--learning-rate", "above 0"]),
+            (["-l", "nan"], ["--learning-rate", "'nan'"]),
+            (["--momentum", "1"], ["--momentum", "from 0 to below 1"]),
+            (["--schedule", "polynomial"], ["--max-lr, --min-lr, --power", "--max-lr 0.045 --min-lr 0"]),
+            (["--schedule", "polynomial", "--max-lr", "0.1", "--min-lr", "0"], ["needs --power"]),
+            (
+                ["--schedule", "polynomial", "--max-lr", "0.1", "--min-lr", "0.2", "--power", "1"],
+                ["--min-lr 0.2 is above --max-lr 0.1", "swap"],
+            ),
+            (
+                ["--schedule", "polynomial", "--max-lr", "1", "--min-lr", "0", "--power", "1", "-l", "0.1"],
+                ["leave -l/--learning-rate out"],
+            ),
+            (["--power", "0.9"], ["--power can only be used with --schedule polynomial"]),
+            (["--no-such-option"], ["--no-such-option"]),
+        ],
+        ids=lambda value: " ".join(value) if value[0].startswith("-") else "",
+    )
+    def test_bad_values_and_contradictions(self, town, logs, options, said):
+        assert_one_line_error(run_script("train.py", *TINY, "-p", town, "--logs", logs, *options), *said)
+        assert not logs.exists()
+
+    def test_no_data_set_names_both_ways_and_the_cure(self, logs):
+        done = run_script("train.py", *TINY, "--logs", logs)
+        assert_one_line_error(done, "-p/--path", "CITYSCAPES_DATASET", "prepare_data.py synthesize")
+        assert not logs.exists()
+
+    def test_a_data_set_that_does_not_exist(self, tmp_path, logs):
+        done = run_script("train.py", *TINY, "--logs", logs, CITYSCAPES_DATASET=tmp_path / "missing")
+        assert_one_line_error(done, tmp_path / "missing", "CITYSCAPES_DATASET", "prepare_data.py synthesize")
+        assert not logs.exists()
+
+    def test_a_size_the_model_cannot_take_names_the_nearest(self, town, logs, train_here):
+        with pytest.raises(UserError, match=r"multiples of 32, not 70,128; nearest: 64,128 or 96,128"):
+            train_here(*TINY, "-p", town, "--logs", logs, "-t", "70,128")
+        assert not logs.exists()
+
+
+def without_split(root, sample):
+    shutil.rmtree(root / "leftImg8bit" / "val")
+    return root / "leftImg8bit" / "val", "no split 'val'", "there: train"
+
+
+def with_empty_split(root, sample):
+    folder = root / "leftImg8bit" / "val"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    return folder, "is empty", "unpack it again"
+
+
+def without_label(root, sample):
+    sample.label.unlink()
+    return sample.image, sample.label, "is missing", "prepare_data.py verify"
+
+
+def with_label_of_another_size(root, sample):
+    png.write(sample.label, np.full((32, 128), 7, np.uint8))
+    return sample.label, "32x128", sample.image.name, "64x128", "restore both"
+
+
+def with_grey_picture(root, sample):
+    png.write(sample.image, np.full((64, 128), 7, np.uint8))
+    return sample.image, "8-bit grey", "need 8-bit RGB", "convert"
+
+
+def with_16_bit_picture(root, sample):
+    png.write(sample.image, np.full((64, 128, 3), 700, np.uint16))
+    return sample.image, "16-bit RGB", "need 8-bit RGB", "convert"
+
+
+def with_colour_label(root, sample):
+    png.write(sample.label, np.full((64, 128, 3), 7, np.uint8))
+    return sample.label, "8-bit RGB", "labelIds"
+
+
+def with_text_for_a_picture(root, sample):
+    damage.text(sample.image)
+    return sample.image, "not a PNG"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        without_split,
+        with_empty_split,
+        without_label,
+        with_label_of_another_size,
+        with_grey_picture,
+        with_16_bit_picture,
+        with_colour_label,
+        with_text_for_a_picture,
+    ],
+)
+def test_a_data_set_that_cannot_be_trained_on_is_refused_before_anything_is_made(town, logs, spoil):
+    said = spoil(town, index.training_samples(town)[2])
+    assert_one_line_error(run_script("train.py", *TINY, "-p", town, "--logs", logs), *said)
+    assert not logs.exists()
+
+
+def with_truncated_picture(root):
+    image = index.training_samples(root)[2].image
+    damage.truncate(image)
+    return image, "truncated PNG", "unpack it again"
+
+
+def with_label_200(root):
+    label = index.validation_samples(root)[1].label
+    png.write(label, np.full((64, 128), 200, np.uint8))
+    return label, "label value 200 in 8192 pixels", "0..33", "restore"
+
+
+@pytest.mark.parametrize("spoil", [with_truncated_picture, with_label_200])
+def test_damage_that_only_decoding_shows_ends_the_run_with_its_name(town, logs, spoil):
+    said = spoil(town)
+    assert_one_line_error(run_script("train.py", *TINY, "-p", town, "--logs", logs), *said)
+    (run,) = (logs / "fastscnn").iterdir()
+    assert_nothing_half_written(run)
+
+
+@pytest.mark.parametrize("spoil", [with_truncated_picture, with_label_200])
+def test_damage_in_a_later_epoch_leaves_log_and_checkpoints_alone(finished, tmp_path, train_here, spoil):
+    town, run = (shutil.copytree(part, tmp_path / part.name, symlinks=True) for part in finished)
+    said = spoil(town)
+    before = contents(run)
+    with pytest.raises(UserError, match=str(said[0])):
+        train_here("-m", "fastscnn", "--resume", run, "-p", town, "-e", 2)
+    changed = dict(contents(run).items() ^ before.items())
+    assert {path.name for path in changed} <= {"config.json", "environment.json"}
+
+
+class TestRunFolder:
+    def test_below_a_file_is_one_line(self, town, tmp_path):
+        (tmp_path / "file").write_text("text")
+        done = run_script("train.py", *TINY, "-p", town, "--logs", tmp_path / "file" / "logs")
+        assert_one_line_error(done, tmp_path / "file" / "logs" / "fastscnn", "Not a directory", "--logs")
+
+    @pytest.mark.parametrize("place", ["file", "file/logs", "/proc/logs"])
+    def test_that_cannot_be_made_is_named(self, town, tmp_path, train_here, place):
+        (tmp_path / "file").write_text("text")
+        logs = tmp_path / place  # of an absolute place, that place
+        with pytest.raises(UserError, match=f"cannot make the run folder {logs}/fastscnn/.*; see --logs"):
+            train_here(*TINY, "-p", town, "--logs", logs)
+        assert (tmp_path / "file").read_text() == "text"
+
+    def test_a_cache_folder_that_cannot_be_made_comes_before_it(self, town, logs, train_here):
+        below = index.training_samples(town)[0].image / "cache"
+        with pytest.raises(UserError, match=f"{below}: Not a directory; see --cache"):
+            train_here(*TINY, "-p", town, "--logs", logs, "--cache", below)
+        assert not logs.exists()
+
+
+@pytest.fixture(scope="module")
+def weights_folder(tmp_path_factory):
+    """Weights of 7 classes, of another architecture, a text, and half a file."""
+    folder = tmp_path_factory.mktemp("weights")
+    seven = models.build("fastscnn", (64, 128, 3), 7)
+    weights.write(folder / "seven.h5", seven, weights.Origin("fastscnn", 7, (64, 128)))
+    weights.write_arrays(folder / "other.h5", {"stem/kernel": np.ones((3, 3))}, {"model": "othernet"})
+    (folder / "text.h5").write_text("These are no weights.\n" * 100)
+    shutil.copy(folder / "seven.h5", folder / "half.h5")
+    damage.truncate(folder / "half.h5")
+    return folder
+
+
+class TestInitialWeights:
+    def test_of_another_class_count_are_one_line(self, town, logs, weights_folder):
+        path = weights_folder / "seven.h5"
+        done = run_script("train.py", *TINY, "-p", town, "--logs", logs, "--init-weights", path)
+        assert_one_line_error(done, path, "classifier_scores/kernel", "128, 7)", "another number of classes")
+        assert not logs.exists()
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("other.h5", "has no 'downsample1_conv/kernel' .*: weights of another model"),
+            ("text.h5", "is not readable as HDF5 weights .*; copy it again"),
+            ("half.h5", "is not readable as HDF5 weights .*truncated.*; copy it again"),
+            ("missing.h5", "give a run folder, a checkpoint or a .weights.h5 file"),
+        ],
+    )
+    def test_that_do_not_fit_are_named(self, town, logs, weights_folder, train_here, name, said):
+        with pytest.raises(UserError, match=f"{weights_folder / name}.*{said}"):
+            train_here(*TINY, "-p", town, "--logs", logs, "--init-weights", weights_folder / name)
+        assert not logs.exists()
+
+
+class TestResume:
+    def test_without_a_run_says_to_start_one(self, town, logs):
+        done = run_script("train.py", "-m", "fastscnn", "-p", town, "--logs", logs, "--resume")
+        assert_one_line_error(done, "no run of fastscnn", logs / "fastscnn", "without --resume")
+        assert not logs.exists()
+
+    @pytest.mark.parametrize("name", ["town", "missing"])
+    def test_of_what_is_no_run_names_it(self, town, tmp_path, logs, name):
+        done = run_script("train.py", "-m", "fastscnn", "--resume", tmp_path / name, "--logs", logs)
+        assert_one_line_error(done, tmp_path / name, "no run folder", "logs/<model>/<timestamp>")
+        assert not logs.exists()
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["-b", "3"], "batch 3 differs from the resumed run's 2"),
+            (["-t", "64,64"], r"target size (64, 64) differs from the resumed run's (64, 128)"),
+            (["-l", "0.1"], "rates"),
+        ],
+    )
+    def test_with_another_setting_is_refused(self, finished, options, said):
+        _, run = finished
+        before = contents(run)
+        done = run_script("train.py", "-m", "fastscnn", "--resume", run, *options)
+        assert_one_line_error(done, said, "leave the option out", "--init-weights")
+        assert contents(run) == before
+
+    def test_of_a_run_without_checkpoints_is_one_line(self, finished, tmp_path):
+        nothing_saved = shutil.ignore_patterns("epoch-*", "last", "best")
+        run = shutil.copytree(finished[1], tmp_path / "run", ignore=nothing_saved)
+        done = run_script("train.py", "-m", "fastscnn", "--resume", run)
+        assert_one_line_error(done, run / "checkpoints", "without --resume")
+
+    def test_whose_data_set_has_moved_is_one_line(self, finished, tmp_path):
+        done = run_script("train.py", "-m", "fastscnn", "--resume", finished[1], "-p", tmp_path / "moved")
+        assert_one_line_error(done, tmp_path / "moved")
+
+
+def test_a_finished_run_has_a_row_and_a_checkpoint_for_its_epoch(finished):
+    _, run = finished
+    with open(run / "csv" / "log.csv", newline="") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1"]
+    assert [path.name for path in (run / "checkpoints").glob("epoch-*")] == ["epoch-0001"]
+    assert not [path for path in run.rglob("*") if "partial" in path.name]

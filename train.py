@@ -1,0 +1,135 @@
+"""Train a model on a data set in the Cityscapes layout.
+
+    python train.py -m fastscnn                                    # $CITYSCAPES_DATASET at 1024x2048
+    python train.py -m fastscnn -p /data/cityscapes -t 512,1024 -b 8 --mixed-precision --cache memory
+    python train.py -m fastscnn -p town -t 256,512 -e 20           # a town of prepare_data.py synthesize
+    python train.py -m fastscnn --resume                           # go on with the newest run
+
+Everything goes to logs/<model>/<timestamp>/: checkpoints, log, TensorBoard events, pictures, curves.
+"""
+
+from pathlib import Path
+
+from common import cli
+from models import ARCHITECTURES
+
+
+def arguments():
+    """Read the command line. What is not given is None: a resumed run keeps its own settings."""
+    parser = cli.Parser(description=__doc__)
+    parser.add_argument("-m", "--model", choices=sorted(ARCHITECTURES), required=True)
+    parser.add_argument(
+        "-r",
+        "--resume",
+        nargs="?",
+        const="newest",
+        metavar="RUN|FILE",
+        help="go on exactly where a run stopped (bare: the newest run of the model)",
+    )
+    parser.add_argument("--init-weights", metavar="RUN|FILE", help="start a new run from these weights")
+    parser.add_argument(
+        "-e",
+        "--epochs",
+        type=cli.positive_int,
+        help="passes over the data, whatever the number of GPUs (default: 500)",
+    )
+    parser.add_argument(
+        "--seed", type=cli.natural, help="of weights, order, augmentation, dropout (default: 0)"
+    )
+    parser.add_argument("--logs", type=Path, default=Path("logs"), help="where runs are kept (default: logs)")
+
+    data = parser.add_argument_group("data")
+    data.add_argument("-p", "--path", type=Path, help=f"data set (default: ${cli.DATASET_VARIABLE})")
+    data.add_argument(
+        "-c",
+        "--coarse",
+        action="store_true",
+        default=None,
+        help="train on the coarse labels, train and train_extra",
+    )
+    data.add_argument(
+        "-t",
+        "--target-size",
+        type=cli.size,
+        metavar="Y,X[,C]",
+        help="height and width that pictures are brought to (default: 1024,2048)",
+    )
+    data.add_argument("-b", "--batch", type=cli.positive_int, help="pictures per GPU and step (default: 4)")
+    data.add_argument("--cache", metavar="none|memory|FOLDER", help="keep decoded pictures (default: none)")
+    data.add_argument(
+        "--workers", type=cli.positive_int, help="threads that prepare pictures (default: all CPUs)"
+    )
+
+    rate = parser.add_argument_group("optimizer", "SGD, by default with the model's published learning rates")
+    rate.add_argument("-l", "--learning-rate", type=cli.positive_float, help="a constant learning rate")
+    rate.add_argument(
+        "--schedule", choices=("constant", "polynomial"), help="over the steps of the whole run"
+    )
+    rate.add_argument("--max-lr", type=cli.positive_float, help="polynomial: at the first step")
+    rate.add_argument("--min-lr", type=cli.non_negative_float, help="polynomial: after the last step")
+    rate.add_argument("--power", type=cli.positive_float, help="polynomial: exponent, 0.9 in most papers")
+    rate.add_argument("--momentum", type=cli.share, help="default: 0.9")
+    rate.add_argument(
+        "--mixed-precision",
+        nargs="?",
+        const="auto",
+        choices=("auto", "float16", "bfloat16"),
+        help="bare: float16 on a GPU of compute capability below 8, else bfloat16",
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    from data import index
+    from training import config, run_folder
+
+    run = checkpoint = None
+    if options.resume:
+        bare = options.resume == "newest"
+        run, checkpoint = run_folder.checkpoint_of(
+            run_folder.newest(options.logs, options.model) if bare else Path(options.resume)
+        )
+        settings = config.resumed(config.read(run / run_folder.CONFIG), given(options), options.path)
+    else:
+        settings = config.new(given(options), cli.dataset_path(options.path))
+
+    training = index.training_samples(Path(settings.path), settings.coarse)
+    validation = index.validation_samples(Path(settings.path), settings.coarse)
+    index.require_sound_headers(training + validation)
+
+    cli.quiet_tensorflow()  # seconds, so only once the rest is known to be right
+    from training import session
+
+    return session.train(settings, training, validation, options.logs, run, checkpoint)
+
+
+def given(options) -> dict:
+    """The settings that the command line names, as fields of `training.config.Config`."""
+    from training import config, devices
+
+    fields = (
+        "model",
+        "coarse",
+        "target_size",
+        "batch",
+        "epochs",
+        "momentum",
+        "seed",
+        "cache",
+        "workers",
+        "init_weights",
+    )
+    found = {name: getattr(options, name) for name in fields if getattr(options, name) is not None}
+    rates = config.rates(
+        options.model, options.schedule, options.learning_rate, options.max_lr, options.min_lr, options.power
+    )
+    if rates:
+        found["rates"] = rates
+    if options.mixed_precision:
+        found["precision"] = devices.precision(options.mixed_precision)
+    return found
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,88 @@
+"""The run folder `logs/<model>/<timestamp>/`: made, found again, and read.
+
+config.json  environment.json  csv/log.csv  tensorboard/  images/epoch_N.png  curves.png
+checkpoints/{last,best,epoch-N}/model.weights.h5
+"""
+
+import time
+from pathlib import Path
+
+from common.errors import UserError
+from training import checkpoints
+
+CONFIG = "config.json"
+ENVIRONMENT = "environment.json"
+LOG = Path("csv") / "log.csv"
+CURVES = "curves.png"
+
+
+def create(logs: Path, model: str) -> Path:
+    """Make a new run folder, named by the time in UTC.
+
+    Raises:
+        UserError: not writable.
+    """
+    name = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    candidates = [logs / model / name] + [logs / model / f"{name}-{i}" for i in range(2, 100)]
+    for run in candidates:
+        try:
+            run.mkdir(parents=True)
+            for folder in ("csv", "images", checkpoints.FOLDER):
+                (run / folder).mkdir()
+            return run
+        except FileExistsError:  # another run of this second; a file in the way is told by the last one
+            continue
+        except OSError as error:
+            raise UserError(f"cannot make the run folder {run}: {error.strerror}; see --logs") from error
+    raise UserError(f"cannot make the run folder {candidates[0]}: a file is in the way; see --logs")
+
+
+def newest(logs: Path, model: str) -> Path:
+    """The newest run of a model.
+
+    Raises:
+        UserError: there is none.
+    """
+    runs = sorted(path.parent for path in (logs / model).glob(f"*/{CONFIG}"))
+    if not runs:
+        raise UserError(f"no run of {model} in {logs / model} to resume; start one without --resume")
+    return runs[-1]
+
+
+def checkpoint_of(path: Path) -> tuple[Path, Path]:
+    """(run folder, checkpoint folder) for a run, a checkpoint, or a file in one.
+
+    Raises:
+        UserError: neither.
+    """
+    for folder in (path, *list(path.parents)[:2]):
+        if (folder / checkpoints.MANIFEST).is_file():
+            checkpoint = folder.resolve()  # through `last` or `best`
+            return checkpoint.parent.parent, checkpoint
+        if (folder / CONFIG).is_file():
+            return folder, checkpoints.newest(folder)
+    raise UserError(f"{path} is no run folder and no checkpoint; give logs/<model>/<timestamp>")
+
+
+def home(path: Path) -> Path:
+    """The run folder that a path is or lies in; for weights without a run, their folder."""
+    folder = path if path.is_dir() else path.parent
+    return next(
+        (place for place in (folder, *folder.resolve().parents[:2]) if (place / CONFIG).is_file()), folder
+    )
+
+
+def weights_file(path: Path) -> Path:
+    """The weights file of a run (its best, else its last), of a checkpoint, or the file itself.
+
+    Raises:
+        UserError: nothing there.
+    """
+    if path.is_file():
+        return path
+    places = [path / checkpoints.WEIGHTS]
+    places += [path / checkpoints.FOLDER / link / checkpoints.WEIGHTS for link in ("best", "last")]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise UserError(f"no weights at {path}; give a run folder, a checkpoint or a .weights.h5 file")
+    return found

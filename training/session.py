@@ -1,0 +1,85 @@
+"""One training run from its configuration to its last epoch."""
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+
+import models
+from benchmarks.environment import environment
+from common.files import write_bytes
+from data.cache import open_cache
+from data.index import Sample
+from data.labels import CLASS_COUNT
+from data.pipeline import Batches
+from models import weights
+from training import checkpoints, config, devices, logs, optimizers, run_folder
+from training.checkpoints import Progress
+from training.loop import Loop
+
+EXIT_INTERRUPTED = 130
+
+
+def train(
+    settings: config.Config,
+    training: list[Sample],
+    validation: list[Sample],
+    logs_folder: Path,
+    run: Path | None,
+    checkpoint: Path | None,
+) -> int:
+    """Train; with `run` and `checkpoint` go on from there. Returns the exit status.
+
+    Raises:
+        UserError: anything the user can mend; until the model is built and filled, nothing is written.
+    """
+    jit = devices.prepare()
+    keras.utils.set_random_seed(settings.seed)
+    model = models.build(settings.model, (*settings.target_size, 3), CLASS_COUNT, settings.precision)
+    cache = open_cache(settings.cache, training + validation)
+    batches = [
+        Batches(samples, settings.target_size, settings.batch, cache, settings.workers)
+        for samples in (training, validation)
+    ]
+    optimizer = optimizers.build(settings, batches[0].steps * settings.epochs, model)
+    if checkpoint:
+        progress = checkpoints.restore(checkpoint, model, optimizer)
+        run, progress = continued(run, checkpoint, progress, logs_folder)
+    else:
+        if settings.init_weights:
+            weights.load(run_folder.weights_file(Path(settings.init_weights)), model)
+        run, progress = run_folder.create(logs_folder, settings.model), Progress()
+    write_bytes(run / run_folder.CONFIG, config.to_json(settings).encode())
+    write_bytes(run / run_folder.ENVIRONMENT, (json.dumps(environment(), indent=2) + "\n").encode())
+    print(
+        f"{settings.model}: {model.count_params():,} parameters, "
+        f"{len(training)} training and {len(validation)} validation pictures, run folder {run}",
+        flush=True,
+    )
+    try:
+        Loop(settings, run, model, optimizer, *batches, progress, jit).fit()
+    except KeyboardInterrupt:
+        print(f"interrupted; go on with: python train.py -m {settings.model} --resume {run}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    logs.draw_curves(run)
+    print(
+        f"best mIoU {progress.best_miou:.3f} in epoch {progress.best_epoch}; "
+        f"next: python evaluate.py -m {settings.model} -w {run} -p {settings.path}"
+    )
+    return 0
+
+
+def continued(run: Path, checkpoint: Path, progress: Progress, logs_folder: Path) -> tuple[Path, Progress]:
+    """Where a resumed run goes on: in its folder, or in a copy if it starts from an earlier checkpoint.
+
+    The copy gets the log up to there; the best of its own epochs will be its best.
+    """
+    if checkpoint.resolve() == checkpoints.found(run)[-1].resolve():
+        print(f"resuming {run} after epoch {progress.epoch}", flush=True)
+        return run, progress
+    branch = run_folder.create(logs_folder, run.parent.name)
+    if (run / run_folder.LOG).is_file():
+        write_bytes(branch / run_folder.LOG, (run / run_folder.LOG).read_bytes())
+    print(f"{run} has later checkpoints than {checkpoint.name}: going on in {branch}", flush=True)
+    return branch, Progress(progress.epoch, progress.step)

@@ -1,0 +1,71 @@
+"""One training step and one validation step, compiled."""
+
+import keras
+import tensorflow as tf
+
+from data.labels import IGNORED
+from models.layers import Resize
+from training.losses import cross_entropy, cross_entropy_sum
+from training.upsampled_loss import upsampled_cross_entropy
+
+
+def loss_head(model: keras.Model, jit: bool):
+    """Split a model into what is differentiated as a graph and the loss that fits its output.
+
+    A model that ends by resizing its scores by an even factor is cut before that: the loss does the
+    resizing itself, more cheaply. Under XLA, which fuses the plain form, nothing is cut.
+
+    Returns:
+        (model to call, loss(output, labels)).
+    """
+    last = model.get_layer("logits")
+    if isinstance(last, Resize) and not jit:
+        scores = last.input
+        factors = {last.height / scores.shape[1], last.width / scores.shape[2]}
+        if len(factors) == 1 and factors.pop() % 2 == 0:
+            return keras.Model(model.input, scores, name=model.name), upsampled_cross_entropy
+    return model, cross_entropy
+
+
+def training_step(model: keras.Model, optimizer, jit: bool):
+    """A compiled function (images uint8 [B, H, W, 3], labels uint8 [B, H, W]) -> mean loss, float32 scalar.
+
+    Gradients are those of the loss times the optimizer's loss scale; a step whose float16 gradients
+    overflow is skipped by the optimizer.
+    """
+    network, loss_of = loss_head(model, jit)
+
+    @tf.function(jit_compile=jit)
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            loss = loss_of(network(images, training=True), labels)
+            scaled = optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, network.trainable_variables)
+        optimizer.apply(gradients, network.trainable_variables)
+        return loss
+
+    return step
+
+
+def validation_step(model: keras.Model, classes: int, jit: bool):
+    """A compiled function (images, labels) -> (summed loss, confusion matrix int64 [C, C], prediction).
+
+    Rows of the matrix are the truth, columns the prediction, uint8 [B, H, W]. All three can be summed
+    or kept: ratios are taken by the caller, once.
+    """
+
+    @tf.function(jit_compile=jit)
+    def step(images, labels):
+        logits = model(images, training=False)  # [B, H, W, C]
+        prediction = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        cells = tf.where(
+            labels == IGNORED, classes * classes, tf.cast(labels, tf.int32) * classes + prediction
+        )
+        cells = tf.reshape(cells, [-1])
+        counts = tf.math.unsorted_segment_sum(
+            tf.ones_like(cells), cells, classes**2 + 1
+        )  # XLA has no bincount
+        matrix = tf.reshape(counts[:-1], [classes, classes])  # the last cell counted the ignored
+        return cross_entropy_sum(logits, labels), matrix, tf.cast(prediction, tf.uint8)
+
+    return step
