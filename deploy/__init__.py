@@ -1,0 +1,1 @@
+"""Trained models in use: runtimes with one `predict(images) -> labels` interface."""

@@ -1,0 +1,64 @@
+"""Runtimes: a trained model behind `predict(images) -> labels`, chosen by the file."""
+
+from pathlib import Path
+
+import numpy as np
+
+import models
+from common.errors import UserError
+from data.labels import CLASS_COUNT
+from models import weights
+from training.devices import prepare
+from training.run_folder import weights_file
+
+
+def load(source: Path, model: str | None = None, size: tuple[int, int] | None = None) -> "KerasRuntime":
+    """Load a trained model.
+
+    Args:
+        source: a run folder (its best checkpoint), a checkpoint folder, or a .weights.h5 file.
+        model: the name that is expected; None takes the file's.
+        size: (height, width) that pictures are brought to; None takes the training's.
+
+    Raises:
+        UserError: no or broken weights, or those of another model or class count.
+    """
+    path = weights_file(Path(source))
+    origin = weights.read_origin(path)
+    if model and model != origin.model:
+        raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
+    if origin.classes != CLASS_COUNT:
+        raise UserError(f"{path} was trained for {origin.classes} classes; this data set has {CLASS_COUNT}")
+    jit = prepare()
+    try:
+        network = models.build(origin.model, (*(size or origin.size), 3), origin.classes, **origin.options)
+    except TypeError as error:  # options that the architecture does not have, or no longer
+        raise UserError(f"{path} was written by another version of this project ({error})") from error
+    weights.load(path, network)
+    return KerasRuntime(network, jit)
+
+
+class KerasRuntime:
+    """A Keras model on TensorFlow, arg-max on the device.
+
+    Attributes:
+        name: the architecture's.
+        size: (height, width) of its input in pixels.
+    """
+
+    def __init__(self, network, jit: bool):
+        import tensorflow as tf
+
+        self.name, self.size = network.name, tuple(network.input_shape[1:3])
+        signature = tf.TensorSpec((None, *self.size, 3), tf.uint8)
+
+        @tf.function(input_signature=[signature], jit_compile=jit)
+        def classify(images):
+            logits = network(images, training=False)  # [N, H, W, classes]
+            return tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
+
+        self._classify = classify
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
+        return self._classify(images).numpy()

@@ -1,0 +1,210 @@
+"""Official Cityscapes scores (IoU and nIoU per class and category) of a model or of written label pictures.
+
+    python evaluate.py -m fastscnn -w logs/fastscnn/RUN -p DATASET       # predict and score, without pictures
+    python evaluate.py --predictions FOLDER -p DATASET                   # pictures that predict.py wrote
+    python evaluate.py -w logs/fastscnn/RUN -p DATASET --official        # and the original script beside
+    python evaluate.py --predictions FOLDER -p DATASET --split train -r scores/train
+    python evaluate.py --baseline colour -p DATASET                      # what a model has to beat
+
+Predictions are scored at the resolution of the ground truth. nIoU needs the instanceIds files.
+scores.txt, scores.csv and scores.json go to -r, by default to `evaluation/` in the run's folder, beside the
+weights file, or in the folder of the predictions; a baseline's to `logs/baseline-NAME/`.
+"""
+
+import sys
+from pathlib import Path
+
+from common import cli
+from common.errors import UserError
+
+
+def arguments():
+    """Read the command line."""
+    parser = cli.Parser(description=__doc__)
+    parser.add_argument("-m", "--model", help="model's name (default: the one stored with the weights)")
+    parser.add_argument("-w", "--weights", type=Path, help="run folder or weights file of a model to score")
+    parser.add_argument("--predictions", type=Path, metavar="FOLDER", help="label pictures to score")
+    parser.add_argument(
+        "--baseline",
+        choices=("majority", "colour"),
+        help="score the training split's most frequent class, in all or for each colour",
+    )
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="print the mean scores in these results folders and stop",
+    )
+    parser.add_argument("-p", "--path", type=Path, help=f"data set (default: ${cli.DATASET_VARIABLE})")
+    parser.add_argument(
+        "-c", "--coarse", action="store_true", help="coarse labels (of val only where it has no fine ones)"
+    )
+    parser.add_argument(
+        "-t",
+        "--target-size",
+        type=cli.size,
+        metavar="Y,X",
+        help="size a picture is resized to for the model (default: stored with the weights)",
+    )
+    parser.add_argument("--split", default="val", help="split to score (default: %(default)s)")
+    parser.add_argument(
+        "-r",
+        "--results-path",
+        type=Path,
+        metavar="FOLDER",
+        help="where the scores go and, with -w, the label pictures (then written)",
+    )
+    parser.add_argument(
+        "--official",
+        action="store_true",
+        help="also run the original script on the label pictures and compare",
+    )
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    if options.compare:
+        from evaluation import compare
+
+        print(compare.table(options.compare))
+        return 0
+    require_one_source(options)
+    root = cli.dataset_path(options.path)
+
+    # slow imports wait until the command line is known to be right
+    from evaluation import official, pictures, report
+    from evaluation.scores import scores
+
+    samples = truth_samples(root, options.split, options.coarse)
+    if options.official:
+        official.require_label_ids(samples)
+    folder = options.results_path or default_results(options)
+    files = picture_files(options, folder, samples)
+    report.prepare(folder)
+    if options.predictions:
+        counts = pictures.score_files(samples, files)
+    else:
+        counts = score_classifier(classifier(options, root), samples, files)
+
+    result = scores(counts)
+    print(report.table(result))
+    lacking = pictures.missing_instances(samples)
+    if lacking:
+        print(f"nIoU needs an instanceIds picture beside every label; {lacking.label} has none")
+    report.write(folder, result, about(options, root, len(samples)))
+    print(f"scores written to {folder}", file=sys.stderr)
+    return compare_official(samples, files, result, lacking is None) if options.official else 0
+
+
+def require_one_source(options):
+    """Raise UserError unless exactly one thing to score is given, with fitting options."""
+    sources = [options.weights, options.predictions, options.baseline]
+    if sum(source is not None for source in sources) != 1:
+        raise UserError("give one thing to score: -w/--weights RUN, --predictions FOLDER, or --baseline NAME")
+    if not options.weights and (options.model or options.target_size):
+        raise UserError("-m and -t belong to a model: leave them out, or give its -w/--weights")
+
+
+def truth_samples(root, split, coarse):
+    """The sorted samples of the split."""
+    from data import index
+
+    if split == "val":
+        return index.validation_samples(root, coarse)
+    return index.labelled(root, split, index.COARSE if coarse else index.FINE)
+
+
+def default_results(options):
+    """`evaluation/` in the run, beside weights or in a folder of predictions; or the baseline's folder."""
+    from training import run_folder
+
+    if options.baseline:
+        return Path("logs") / f"baseline-{options.baseline}"
+    source = options.weights or options.predictions
+    if not source.exists():
+        raise UserError(f"{source} does not exist; correct -w/--weights or --predictions")
+    if options.weights:
+        return run_folder.home(source) / "evaluation"
+    return source / "evaluation"
+
+
+def picture_files(options, folder, samples):
+    """The samples' label pictures: found, or still to be written, or None if not wanted."""
+    from evaluation.matching import LABEL_FOLDER, find_predictions
+
+    if options.predictions:
+        return find_predictions(options.predictions, samples)
+    if not options.official and not options.results_path:
+        return None
+    # named as by predict.py, so that --predictions finds them again
+    return [folder / LABEL_FOLDER / sample.city / f"{sample.name}_labelIds.png" for sample in samples]
+
+
+def classifier(options, root):
+    """What is scored, as a function: picture uint8 [H, W, 3] -> train ids uint8 [H, W]."""
+    if options.baseline:
+        from data.index import labelled
+        from evaluation.baselines import BASELINES
+
+        return BASELINES[options.baseline](labelled(root, "train"))
+    cli.quiet_tensorflow()
+    from deploy.predict import segment
+    from deploy.runtimes import load
+
+    runtime = load(options.weights, options.model, options.target_size)
+    return lambda image: segment(runtime, image)
+
+
+def score_classifier(classify, samples, files):
+    """Classify every sample and count; write the label pictures to `files`, if given."""
+    from data import png
+    from data.labels import TRAIN_TO_LABEL
+    from evaluation.pictures import score_arrays
+    from evaluation.report import prepare
+
+    targets = dict(zip(samples, files)) if files else {}
+
+    def predict(sample, image):
+        label = TRAIN_TO_LABEL[classify(image)]  # uint8 [H, W]
+        if targets:
+            prepare(targets[sample].parent)
+            png.write(targets[sample], label)
+        return label
+
+    return score_arrays(samples, predict)
+
+
+def about(options, root, pictures):
+    """What was scored, for the JSON file."""
+    sources = {
+        "weights": options.weights,
+        "model": options.model,
+        "targetSize": options.target_size,
+        "predictions": options.predictions,
+        "baseline": options.baseline,
+    }
+    given = {
+        name: str(value) if isinstance(value, Path) else value for name, value in sources.items() if value
+    }
+    return {"dataset": str(root), "split": options.split, "pictures": pictures, **given}
+
+
+def compare_official(samples, files, result, instances):
+    """Run the original script on the pictures; exit status 1 if it finds other scores."""
+    from evaluation import official
+
+    theirs = official.official_scores(samples, files, instances)
+    difference = official.largest_difference(result, theirs, instances)
+    left_out = "" if instances else " (nIoU left out)"
+    print(f"largest difference to the official script: {difference:.1e}{left_out}")
+    if difference <= official.TOLERANCE:
+        return 0
+    explained = f"{official.TOLERANCE:.0e} that rounding explains"
+    print(f"{cli.program()}: error: more than the {explained}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    cli.run(main)

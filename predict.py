@@ -1,0 +1,90 @@
+"""Predict label maps with a trained model and write them as pictures.
+
+    python predict.py -m fastscnn -w logs/fastscnn/RUN -p DATASET                # the split val
+    python predict.py -m fastscnn -w logs/fastscnn/RUN -p DATASET --split test   # for the benchmark server
+    python predict.py -m fastscnn -w logs/fastscnn/RUN -p my_pictures -r my_results
+    python predict.py -m fastscnn -w logs/fastscnn/RUN -p a.png b.jpg
+
+Written are, in the pictures' own size, under RESULTS/ and with the folders and names of the pictures:
+labelIds/*_labelIds.png as the Cityscapes server takes them, color/*_color.png, overlay/*_overlay.png.
+"""
+
+import sys
+from pathlib import Path
+
+from common import cli
+from models import ARCHITECTURES
+
+
+def arguments():
+    """Read the command line."""
+    parser = cli.Parser(description=__doc__)
+    parser.add_argument(
+        "-m",
+        "--model",
+        choices=sorted(ARCHITECTURES),
+        help="model's name (default: the one stored with the weights)",
+    )
+    parser.add_argument(
+        "-w",
+        "--weights",
+        type=Path,
+        required=True,
+        metavar="RUN|FILE",
+        help="run folder (its best weights), checkpoint, or weights file",
+    )
+    parser.add_argument(
+        "-p",
+        "--path",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help=f"data set, folder of pictures, or pictures (default: ${cli.DATASET_VARIABLE})",
+    )
+    parser.add_argument(
+        "-r",
+        "--results-path",
+        type=Path,
+        default=Path("results"),
+        metavar="FOLDER",
+        help="where the pictures are written (default: results)",
+    )
+    parser.add_argument("--split", default="val", help="of a data set (default: val)")
+    parser.add_argument(
+        "-c",
+        "--coarse",
+        action="store_true",
+        help="of a data set, the pictures with coarse labels (such as --split train_extra)",
+    )
+    parser.add_argument(
+        "-t",
+        "--target-size",
+        type=cli.size,
+        metavar="Y,X[,C]",
+        help="size a picture is brought to for the model (default: the training's)",
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    from deploy import pictures
+
+    paths = options.path or [cli.dataset_path(None)]
+    jobs = pictures.find(paths, options.split, options.coarse)
+
+    cli.quiet_tensorflow()  # seconds, so only once the rest is known to be right
+    from deploy.runtimes import load
+
+    runtime = load(options.weights, options.model, options.target_size)
+    pictures.require_writable(options.results_path)
+    pictures.predict_all(runtime, jobs, options.results_path)
+    print(
+        f"wrote {len(jobs)} label maps, colour pictures and overlays to {options.results_path}",
+        file=sys.stderr,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

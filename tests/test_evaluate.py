@@ -1,0 +1,203 @@
+"""evaluate.py from its command line: written predictions, a model, the original script, and mistakes."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+import evaluate
+from common import cli
+from common.errors import UserError
+from data import index, png
+from data.labels import TRAIN_TO_LABEL
+from tiny import tiny_dataset
+
+REPO = Path(evaluate.__file__).parent
+
+
+@pytest.fixture
+def town(tmp_path):
+    """A tiny data set and a folder as predict.py leaves it, with a wrong patch in every prediction."""
+    root, results = tiny_dataset(tmp_path / "town", train=1, val=3), tmp_path / "results"
+    for sample in index.labelled(root, "val"):
+        prediction = png.decode_labels(sample.label)
+        prediction[:30, :40] = 26
+        for kind, picture in (("labelIds", prediction), ("color", np.zeros((64, 128, 3), np.uint8))):
+            path = results / kind / sample.city / f"{sample.name}_{kind}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            png.write(path, picture)
+    return root, results
+
+
+def evaluate_process(*options):
+    command = [sys.executable, str(REPO / "evaluate.py"), *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=REPO.parent)
+
+
+def require_one_line_error(result, *words):
+    assert result.returncode == 2, result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "Traceback" not in result.stderr and result.stderr.startswith("evaluate.py: error: ")
+    assert all(str(word) in result.stderr for word in words), result.stderr
+
+
+def test_predictions_with_the_original_script(town, tmp_path):
+    root, results = town
+    result = evaluate_process("--predictions", results, "-p", root, "-r", tmp_path / "scores", "--official")
+    assert result.returncode == 0, result.stderr
+    ours, theirs = result.stdout.split("Evaluating 3 pairs of images...")
+    table = ours.strip()
+    assert "needs" not in ours and table.startswith("classes          IoU      nIoU")
+    assert all(line in theirs for line in table.splitlines())
+    difference = float(result.stdout.splitlines()[-1].rpartition(" ")[2])
+    assert difference <= 1e-9
+    data = json.loads((tmp_path / "scores" / "scores.json").read_text())
+    assert data["pictures"] == 3 and data["split"] == "val" and data["predictions"] == str(results)
+    assert 0 < data["averageScoreClasses"] < 1 and 0 < data["averageScoreInstClasses"] < 1
+    assert (tmp_path / "scores" / "scores.txt").read_text().strip() == table
+
+
+def test_results_go_beside_the_predictions_and_a_second_run_is_the_same(town):
+    root, results = town
+    runs = [evaluate_process("--predictions", results, "-p", root) for _ in range(2)]
+    assert [run.returncode for run in runs] == [0, 0], runs[1].stderr
+    assert runs[0].stdout == runs[1].stdout
+    assert len(list((results / "evaluation").iterdir())) == 3
+
+
+def test_missing_instances_are_said_in_one_line(town):
+    root, results = town
+    for path in root.rglob("*_instanceIds.png"):
+        path.unlink()
+    result = evaluate_process("--predictions", results, "-p", root, "--official")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("nIoU needs an instanceIds picture") == 1
+    assert "(nIoU left out)" in result.stdout
+    assert "Score Average : " in result.stdout and "      nan" in result.stdout
+
+
+def test_other_splits_and_coarse_labels(town, tmp_path):
+    root, _ = town
+    shutil.copytree(root / "gtFine" / "train", tmp_path / "predictions")
+    for path in (tmp_path / "predictions").rglob("*_instanceIds.png"):
+        path.unlink()
+    result = evaluate_process("--predictions", tmp_path / "predictions", "-p", root, "--split", "train")
+    assert result.returncode == 0, result.stderr
+    assert "Score Average : 1.000    1.000" in result.stdout
+    result = evaluate_process("--predictions", tmp_path / "predictions", "-p", root, "--split", "train", "-c")
+    require_one_line_error(result, "gtCoarse")
+
+
+def test_mistakes_on_the_command_line(town, tmp_path):
+    root, results = town
+    require_one_line_error(evaluate_process("-p", root), "--weights", "--predictions")
+    require_one_line_error(evaluate_process("-w", results, "--predictions", results, "-p", root), "-w")
+    require_one_line_error(evaluate_process("--predictions", results, "-p", tmp_path / "no"), tmp_path / "no")
+    require_one_line_error(evaluate_process("--predictions", tmp_path / "no", "-p", root), tmp_path / "no")
+    require_one_line_error(evaluate_process("-w", tmp_path / "no", "-p", root), tmp_path / "no")
+    require_one_line_error(evaluate_process("--predictions", results, "-p", root, "--split", "tset"), "tset")
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "scores"
+    require_one_line_error(evaluate_process("--predictions", results, "-p", root, "-r", folder), folder)
+
+
+def test_predictions_that_cannot_be_scored(town):
+    root, results = town
+    path = sorted((results / "labelIds").rglob("*.png"))[1]
+    for picture, words in (
+        (np.zeros((64, 128, 3), np.uint8), "8-bit RGB"),
+        (np.full((64, 128), 200, np.uint8), "label 200"),
+        (np.zeros((32, 64), np.uint8), "32x64"),
+    ):
+        png.write(path, picture)
+        require_one_line_error(evaluate_process("--predictions", results, "-p", root), path, words)
+    path.write_bytes(path.read_bytes()[:-9])
+    require_one_line_error(evaluate_process("--predictions", results, "-p", root), path, "truncated")
+    path.unlink()
+    require_one_line_error(evaluate_process("--predictions", results, "-p", root), "no prediction for")
+    assert not (results / "evaluation" / "scores.json").exists()
+
+
+@pytest.fixture
+def model(monkeypatch):
+    """A stand-in for a model: labels follow from the colours. Returns what `load` was called with."""
+    calls = []
+
+    def load(weights, model, size):
+        calls.append((weights, model, size))
+        return SimpleNamespace(size=size or (64, 128))
+
+    def segment(runtime, image):
+        return (image.sum(axis=2) // 8 % 19).astype(np.uint8)
+
+    for name, function in (("runtimes", load), ("predict", segment)):
+        module = ModuleType(f"deploy.{name}")
+        setattr(module, function.__name__, function)
+        monkeypatch.setitem(sys.modules, f"deploy.{name}", module)
+    return calls
+
+
+def evaluate_here(monkeypatch, *options):
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", *map(str, options)])
+    return evaluate.main()
+
+
+def test_model_without_pictures(town, model, tmp_path, monkeypatch, capsys):
+    root, _ = town
+    run = tmp_path / "run"
+    run.mkdir()
+    assert evaluate_here(monkeypatch, "-m", "fastscnn", "-w", run, "-p", root, "-t", "32,64") == 0
+    assert model == [(run, "fastscnn", (32, 64))]
+    assert sorted(path.name for path in run.rglob("*.*")) == ["scores.csv", "scores.json", "scores.txt"]
+    assert "Score Average" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:`in1d` is deprecated")
+def test_model_with_pictures_scores_like_its_pictures(town, model, tmp_path, monkeypatch, capsys):
+    root, _ = town
+    weights = tmp_path / "model.weights.h5"
+    weights.touch()
+    assert evaluate_here(monkeypatch, "-w", weights, "-p", root, "--official") == 0
+    assert model == [(weights, None, None)]
+    results = tmp_path / "evaluation"
+    from_model = json.loads((results / "scores.json").read_text())
+    sample = index.labelled(root, "val")[0]
+    written = png.decode_labels(results / "labelIds" / sample.city / f"{sample.name}_labelIds.png")
+    expected = TRAIN_TO_LABEL[(png.decode_image(sample.image).sum(axis=2) // 8 % 19)]
+    assert (written == expected).all()
+    assert evaluate_here(monkeypatch, "--predictions", results, "-p", root, "-r", tmp_path / "again") == 0
+    from_pictures = json.loads((tmp_path / "again" / "scores.json").read_text())
+    assert from_model["confMatrix"] == from_pictures["confMatrix"]
+    assert from_model["classInstScores"] == from_pictures["classInstScores"]
+
+
+@pytest.mark.filterwarnings("ignore:`in1d` is deprecated")
+def test_difference_to_the_original_script_is_reported(town, monkeypatch, capsys):
+    root, results = town
+    monkeypatch.setattr("evaluation.official.largest_difference", lambda *_: 2e-9)
+    monkeypatch.setattr(evaluate.cli, "program", lambda: "evaluate.py")
+    assert evaluate_here(monkeypatch, "--predictions", results, "-p", root, "--official") == 1
+    captured = capsys.readouterr()
+    assert "largest difference to the official script: 2.0e-09" in captured.out
+    assert "evaluate.py: error: more than" in captured.err
+
+
+def test_truth_in_train_ids_and_the_original_script(town, monkeypatch):
+    root, results = town
+    for path in (root / "gtFine" / "val").rglob("*_labelIds.png"):
+        train_ids = path.with_name(path.name.replace("labelIds", "labelTrainIds"))
+        png.write(train_ids, np.zeros((64, 128), np.uint8))
+        path.unlink()
+    with pytest.raises(UserError, match="needs labelIds files"):
+        evaluate_here(monkeypatch, "--predictions", results, "-p", root, "--official")
+
+
+def test_data_set_from_the_environment(town, monkeypatch, capsys):
+    root, results = town
+    monkeypatch.setenv(cli.DATASET_VARIABLE, str(root))
+    assert evaluate_here(monkeypatch, "--predictions", results) == 0
