@@ -1,0 +1,52 @@
+"""Measure this suite's speed on this machine and keep the figures as records.
+
+    python benchmark.py pipeline -p DATASET      # input pipeline against decoding alone
+    python benchmark.py train-step               # training step against stock Keras layers and loss
+    python benchmark.py scores                   # scoring against the official script
+
+Contestants take turns in one process, so quote the ratios: they hold when the machine's speed drifts.
+With --save a record of the figures and the machine goes to benchmarks/results/.
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+from common import cli
+
+BENCHMARKS = {
+    "pipeline": "benchmarks.pipeline",
+    "train-step": "benchmarks.train_step",
+    "scores": "benchmarks.scores",
+}
+
+
+def arguments():
+    """Read the command line."""
+    parser = cli.Parser(description=__doc__)
+    commands = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
+    for name, module in BENCHMARKS.items():
+        command = commands.add_parser(name, help=import_module(module).HELP)
+        import_module(module).add_arguments(command)
+        command.add_argument(
+            "--save",
+            nargs="?",
+            type=Path,
+            const=Path(__file__).parent / "benchmarks" / "results",
+            metavar="FOLDER",
+            help="keep a record (bare: in benchmarks/results)",
+        )
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    measured = import_module(BENCHMARKS[options.benchmark]).run(options)
+    if options.save:
+        from benchmarks import record
+
+        print(f"record: {record.write(record.make(options.benchmark, **measured), options.save)}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

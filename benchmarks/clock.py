@@ -1,0 +1,40 @@
+"""Clocks for comparisons: the contestants take turns, so that a drifting machine hits all of them."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+
+def take_turns(
+    contestants: dict[str, Callable[[], object]], rounds: int, warmup: int = 2
+) -> dict[str, list[float]]:
+    """Time each contestant once a round.
+
+    Args:
+        contestants: name -> function that returns only when its work is done.
+        rounds: counted calls of each.
+        warmup: calls of each that are not counted; the first includes compilation.
+
+    Returns:
+        name -> seconds of each counted call.
+    """
+    for function in contestants.values():
+        for _ in range(warmup):
+            function()
+    seconds = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, function in contestants.items():
+            start = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def summary(seconds: list[float]) -> dict[str, float]:
+    """Minimum, median and maximum, in seconds."""
+    return {"min": min(seconds), "median": statistics.median(seconds), "max": max(seconds)}
+
+
+def ratios(numerators: list[float], denominators: list[float]) -> dict[str, float]:
+    """Minimum, median and maximum of the ratios round by round, which a slow moment of the machine spares."""
+    return summary([a / b for a, b in zip(numerators, denominators)])

@@ -1,0 +1,100 @@
+"""The input pipeline against decoding alone: pictures per second from PNG files and from the cache.
+
+The yardstick is the pipeline's own decoder on the same files with as many threads, and nothing else.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from benchmarks import clock
+from common import cli
+
+HELP = "the input pipeline with augmentation, from PNG files and from the cache, against decoding alone"
+
+
+def add_arguments(parser) -> None:
+    """The benchmark's options."""
+    parser.add_argument("-p", "--path", type=Path, help=f"data set (default: ${cli.DATASET_VARIABLE})")
+    parser.add_argument(
+        "-t", "--target-size", type=cli.size, default=(512, 1024), metavar="Y,X", help="(default: 512,1024)"
+    )
+    parser.add_argument("-b", "--batch", type=cli.positive_int, default=4, help="(default: 4)")
+    parser.add_argument("--workers", type=cli.positive_int, help="threads (default: all CPUs)")
+    parser.add_argument(
+        "--pictures",
+        type=cli.positive_int,
+        default=128,
+        help="pictures a round; the data set's are repeated (default: 128)",
+    )
+    parser.add_argument("--rounds", type=cli.positive_int, default=7, help="(default: 7)")
+
+
+def run(options) -> dict:
+    """Measure; returns pictures per second and ratios to decoding."""
+    cli.quiet_tensorflow()
+    from common.threads import usable_cpus
+    from data import cache, index
+    from data.pipeline import Batches
+
+    root = cli.dataset_path(options.path)
+    found = index.training_samples(root)
+    samples = (found * -(-options.pictures // len(found)))[: options.pictures]
+    workers = options.workers or usable_cpus()
+
+    def batches(kept) -> Batches:
+        return Batches(samples, options.target_size, options.batch, kept, workers)
+
+    def decode_alone():
+        with ThreadPoolExecutor(workers) as pool:
+            for _ in pool.map(cache.decode, samples):
+                pass
+
+    with tempfile.TemporaryDirectory() as folder:
+        contestants = {
+            "decode alone": decode_alone,
+            "from PNG": Epochs(batches(cache.NoCache())),
+            "memory cache": Epochs(batches(cache.MemoryCache())),
+            "folder cache": Epochs(batches(cache.FolderCache(Path(folder)))),
+        }
+        seconds = clock.take_turns(contestants, options.rounds, warmup=1)
+    alone = seconds["decode alone"]
+    for name, times in seconds.items():
+        rate = len(samples) / clock.summary(times)["median"]
+        print(
+            f"{name:14} {rate:7.1f} pictures/s   {clock.ratios(alone, times)['median']:5.2f} x decoding alone"
+        )
+    return {
+        "settings": {
+            "pictures": len(samples),
+            "size": options.target_size,
+            "batch": options.batch,
+            "workers": workers,
+            "rounds": options.rounds,
+        },
+        "results": {
+            "seconds": {name: clock.summary(times) for name, times in seconds.items()},
+            "pictures_per_second": {
+                name: len(samples) / clock.summary(t)["median"] for name, t in seconds.items()
+            },
+            "ratio_to_decoding": {name: clock.ratios(alone, times) for name, times in seconds.items()},
+        },
+    }
+
+
+class Epochs:
+    """Each call runs through the next epoch of augmented batches."""
+
+    def __init__(self, batches):
+        self.batches, self.epoch = batches, 0
+
+    def __call__(self):
+        drain(self.batches.training(seed=0, epoch=self.epoch))
+        self.epoch += 1
+
+
+def drain(iterator: Iterator) -> None:
+    """Take everything."""
+    for _ in iterator:
+        pass

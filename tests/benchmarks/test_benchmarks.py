@@ -1,0 +1,55 @@
+"""Each benchmark runs, small, in a real process, and keeps its record."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tiny import tiny_dataset
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def run(folder, *arguments):
+    done = subprocess.run(
+        [sys.executable, REPOSITORY / "benchmark.py", *map(str, arguments), "--save", str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (path,) = folder.glob("*.json")
+    return done.stdout, json.loads(path.read_text())
+
+
+@pytest.mark.slow
+def test_pipeline(tmp_path):
+    tiny_dataset(tmp_path / "town", train=3, val=1, size=(64, 128))
+    out, kept = run(
+        tmp_path / "out", "pipeline", "-p", tmp_path / "town", "-t", "32,64", "--pictures", 8, "--rounds", 2
+    )
+    rates = kept["results"]["pictures_per_second"]
+    assert set(rates) == {"decode alone", "from PNG", "memory cache", "folder cache"}
+    assert all(rate > 0 for rate in rates.values())
+    assert all(name in out for name in rates)
+
+
+@pytest.mark.slow
+def test_train_step(tmp_path):
+    out, kept = run(tmp_path / "out", "train-step", "-t", "64,128", "-b", 1, "--rounds", 2)
+    assert set(kept["results"]["speedup_over_stock"]) == {"stock Keras", "fused batch norm", "this suite"}
+    assert "this suite" in out
+
+
+def test_the_stock_network_computes_the_same_logits():
+    import numpy as np
+
+    import models
+    from benchmarks.train_step import stock
+
+    ours = models.build("fastscnn", (64, 96, 3), 19)
+    for variable in ours.weights:  # statistics and scales away from their initial 0 and 1
+        variable.assign(variable + np.random.default_rng(0).uniform(0, 0.5, variable.shape))
+    image = np.random.default_rng(1).integers(0, 256, (1, 64, 96, 3), np.uint8)
+    np.testing.assert_allclose(stock(ours)(image), ours(image), rtol=1e-3, atol=1e-3)
