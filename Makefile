@@ -1,0 +1,44 @@
+# Each line is a command that a person could type; .venv is made on first use.
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+
+.PHONY: demo test lint format clean
+
+# A made-up town, Fast-SCNN trained on it, scored, and pictured: a few minutes on two cores.
+demo: $(VENV)/.run
+	rm -rf $(DEMO)
+	$(PY) prepare_data.py synthesize $(DEMO)/town --train 96 --val 24 --size 256x512 --seed 0
+	$(PY) train.py -m fastscnn -p $(DEMO)/town -t 256,512 -e 45 --cache memory --logs $(DEMO)/logs
+	$(PY) predict.py -m fastscnn -w $(DEMO)/logs/fastscnn/* -p $(DEMO)/town -r $(DEMO)/predictions
+	$(PY) evaluate.py --baseline majority -p $(DEMO)/town -r $(DEMO)/majority > /dev/null
+	$(PY) evaluate.py --baseline colour -p $(DEMO)/town -r $(DEMO)/colour > /dev/null
+	$(PY) evaluate.py -m fastscnn -w $(DEMO)/logs/fastscnn/* -p $(DEMO)/town -r $(DEMO)/fastscnn
+	$(PY) evaluate.py --compare $(DEMO)/majority $(DEMO)/colour $(DEMO)/fastscnn
+	@echo "pictures: $(DEMO)/predictions/overlay, and $(DEMO)/logs/fastscnn/*/images for each epoch"
+	@echo "curves:   $(DEMO)/logs/fastscnn/*/curves.png"
+	@echo "scores:   $(DEMO)/fastscnn/scores.csv"
+	@echo "next:     source $(VENV)/bin/activate; python train.py --help"
+
+test: $(VENV)/.test
+	$(PY) -m pytest
+
+lint: $(VENV)/.test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(VENV)/.test
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .ruff_cache
+
+$(VENV)/.run $(VENV)/.test: setup.cfg constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and 'needs Python 3.11 or 3.12: make PYTHON=python3.11 ...')"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt --editable .$(if $(filter %.test,$@),[test],)
+	touch $@

@@ -1,0 +1,42 @@
+"""`make demo`, whole: the trained model beats both baselines, and everything it names is there."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data import png
+from tiny import REPO
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_demo(tmp_path):
+    demo = tmp_path / "demo"
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+    done = subprocess.run(
+        ["make", "demo", f"DEMO={demo}", f"VENV={Path(sys.prefix)}"],
+        cwd=REPO,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    scores = {
+        name: json.loads((demo / name / "scores.json").read_text())["averageScoreClasses"]
+        for name in ("majority", "colour", "fastscnn")
+    }
+    assert scores["fastscnn"] > 1.5 * scores["colour"] > 1.5 * scores["majority"]
+    for value in scores.values():
+        assert f"{value:.3f}" in done.stdout
+    (run,) = (demo / "logs" / "fastscnn").iterdir()
+    assert (run / "curves.png").is_file()
+    overlays = sorted((demo / "predictions" / "overlay").rglob("*.png"))
+    assert len(overlays) == 24
+    assert png.header(overlays[0]).size == (256, 512)

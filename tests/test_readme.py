@@ -1,0 +1,75 @@
+"""Every command of the README runs; the two of `make` are run by people, CI and tests/test_demo.py."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tiny import REPO, tiny_dataset
+
+BLOCKS = re.findall(r"```sh\n(.*?)```", (REPO / "README.md").read_text(), flags=re.DOTALL)
+LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
+COMMANDS = [line for line in LINES if line.startswith("python ")]
+SMALL = {  # options to append; the last of an option's values counts
+    "train.py": "-t 64,128 -b 2 -e 1",
+    "train.py --resume": "-e 2",
+    "benchmark.py train-step": "-t 64,128 --rounds 1",
+    "benchmark.py pipeline": "-t 64,128 --rounds 1 --pictures 4",
+    "benchmark.py scores": "--size 64,128 --rounds 1 --pictures 1",
+}
+
+
+def test_the_other_lines_are_known():
+    assert {line for line in LINES if line and line not in COMMANDS} == {
+        "make demo",
+        "make test",
+        "source .venv/bin/activate",
+        "export CITYSCAPES_DATASET=/data/cityscapes",
+    }
+
+
+def whole_cityscapes(root):
+    """A tiny data set with coarse labels and a test split as well."""
+    tiny_dataset(root, train=3, val=2)
+    shutil.copytree(root / "leftImg8bit" / "val", root / "leftImg8bit" / "test")
+    for label in root.glob("gtFine/*/*/*_labelIds.png"):
+        coarse = Path(str(label).replace("gtFine", "gtCoarse"))
+        coarse.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(label, coarse)
+
+
+@pytest.mark.slow
+def test_every_command_runs(tmp_path):
+    whole_cityscapes(tmp_path / "cityscapes")
+    environment = os.environ | {"CITYSCAPES_DATASET": str(tmp_path / "cityscapes")}
+    for command in COMMANDS:
+        _, script, *arguments = shlex.split(command)
+        runs = sorted(tmp_path.glob("logs/fastscnn/*"))
+        arguments = [word.replace("RUN", runs[0].name) if "RUN" in word else word for word in arguments]
+        words = [script, *arguments]
+        fitting = [name for name in SMALL if set(name.split()) <= set(words)]
+        arguments += SMALL[fitting[-1]].split() if fitting else []
+        done = subprocess.run(
+            [sys.executable, REPO / script, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_commands_are_those_of_every_script():
+    assert {shlex.split(command)[1] for command in COMMANDS} >= {
+        "train.py",
+        "predict.py",
+        "evaluate.py",
+        "prepare_data.py",
+        "benchmark.py",
+    }
