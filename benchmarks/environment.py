@@ -61,7 +61,10 @@ def git_state() -> dict:
     commit = _lines("git", "-C", str(ROOT), "rev-parse", "HEAD")
     if not commit:
         return {}
-    return {"commit": commit[0], "dirty": bool(_lines("git", "-C", str(ROOT), "status", "--porcelain"))}
+    return {
+        "commit": commit[0],
+        "dirty": bool(_lines("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")),
+    }
 
 
 def _lines(*command: str) -> list[str]:

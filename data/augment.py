@@ -27,7 +27,7 @@ class Augmentation:
     top: float  # position of the window (or of the picture in its padding), 0..1
     left: float
     flip: bool
-    tables: np.ndarray  # uint8 [256, 3]: new value of each old one, per channel
+    tables: np.ndarray  # uint8 [256, 1 or 3]: new value of each old one, for all channels or each
 
 
 def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
@@ -47,10 +47,10 @@ def draw(random: np.random.Generator) -> Augmentation:
 
 
 def color_tables(random: np.random.Generator) -> np.ndarray:
-    """Brightness, contrast, gamma and a tint as a table, uint8 [256, 3]."""
+    """Brightness, contrast, gamma and, in every other picture, a tint as a table, uint8 [256, 1 or 3]."""
     levels = np.linspace(0.0, 1.0, 256)[:, None] ** random.uniform(0.8, 1.25)
     contrast = random.uniform(0.75, 1.25)
-    tint = random.uniform(0.9, 1.1, 3)  # sun or overcast: each channel's own gain
+    tint = random.uniform(0.9, 1.1, 3) if random.random() < 0.5 else 1.0  # low sun, or an overcast sky
     brightness = random.uniform(-0.1, 0.1)
     values = ((levels - 0.5) * contrast + 0.5) * tint + brightness
     return np.rint(np.clip(values, 0.0, 1.0) * 255).astype(np.uint8)
@@ -75,12 +75,20 @@ def apply(image: np.ndarray, label: np.ndarray, size: tuple[int, int], choice: A
     else:
         inner = tuple(max(round(side * choice.scale), 1) for side in size)
         image, label = pad(*resize(image, label, inner), size, choice)
-    # In place, for both arrays are new: fresh memory costs page faults, as much time as this arithmetic.
-    cv2.LUT(image, choice.tables[None], dst=image)  # [1, 256, 3]: a table for each channel
-    if choice.flip:
+    if choice.flip:  # in place, for both arrays are new: fresh memory costs more time than this arithmetic
         cv2.flip(image, 1, dst=image)
         cv2.flip(label, 1, dst=label)
-    return image, label
+    return look_up(image, choice.tables[None]), label  # [1, 256, 1 or 3]: a table for all or each channel
+
+
+def look_up(values: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Replace each byte by the table's entry, in a new array that TensorFlow takes over without copying.
+
+    For that its memory has to start at a multiple of 64 bytes.
+    """
+    memory = np.empty(values.size + 63, np.uint8)
+    start = -memory.ctypes.data % 64
+    return cv2.LUT(values, table, dst=memory[start : start + values.size].reshape(values.shape))
 
 
 def window(extent: int, length: float, position: float) -> slice:

@@ -7,7 +7,6 @@ threads or ranks happen to run, so a run can be repeated, resumed at any step, a
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -77,14 +76,14 @@ class Batches:
     def _augmented(self, index, choice):
         image, label, table = self._load(int(index))
         image, label = augment.apply(image, label, self.size, choice)
-        return image, cv2.LUT(label, table, dst=label)
+        return image, augment.look_up(label, table)
 
     def _plain(self, index):
         if index < 0:
             return np.zeros((*self.size, 3), np.uint8), np.full(self.size, IGNORED, np.uint8)
         image, label, table = self._load(int(index))
         image, label = augment.resize(image, label, self.size)
-        return image, cv2.LUT(label, table, dst=label)
+        return image, augment.look_up(label, table)
 
     def _load(self, index: int):
         sample = self.samples[index]

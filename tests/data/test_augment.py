@@ -117,9 +117,19 @@ def test_a_table_changes_its_own_channel(noise):
     np.testing.assert_array_equal(label, noise[1])
 
 
+def test_a_single_table_serves_all_channels(noise):
+    inverted = np.arange(255, -1, -1).astype(np.uint8)[:, None]
+    image, _ = augment.apply(*noise, SIZE, replace(WHOLE, tables=inverted))
+    np.testing.assert_array_equal(image, 255 - noise[0])
+
+
+def test_half_of_the_pictures_are_tinted():
+    assert 0.3 < np.mean([choice.tables.shape[1] == 3 for choice in DRAWS]) < 0.7
+
+
 def test_color_tables_never_fall_and_differ_by_draw():
     for choice in DRAWS:
-        assert choice.tables.shape == (256, 3) and choice.tables.dtype == np.uint8
+        assert choice.tables.shape in {(256, 1), (256, 3)} and choice.tables.dtype == np.uint8
         assert (np.diff(choice.tables.astype(int), axis=0) >= 0).all()  # light and dark never swap
         assert 60 < choice.tables[127].mean() < 195  # and mid-grey stays in the middle
     assert len({choice.tables.tobytes() for choice in DRAWS}) == len(DRAWS)
