@@ -4,6 +4,7 @@ No configuration in a weights file is ever turned into layers: the model is buil
 and the file only fills its arrays. A small JSON attribute says what the arrays belong to.
 """
 
+import io
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -35,10 +36,12 @@ def write(path: Path, model, origin: Origin) -> None:
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray], attribute: dict) -> None:
     """Write named arrays and one JSON attribute, `origin`."""
-    with h5py.File(path, "w") as file:
+    content = io.BytesIO()  # HDF5's own report of a full disk takes three lines and names no errno
+    with h5py.File(content, "w") as file:
         file.attrs["origin"] = json.dumps(attribute)
         for name, array in arrays.items():
             file.create_dataset(name, data=array)
+    Path(path).write_bytes(content.getbuffer())
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict]:

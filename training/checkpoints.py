@@ -62,7 +62,7 @@ def save(run: Path, model, optimizer, origin: weights.Origin, progress: Progress
         free = shutil.disk_usage(run).free / 2**20
         raise UserError(
             f"cannot write checkpoint {target}: {error.strerror or error} ({free:.0f} MiB free); "
-            "the previous one is intact: free some space and continue with --resume"
+            "earlier ones are untouched: free some space and continue with --resume"
         ) from error
     _prune(folder)
     return target
