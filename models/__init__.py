@@ -1,5 +1,6 @@
 """The architectures, all built through `models.build`."""
 
+import inspect
 from importlib import import_module
 
 from common.errors import UserError
@@ -7,6 +8,8 @@ from common.errors import UserError
 # name on the command line -> module with `build(input_shape, classes, **options)` and SIZE_MULTIPLE
 ARCHITECTURES = {
     "fastscnn": "models.fast_scnn",
+    "separable_unet": "models.separable_unet",
+    "unet": "models.unet",
 }
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
@@ -25,10 +28,11 @@ def build(name: str, input_shape: tuple[int, int, int], classes: int, precision:
         A `keras.Model`: RGB in 0..255, uint8 or float [B, H, W, 3] -> float32 logits [B, H, W, classes].
 
     Raises:
-        UserError: unknown name, or a size that the architecture cannot take.
+        UserError: unknown name or option, or a size that the architecture cannot take.
     """
     module = import_module(_module(name))
     require_size(name, input_shape[:2], module.SIZE_MULTIPLE)
+    require_options(name, options)
 
     import keras  # slow; the checks above answer first
 
@@ -44,6 +48,15 @@ def _module(name: str) -> str:
     if name not in ARCHITECTURES:
         raise UserError(f"unknown model '{name}'; there are: {', '.join(sorted(ARCHITECTURES))}")
     return ARCHITECTURES[name]
+
+
+def require_options(name: str, options: dict) -> None:
+    """Raise UserError, listing what there is, unless the architecture's `build` takes every option."""
+    known = list(inspect.signature(import_module(_module(name)).build).parameters)[2:]
+    for option in options:
+        if option not in known:
+            there_are = f"there are: {', '.join(known)}" if known else "it has none"
+            raise UserError(f"{name} has no option '{option}'; {there_are}")
 
 
 def require_size(name: str, size: tuple[int, int], multiple: int) -> None:

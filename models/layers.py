@@ -96,9 +96,15 @@ def depthwise(x, name: str, stride: int = 1, dilation: int = 1, relu: bool = Tru
     return batch_norm(x, name, relu)
 
 
-def separable(x, filters: int, name: str, stride: int = 1):
+def separable(x, filters: int, name: str, stride: int = 1, dilation: int = 1, relu: bool = True):
     """3x3 depthwise and 1x1 pointwise convolution with nothing between them, batch norm, ReLU."""
     x = layers.SeparableConv2D(
-        filters, 3, strides=stride, padding="same", use_bias=False, name=f"{name}_separable"
+        filters,
+        3,
+        strides=stride,
+        dilation_rate=dilation,
+        padding="same",
+        use_bias=False,
+        name=f"{name}_separable",
     )(x)
-    return batch_norm(x, name)
+    return batch_norm(x, name, relu)

@@ -42,6 +42,8 @@ MAY_CHANGE = ("epochs", "path", "cache", "workers")  # when a run is resumed
 # model -> its paper's learning rates and momentum, used where the command line gives none
 RECIPES = {
     "fastscnn": (Rates("polynomial", 0.045), 0.9),  # arXiv 1902.04502, section 4.1
+    "separable_unet": (Rates("polynomial", 0.003), 0.9),
+    "unet": (Rates("polynomial", 0.01), 0.9),
 }
 
 
