@@ -7,7 +7,7 @@ import numpy as np
 import models
 from common.errors import UserError
 from data.labels import CLASS_COUNT
-from models import weights
+from models import legacy, weights
 from training.devices import prepare
 from training.run_folder import weights_file
 
@@ -16,26 +16,40 @@ def load(source: Path, model: str | None = None, size: tuple[int, int] | None = 
     """Load a trained model.
 
     Args:
-        source: a run folder (its best checkpoint), a checkpoint folder, or a .weights.h5 file.
-        model: the name that is expected; None takes the file's.
+        source: a run folder (its best checkpoint), a checkpoint folder, a .weights.h5 file, or an .hdf5 file
+            of Keras 2 (see `models.legacy`).
+        model: the name that is expected; None takes the file's. A file of Keras 2 has none.
         size: (height, width) that pictures are brought to; None takes the training's.
 
     Raises:
         UserError: no or broken weights, or those of another model or class count.
     """
     path = weights_file(Path(source))
-    origin = weights.read_origin(path)
+    legacy_file = legacy.is_legacy(path)
+    origin = legacy_origin(path, model) if legacy_file else weights.read_origin(path)
     if model and model != origin.model:
         raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
-    if origin.classes != CLASS_COUNT:
+    if not legacy_file and origin.classes != CLASS_COUNT:
         raise UserError(f"{path} was trained for {origin.classes} classes; this data set has {CLASS_COUNT}")
     jit = prepare()
     try:
-        network = models.build(origin.model, (*(size or origin.size), 3), origin.classes, **origin.options)
-    except TypeError as error:  # options that the architecture does not have, or no longer
+        models.require_options(origin.model, origin.options)
+    except UserError as error:  # options that the architecture does not have, or no longer
         raise UserError(f"{path} was written by another version of this project ({error})") from error
-    weights.load(path, network)
+    network = models.build(origin.model, (*(size or origin.size), 3), origin.classes, **origin.options)
+    (legacy if legacy_file else weights).load(path, network)
     return KerasRuntime(network, jit)
+
+
+def legacy_origin(path: Path, model: str | None) -> weights.Origin:
+    """What a file of Keras 2, which does not name its architecture, is taken for.
+
+    Raises:
+        UserError: no model is named.
+    """
+    if model is None:
+        raise UserError(f"{path} was written by Keras 2 and names no architecture; give -m separable_unet")
+    return weights.Origin(model, legacy.OUTPUTS, legacy.SIZE)
 
 
 class KerasRuntime:
@@ -54,7 +68,9 @@ class KerasRuntime:
 
         @tf.function(input_signature=[signature], jit_compile=jit)
         def classify(images):
-            logits = network(images, training=False)  # [N, H, W, classes]
+            logits = network(images, training=False)  # [N, H, W, classes or more]
+            # Void, an old network's last output, means "not scored"; as an answer it would always be wrong.
+            logits = logits[..., :CLASS_COUNT]
             return tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
 
         self._classify = classify

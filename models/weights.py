@@ -6,6 +6,7 @@ and the file only fills its arrays. A small JSON attribute says what the arrays 
 
 import io
 import json
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -50,9 +51,40 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     Raises:
         UserError: no file, not HDF5, damaged, linked elsewhere, or not written by this project.
     """
+    with opened(path) as file:
+        arrays = collect(file, path)
+        if "origin" not in file.attrs:
+            raise UserError(f"{path} is not a weights file of this project (it has no 'origin')")
+        return arrays, json.loads(file.attrs["origin"])
+
+
+@contextmanager
+def opened(path: Path):
+    """An HDF5 file to read from.
+
+    Raises:
+        UserError: no file, not HDF5, or damaged, also where that shows only inside the `with` block.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"no weights at {path}; give a run folder or a .weights.h5 file with -w/--weights")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except UserError:
+        raise
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise UserError(f"{path} is not readable as HDF5 weights ({_short(error)}); copy it again") from error
+
+
+def collect(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
+    """Every array of an open file by its name; links are not followed.
+
+    Raises:
+        UserError: an array that lies in another file or is larger than any model's.
+    """
     arrays = {}
 
-    def collect(name, item):
+    def add(name, item):
         if not isinstance(item, h5py.Dataset):
             return
         if item.is_virtual or item.external:  # would read other files of this machine
@@ -61,19 +93,8 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict]:
             raise UserError(f"{path}: '{name}' claims {item.nbytes >> 30} GiB; use another weights file")
         arrays[name] = item[()]
 
-    if not Path(path).is_file():
-        raise UserError(f"no weights at {path}; give a run folder or a .weights.h5 file with -w/--weights")
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(collect)  # follows neither soft nor external links
-            attribute = json.loads(file.attrs["origin"])
-    except KeyError as error:
-        raise UserError(f"{path} is not a weights file of this project (it has no 'origin')") from error
-    except UserError:
-        raise
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"{path} is not readable as HDF5 weights ({_short(error)}); copy it again") from error
-    return arrays, attribute
+    file.visititems(add)  # follows neither soft nor external links
+    return arrays
 
 
 def read_origin(path: Path) -> Origin:
@@ -130,4 +151,4 @@ def assign(variables, arrays: dict[str, np.ndarray], source) -> None:
 
 
 def _short(error: Exception) -> str:
-    return str(error).splitlines()[0][:120]
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
