@@ -4,6 +4,7 @@
     python predict.py -m fastscnn -w logs/fastscnn/RUN -p DATASET --split test   # for the benchmark server
     python predict.py -m fastscnn -w logs/fastscnn/RUN -p my_pictures -r my_results
     python predict.py -m fastscnn -w logs/fastscnn/RUN -p a.png b.jpg
+    python predict.py -m separable_unet -w OLD.hdf5 -p a.png b.jpg               # weights that Keras 2 wrote
 
 Written are, in the pictures' own size, under RESULTS/ and with the folders and names of the pictures:
 labelIds/*_labelIds.png as the Cityscapes server takes them, color/*_color.png, overlay/*_overlay.png.

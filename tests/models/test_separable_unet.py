@@ -1,0 +1,155 @@
+"""Separable U-Net in both variants: size, shapes, gradients, and how little is at full resolution."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import models
+from common.errors import UserError
+from models import weights
+from models.separable_unet import VARIANTS
+from training.losses import cross_entropy
+from training.step import loss_head
+from training.upsampled_loss import upsampled_cross_entropy
+
+SIZE = (64, 96)
+
+
+def noise(count, height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), np.uint8)
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def model(request):
+    keras.utils.set_random_seed(0)
+    return models.build("separable_unet", (*SIZE, 3), 19, variant=request.param)
+
+
+def original_count(classes):
+    """Hand count: convolutions with bias, four numbers a channel of batch norm."""
+
+    def full(channels, filters):
+        return 9 * channels * filters + filters + 4 * filters
+
+    def separable(channels, filters, taps=9):
+        return taps * channels + channels * filters + filters + 4 * filters
+
+    count = sum(full(c, f) + separable(f, f) for c, f in ((3, 16), (16, 32), (32, 64), (64, 128)))
+    count += separable(128, 256) + separable(256, 256)
+    for filters in (128, 64, 32, 16):
+        count += separable(2 * filters, filters, taps=4)  # 2x2 after upsampling
+        count += separable(2 * filters, filters) + separable(filters, filters)
+    return count + full(16, 2) + 2 * classes + classes
+
+
+def large_count(classes):
+    """Hand count: convolutions without bias, four numbers a channel of batch norm."""
+
+    def pointwise(channels, filters):
+        return channels * filters + 4 * filters
+
+    def separable(channels, filters):
+        return 9 * channels + pointwise(channels, filters)
+
+    count, channels = 27 * 32 + 4 * 32, 32
+    for filters, blocks in ((64, 2), (128, 3), (256, 4), (384, 4)):
+        count += separable(channels, filters) + separable(filters, filters) + pointwise(channels, filters)
+        count += (blocks - 1) * 2 * separable(filters, filters)
+        channels = filters
+    for filters in (256, 128, 64):
+        count += pointwise(channels, filters) + separable(2 * filters, filters) + separable(filters, filters)
+        channels = filters
+    return count + 64 * classes + classes
+
+
+def test_the_original_has_the_published_parameters():
+    model = models.build("separable_unet", (64, 64, 3), 20)  # also the default variant
+    assert model.count_params() == original_count(20) == 348_998
+
+
+def test_the_large_variant_equals_the_hand_count():
+    model = models.build("separable_unet", (64, 64, 3), 19, variant="large")
+    assert model.count_params() == large_count(19)
+    assert 1.5e6 < model.count_params() < 4e6
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("size", [(32, 32), (64, 64), (96, 160)])
+def test_logits_have_the_pictures_size(size, variant):
+    logits = models.build("separable_unet", (*size, 3), 19, variant=variant)(noise(2, *size))
+    assert tuple(logits.shape) == (2, *size, 19)
+    assert logits.dtype == "float32"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_logits_are_float32_under_mixed_precision(precision, variant):
+    model = models.build("separable_unet", (*SIZE, 3), 19, precision, variant=variant)
+    assert {layer.compute_dtype for layer in model.layers if layer.name.endswith("_conv")} == {
+        precision.removeprefix("mixed_")
+    }
+    logits = model(noise(2, *SIZE), training=True)
+    assert logits.dtype == "float32"
+    assert np.isfinite(keras.ops.convert_to_numpy(logits)).all()
+
+
+def test_a_gradient_reaches_every_weight(model):
+    labels = np.random.default_rng(1).integers(0, 19, (2, *SIZE), np.uint8)
+    with tf.GradientTape() as tape:
+        loss = cross_entropy(model(noise(2, *SIZE), training=True), labels)
+    for variable, gradient in zip(
+        model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
+    ):
+        if variable.path.endswith("_conv/bias"):  # batch norm takes every constant out again
+            assert np.abs(gradient).max() < 1e-5, variable.path
+        else:
+            assert np.isfinite(gradient).all() and np.abs(gradient).max() > 1e-6, variable.path
+
+
+def test_a_picture_is_classified_alike_alone_and_in_a_batch(model):
+    images = noise(3, *SIZE)
+    np.testing.assert_allclose(model(images)[1], model(images[1:2])[0], rtol=1e-4, atol=1e-5)
+
+
+def test_saved_weights_give_the_same_logits(model, tmp_path):
+    path = tmp_path / "s.weights.h5"
+    variant = "large" if model.count_params() > 1e6 else "original"
+    weights.write(path, model, weights.Origin("separable_unet", 19, SIZE, {"variant": variant}))
+    origin = weights.read_origin(path)
+    other = models.build(origin.model, (*origin.size, 3), origin.classes, **origin.options)
+    weights.load(path, other)
+    np.testing.assert_array_equal(model(noise(1, *SIZE)), other(noise(1, *SIZE)))
+
+
+def test_weights_of_one_variant_do_not_fit_the_other(tmp_path):
+    path = tmp_path / "s.weights.h5"
+    small, large = (models.build("separable_unet", (*SIZE, 3), 19, variant=name) for name in VARIANTS)
+    weights.write(path, small, weights.Origin("separable_unet", 19, SIZE))
+    with pytest.raises(UserError, match="weights of another model|another variant"):
+        weights.load(path, large)
+
+
+def activations(variant):
+    """Numbers that the layers put out for each pixel of the picture."""
+    model = models.build("separable_unet", (64, 64, 3), 19, variant=variant)
+    shapes = [layer.output.shape for layer in model.layers if layer.name != "logits"]
+    return sum(math.prod(shape[1:]) for shape in shapes) / 64**2
+
+
+def test_the_large_variant_holds_fewer_activations_than_the_original():
+    assert activations("large") < 0.7 * activations("original")
+
+
+def test_the_large_variant_trains_on_scores_at_a_quarter():
+    model = models.build("separable_unet", (*SIZE, 3), 19, variant="large")
+    network, loss = loss_head(model, jit=False)
+    assert network.output.shape[1:3] == (SIZE[0] // 4, SIZE[1] // 4)
+    assert loss is upsampled_cross_entropy
+
+
+def test_an_unknown_variant_lists_the_known():
+    with pytest.raises(UserError, match="no variant 'huge'; there are: original, large"):
+        models.build("separable_unet", (*SIZE, 3), 19, variant="huge")
