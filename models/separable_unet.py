@@ -21,7 +21,7 @@ def build(input_shape: tuple[int, int, int], classes: int, variant: str = "origi
     Args:
         input_shape: (H, W, 3), H and W multiples of 32.
         classes: output channels.
-        variant: `original` (348,998 parameters with 20 classes) or `large` (2.5 M).
+        variant: `original` (348,998 parameters with 20 classes) or `large` (2.4 M).
 
     Returns:
         A model [B, H, W, 3] -> float32 logits [B, H, W, classes].
