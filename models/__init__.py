@@ -7,6 +7,7 @@ from common.errors import UserError
 
 # name on the command line -> module with `build(input_shape, classes, **options)` and SIZE_MULTIPLE
 ARCHITECTURES = {
+    "bayes_segnet": "models.bayes_segnet",
     "fastscnn": "models.fast_scnn",
     "separable_unet": "models.separable_unet",
     "unet": "models.unet",

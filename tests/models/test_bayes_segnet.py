@@ -1,0 +1,174 @@
+"""Bayesian SegNet: its size, shapes and gradients, and VGG16's weights in its encoder."""
+
+import math
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import models
+from common.errors import UserError
+from models import imagenet, vgg16, weights
+
+# Hand count after arXiv 1409.1556, table 1, column D: 3x3 kernels and two batch-norm values a filter.
+ENCODER = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 256)]
+ENCODER += [(256, 512), (512, 512), (512, 512)] + 3 * [(512, 512)]
+DECODER = [(filters, channels) for channels, filters in ENCODER[:0:-1]]  # mirrored, but for the last
+LOGITS = 9 * 64 * 19 + 19
+
+
+def layer_parameters(pairs):
+    return sum(9 * channels * filters + 2 * filters for channels, filters in pairs)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return models.build("bayes_segnet", (32, 64, 3), 19)
+
+
+def noise(shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (*shape, 3), np.uint8)
+
+
+def test_trainable_parameters_equal_the_hand_count(model):
+    count = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    assert count == layer_parameters(ENCODER) + layer_parameters(DECODER) + LOGITS
+    assert 29.4e6 < count < 29.5e6
+
+
+def test_dropout_of_one_half_ends_the_six_central_blocks(model):
+    dropouts = {layer.name: layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)}
+    names = [f"{part}{block}_dropout" for part in ("encoder", "decoder") for block in (3, 4, 5)]
+    assert dropouts == dict.fromkeys(names, 0.5)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 160)])
+def test_logits_have_the_pictures_size(size):
+    logits = models.build("bayes_segnet", (*size, 3), 7)(noise((2, *size)))
+    assert tuple(logits.shape) == (2, *size, 7)
+    assert logits.dtype == "float32"
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_logits_are_float32_under_mixed_precision(precision):
+    logits = models.build("bayes_segnet", (32, 32, 3), 19, precision)(noise((1, 32, 32)), training=True)
+    assert logits.dtype == "float32"
+    assert np.isfinite(logits).all()
+
+
+def test_a_picture_is_classified_alike_alone_and_in_a_batch(model):
+    images = noise((3, 32, 64))
+    np.testing.assert_allclose(model(images)[1], model(images[1:2])[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_gradient_reaches_every_weight(model):
+    images = noise((2, 32, 64))
+    before = model.get_weights()
+    with tf.GradientTape() as tape:
+        logits = model(images, training=True)
+        loss = tf.reduce_mean(tf.nn.log_softmax(logits) * tf.random.stateless_uniform(logits.shape, (3, 4)))
+    for variable, gradient in zip(
+        model.trainable_variables, tape.gradient(loss, [v.value for v in model.trainable_variables])
+    ):
+        assert np.isfinite(gradient).all() and np.any(gradient), variable.path
+    model.set_weights(before)
+
+
+def test_weights_survive_their_file(model, tmp_path):
+    weights.write(tmp_path / "a.weights.h5", model, weights.Origin("bayes_segnet", 19, (32, 64)))
+    other = models.build("bayes_segnet", (64, 64, 3), 19)
+    weights.load(tmp_path / "a.weights.h5", other)
+    for ours, theirs in zip(model.weights, other.weights):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_option_it_does_not_have_is_named():
+    with pytest.raises(UserError, match="no option 'dropuot'; there are: dropout, encoder_weights"):
+        models.build("bayes_segnet", (64, 64, 3), 19, dropuot=0.5)
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    """Keras's own VGG16 without top, its biases set to what trained ones look like."""
+    network = keras.applications.VGG16(include_top=False, weights=None, input_shape=(64, 64, 3))
+    random = np.random.default_rng(0)
+    network.set_weights([w if w.ndim == 4 else random.normal(0, 5, w.shape) for w in network.get_weights()])
+    return network
+
+
+@pytest.fixture(scope="module")
+def file(theirs, tmp_path_factory):
+    """Its weights in the layout of the published file."""
+    path = tmp_path_factory.mktemp("vgg16") / "vgg16.h5"
+    with h5py.File(path, "w") as file:
+        for layer in theirs.layers:
+            for kind, array in zip("Wb", layer.get_weights()):
+                file[f"{layer.name}/{layer.name}_{kind}_1:0"] = array
+    return path
+
+
+class TestEncoderWeights:
+    def test_give_the_features_of_keras_own_vgg16(self, theirs, file):
+        image = noise((2, 64, 64))
+        ours = models.build("bayes_segnet", (64, 64, 3), 19, encoder_weights=str(file))
+        features = keras.Model(ours.input, ours.get_layer("pool5").output[0])(image)
+        prepared = keras.applications.vgg16.preprocess_input(image.astype("float32"))
+        expected = theirs(prepared)
+        assert np.count_nonzero(expected) > np.size(expected) / 4
+        np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-4 * np.max(expected))
+
+    def test_leave_scale_and_offset_of_batch_norm_alone(self, file):
+        ours = models.build("bayes_segnet", (32, 32, 3), 19, encoder_weights=str(file))
+        gamma, beta, mean, variance = ours.get_layer("encoder3_2_bn").get_weights()
+        with h5py.File(file) as stored:
+            np.testing.assert_array_equal(mean, -stored["block3_conv2/block3_conv2_b_1:0"][:])
+        assert (gamma == 1).all() and (beta == 0).all() and np.allclose(variance, 0.999)
+
+    def test_of_another_network_are_refused(self, file, tmp_path):
+        other = tmp_path / "other.h5"
+        with h5py.File(file) as stored, h5py.File(other, "w") as made:
+            for name in stored:
+                if name != "block4_conv2":
+                    stored.copy(name, made)
+        with pytest.raises(UserError, match=f"{other} has no kernel and bias of 'block4_conv2': not VGG16's"):
+            models.build("bayes_segnet", (32, 32, 3), 19, encoder_weights=str(other))
+        with h5py.File(other, "a") as made:
+            made["block4_conv2/kernel"] = np.zeros((3, 3, 512, 256), "float32")
+            made["block4_conv2/bias"] = np.zeros(512, "float32")
+        with pytest.raises(UserError, match="encoder4_2_conv/kernel.*has shape"):
+            models.build("bayes_segnet", (32, 32, 3), 19, encoder_weights=str(other))
+
+    def test_that_are_missing(self, tmp_path):
+        with pytest.raises(UserError, match=f"no weights at {tmp_path}/no.h5; give encoder_weights 'none'"):
+            models.build("bayes_segnet", (32, 32, 3), 19, encoder_weights=str(tmp_path / "no.h5"))
+
+    def test_that_cannot_be_downloaded_say_what_to_fetch(self, monkeypatch):
+        def offline(*_, **__):
+            raise Exception(f"URL fetch failure on {vgg16.URL}: None -- [Errno -2] Name or service not known")
+
+        monkeypatch.setattr(keras.utils, "get_file", offline)
+        monkeypatch.setenv("KERAS_HOME", "/home/someone/.keras")
+        with pytest.raises(UserError) as caught:
+            models.build("bayes_segnet", (32, 32, 3), 19, encoder_weights="imagenet")
+        message = str(caught.value)
+        assert "\n" not in message
+        assert message.startswith(f"cannot download {vgg16.FILE} ([Errno -2] Name or service not known)")
+        assert message.endswith(f"fetch {vgg16.URL} and put it at /home/someone/.keras/models/{vgg16.FILE}")
+
+    def test_downloaded_ones_are_checked_and_used(self, file, monkeypatch):
+        asked = {}
+
+        def get_file(name, url, **options):
+            asked.update(options, name=name, url=url)
+            return str(file)
+
+        monkeypatch.setattr(keras.utils, "get_file", get_file)
+        assert imagenet.fetch(vgg16.URL, vgg16.MD5) == file
+        assert asked == {
+            "name": vgg16.FILE,
+            "url": vgg16.URL,
+            "cache_subdir": "models",
+            "file_hash": vgg16.MD5,
+        }
