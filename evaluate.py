@@ -5,10 +5,12 @@
     python evaluate.py -w logs/fastscnn/RUN -p DATASET --official        # and the original script beside
     python evaluate.py --predictions FOLDER -p DATASET --split train -r scores/train
     python evaluate.py --baseline colour -p DATASET                      # what a model has to beat
+    python evaluate.py -w logs/bayes_segnet/RUN -p DATASET --samples 20  # the mean of passes with dropout
 
 Predictions are scored at the resolution of the ground truth. nIoU needs the instanceIds files.
 scores.txt, scores.csv and scores.json go to -r, by default to `evaluation/` in the run's folder, beside the
-weights file, or in the folder of the predictions; a baseline's to `logs/baseline-NAME/`.
+weights file, or in the folder of the predictions; a baseline's to `logs/baseline-NAME/`. Where label pictures
+are written as well, --samples adds `uncertainty/`, as by predict.py.
 """
 
 import sys
@@ -60,6 +62,7 @@ def arguments():
         action="store_true",
         help="also run the original script on the label pictures and compare",
     )
+    cli.add_sampling(parser)
     return parser.parse_args()
 
 
@@ -86,7 +89,7 @@ def main():
     if options.predictions:
         counts = pictures.score_files(samples, files)
     else:
-        counts = score_classifier(classifier(options, root), samples, files)
+        counts = score_classifier(classifier(options, root), samples, files, folder)
 
     result = scores(counts)
     print(report.table(result))
@@ -103,8 +106,9 @@ def require_one_source(options):
     sources = [options.weights, options.predictions, options.baseline]
     if sum(source is not None for source in sources) != 1:
         raise UserError("give one thing to score: -w/--weights RUN, --predictions FOLDER, or --baseline NAME")
-    if not options.weights and (options.model or options.target_size):
-        raise UserError("-m and -t belong to a model: leave them out, or give its -w/--weights")
+    if not options.weights and (options.model or options.target_size or options.samples):
+        raise UserError("-m, -t and --samples belong to a model: leave them out, or give its -w/--weights")
+    cli.require_samples_with_seed(options)
 
 
 def truth_samples(root, split, coarse):
@@ -143,22 +147,28 @@ def picture_files(options, folder, samples):
 
 
 def classifier(options, root):
-    """What is scored, as a function: picture uint8 [H, W, 3] -> train ids uint8 [H, W]."""
+    """What is scored: a function, picture uint8 [H, W, 3] -> (train ids uint8 [H, W], uncertainty if any)."""
     if options.baseline:
         from data.index import labelled
         from evaluation.baselines import BASELINES
 
-        return BASELINES[options.baseline](labelled(root, "train"))
+        baseline = BASELINES[options.baseline](labelled(root, "train"))
+        return lambda image: (baseline(image), None)
     cli.quiet_tensorflow()
     from deploy.predict import segment
     from deploy.runtimes import load
 
     runtime = load(options.weights, options.model, options.target_size)
-    return lambda image: segment(runtime, image)
+    if options.samples:
+        from deploy.predict import segment_sampled
+
+        sampling = runtime.sampling(options.samples, options.seed or 0)
+        return lambda image: segment_sampled(sampling, image)
+    return lambda image: (segment(runtime, image), None)
 
 
-def score_classifier(classify, samples, files):
-    """Classify every sample and count; write the label pictures to `files`, if given."""
+def score_classifier(classify, samples, files, folder):
+    """Classify every sample and count; write label pictures to `files`, if given, and their uncertainty."""
     from data import png
     from data.labels import TRAIN_TO_LABEL
     from evaluation.pictures import score_arrays
@@ -167,13 +177,26 @@ def score_classifier(classify, samples, files):
     targets = dict(zip(samples, files)) if files else {}
 
     def predict(sample, image):
-        label = TRAIN_TO_LABEL[classify(image)]  # uint8 [H, W]
+        train_ids, doubt = classify(image)
+        label = TRAIN_TO_LABEL[train_ids]  # uint8 [H, W]
         if targets:
             prepare(targets[sample].parent)
             png.write(targets[sample], label)
+            if doubt:
+                write_uncertainty(folder, sample, doubt)
         return label
 
     return score_arrays(samples, predict)
+
+
+def write_uncertainty(folder, sample, doubt):
+    """Write what a sampling model is uncertain of, named as by predict.py."""
+    from deploy import uncertainty
+    from evaluation.report import prepare
+
+    target = folder / uncertainty.FOLDER / sample.city
+    prepare(target)
+    uncertainty.write(target, sample.name, doubt)
 
 
 def about(options, root, pictures):
@@ -184,9 +207,13 @@ def about(options, root, pictures):
         "targetSize": options.target_size,
         "predictions": options.predictions,
         "baseline": options.baseline,
+        "samples": options.samples,
+        "seed": (options.seed or 0) if options.samples else None,
     }
     given = {
-        name: str(value) if isinstance(value, Path) else value for name, value in sources.items() if value
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in sources.items()
+        if value is not None
     }
     return {"dataset": str(root), "split": options.split, "pictures": pictures, **given}
 

@@ -5,9 +5,13 @@
     python predict.py -m fastscnn -w logs/fastscnn/RUN -p my_pictures -r my_results
     python predict.py -m fastscnn -w logs/fastscnn/RUN -p a.png b.jpg
     python predict.py -m separable_unet -w OLD.hdf5 -p a.png b.jpg               # weights that Keras 2 wrote
+    python predict.py -m bayes_segnet -w logs/bayes_segnet/RUN --samples 20      # and how uncertain they are
 
 Written are, in the pictures' own size, under RESULTS/ and with the folders and names of the pictures:
 labelIds/*_labelIds.png as the Cityscapes server takes them, color/*_color.png, overlay/*_overlay.png.
+With --samples also uncertainty/*_uncertainty.npz, arrays in nats (predictive `entropy`, and
+`mutual_information`: the part on which the passes disagree), and pictures of both, brightest at ln 19 and
+ln 2: uncertainty/*_entropy.png, uncertainty/*_mutualInformation.png.
 """
 
 import sys
@@ -64,11 +68,13 @@ def arguments():
         metavar="Y,X[,C]",
         help="size a picture is brought to for the model (default: the training's)",
     )
+    cli.add_sampling(parser)
     return parser.parse_args()
 
 
 def main() -> int:
     options = arguments()
+    cli.require_samples_with_seed(options)
     from deploy import pictures
 
     paths = options.path or [cli.dataset_path(None)]
@@ -78,12 +84,14 @@ def main() -> int:
     from deploy.runtimes import load
 
     runtime = load(options.weights, options.model, options.target_size)
+    if options.samples:
+        runtime = runtime.sampling(options.samples, options.seed or 0)
     pictures.require_writable(options.results_path)
     pictures.predict_all(runtime, jobs, options.results_path)
-    print(
-        f"wrote {len(jobs)} label maps, colour pictures and overlays to {options.results_path}",
-        file=sys.stderr,
-    )
+    kinds = "label maps, colour pictures and overlays"
+    if options.samples:
+        kinds = "label maps, colour pictures, overlays and uncertainties"
+    print(f"wrote {len(jobs)} {kinds} to {options.results_path}", file=sys.stderr)
     return 0
 
 

@@ -113,6 +113,24 @@ def size(text: str) -> tuple[int, int]:
     return height, width
 
 
+def add_sampling(parser) -> None:
+    """Add --samples and --seed, of predictions with dropout left active."""
+    group = parser.add_argument_group("uncertainty", "of a model with dropout, by Monte-Carlo dropout")
+    group.add_argument(
+        "--samples",
+        type=positive_int,
+        metavar="T",
+        help="average T passes with dropout left active (default: one pass without dropout)",
+    )
+    group.add_argument("--seed", type=natural, help="of the passes' random numbers (default: 0)")
+
+
+def require_samples_with_seed(options) -> None:
+    """Raise UserError if --seed is given without --samples."""
+    if options.seed is not None and not options.samples:
+        raise UserError("--seed belongs to --samples; add it or leave --seed out")
+
+
 def dataset_path(option: Path | None) -> Path:
     """The data set's folder: `-p/--path`, else the environment's CITYSCAPES_DATASET.
 

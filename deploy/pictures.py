@@ -11,7 +11,8 @@ from common.errors import UserError
 from common.threads import bounded_map
 from data import index, png
 from data.labels import TRAIN_TO_LABEL, colorize
-from deploy.predict import segment
+from deploy import uncertainty
+from deploy.predict import Uncertainty, segment, segment_sampled
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 OVERLAY = 0.5  # share of the class colours
@@ -27,7 +28,7 @@ class Job:
     """A picture and the folder and name its results get."""
 
     image: Path
-    folder: Path  # relative to the results' labelIds/, color/ and overlay/
+    folder: Path  # relative to the results' labelIds/, color/, overlay/ and uncertainty/
     name: str
 
 
@@ -108,25 +109,36 @@ def require_writable(folder: Path) -> None:
 def predict_all(runtime, jobs: list[Job], results: Path) -> None:
     """Decode, classify and write; the three overlap, memory is bounded by a few pictures.
 
+    With a runtime that samples, the uncertainty is written as well.
+
     Raises:
         UserError: a picture that cannot be read, or a result that cannot be written.
     """
     images = bounded_map(lambda job: decode(job.image), jobs)
 
+    samples = hasattr(runtime, "sample")
+
     def labelled():
         for job, image in zip(jobs, images):
-            yield job, image, segment(runtime, image)
+            label, doubt = segment_sampled(runtime, image) if samples else (segment(runtime, image), None)
+            yield job, image, label, results, doubt
 
     with tqdm(total=len(jobs), desc="predict", unit="picture", disable=None) as bar:
-        for _ in bounded_map(lambda done: write(*done, results), labelled(), WRITERS):
+        for _ in bounded_map(lambda done: write(*done), labelled(), WRITERS):
             bar.update()
 
 
-def write(job: Job, image: np.ndarray, label: np.ndarray, results: Path) -> None:
-    """Write the three pictures of a label map, uint8 [H, W] of train ids."""
+def write(
+    job: Job, image: np.ndarray, label: np.ndarray, results: Path, doubt: Uncertainty | None = None
+) -> None:
+    """Write the three pictures of a label map, uint8 [H, W] of train ids, and its uncertainty if given."""
     colors = colorize(label)
     overlay = cv2.addWeighted(image, 1 - OVERLAY, colors, OVERLAY, 0)
     for kind, picture in (("labelIds", TRAIN_TO_LABEL[label]), ("color", colors), ("overlay", overlay)):
         target = results / kind / job.folder / f"{job.name}_{kind}.png"
         require_writable(target.parent)
         png.write(target, picture)
+    if doubt:
+        folder = results / uncertainty.FOLDER / job.folder
+        require_writable(folder)
+        uncertainty.write(folder, job.name, doubt)

@@ -32,11 +32,7 @@ def load(source: Path, model: str | None = None, size: tuple[int, int] | None = 
     if not legacy_file and origin.classes != CLASS_COUNT:
         raise UserError(f"{path} was trained for {origin.classes} classes; this data set has {CLASS_COUNT}")
     jit = prepare()
-    try:
-        models.require_options(origin.model, origin.options)
-    except UserError as error:  # options that the architecture does not have, or no longer
-        raise UserError(f"{path} was written by another version of this project ({error})") from error
-    network = models.build(origin.model, (*(size or origin.size), 3), origin.classes, **origin.options)
+    network = _build(path, origin, size or origin.size)
     (legacy if legacy_file else weights).load(path, network)
     return KerasRuntime(network, jit)
 
@@ -50,6 +46,21 @@ def legacy_origin(path: Path, model: str | None) -> weights.Origin:
     if model is None:
         raise UserError(f"{path} was written by Keras 2 and names no architecture; give -m separable_unet")
     return weights.Origin(model, legacy.OUTPUTS, legacy.SIZE)
+
+
+def _build(path: Path, origin: weights.Origin, size: tuple[int, int]):
+    """The model that a weights file belongs to, with fresh weights."""
+    # the file holds the encoder as well; a stranger's may not make this machine download or open another
+    options = {name: value for name, value in origin.options.items() if name != "encoder_weights"}
+    older = f"{path} was written by another version of this project"
+    try:
+        models.require_options(origin.model, options)
+    except UserError as error:
+        raise UserError(f"{older} ({error})") from error
+    try:
+        return models.build(origin.model, (*size, 3), origin.classes, **options)
+    except TypeError as error:  # an option's value
+        raise UserError(f"{older} ({error})") from error
 
 
 class KerasRuntime:
@@ -73,8 +84,22 @@ class KerasRuntime:
             logits = logits[..., :CLASS_COUNT]
             return tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
 
-        self._classify = classify
+        self._network, self._jit, self._classify = network, jit, classify
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
         return self._classify(images).numpy()
+
+    def sampling(self, samples: int, seed: int = 0):
+        """The same model with dropout left active, a `deploy.sampling.SamplingRuntime`.
+
+        Args:
+            samples: passes per picture.
+            seed: of their random numbers.
+
+        Raises:
+            UserError: the model has no dropout.
+        """
+        from deploy.sampling import SamplingRuntime
+
+        return SamplingRuntime(self._network, samples, seed, self._jit)

@@ -176,6 +176,42 @@ def test_model_with_pictures_scores_like_its_pictures(town, model, tmp_path, mon
     assert from_model["classInstScores"] == from_pictures["classInstScores"]
 
 
+def test_samples_are_averaged_and_their_uncertainty_is_written(town, tmp_path, monkeypatch):
+    import models
+    from models import weights
+
+    root, _ = town
+    network = models.build("fastscnn", (32, 64, 3), 19)
+    weights.write(tmp_path / "model.weights.h5", network, weights.Origin("fastscnn", 19, (32, 64)))
+    results = tmp_path / "results"
+    options = ("-w", tmp_path / "model.weights.h5", "-p", root, "--samples", 3)
+    assert evaluate_here(monkeypatch, *options, "-r", results) == 0
+    data = json.loads((results / "scores.json").read_text())
+    assert data["samples"] == 3 and data["seed"] == 0
+    for sample in index.labelled(root, "val"):
+        stem = results / "uncertainty" / sample.city / sample.name
+        with np.load(f"{stem}_uncertainty.npz") as file:
+            assert file["entropy"].shape == file["mutual_information"].shape == (64, 128)
+        assert png.decode_image(Path(f"{stem}_entropy.png")).shape == (64, 128, 3)
+        assert (results / "labelIds" / sample.city / f"{sample.name}_labelIds.png").is_file()
+    assert evaluate_here(monkeypatch, *options) == 0
+    assert sorted(path.name for path in (tmp_path / "evaluation").iterdir()) == [
+        "scores.csv",
+        "scores.json",
+        "scores.txt",
+    ]
+    again = json.loads((tmp_path / "evaluation" / "scores.json").read_text())
+    assert again["confMatrix"] == data["confMatrix"]
+
+
+def test_samples_belong_to_a_model(town, monkeypatch):
+    root, results = town
+    with pytest.raises(UserError, match="-m, -t and --samples belong to a model"):
+        evaluate_here(monkeypatch, "--predictions", results, "-p", root, "--samples", 3)
+    with pytest.raises(UserError, match="--seed belongs to --samples"):
+        evaluate_here(monkeypatch, "--predictions", results, "-p", root, "--seed", 3)
+
+
 @pytest.mark.filterwarnings("ignore:`in1d` is deprecated")
 def test_difference_to_the_original_script_is_reported(town, monkeypatch, capsys):
     root, results = town

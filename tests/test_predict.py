@@ -16,7 +16,7 @@ from common.errors import UserError
 from data import index, png
 from data.augment import resize_image, resize_labels
 from data.labels import CLASS_COUNT, PALETTE, TRAIN_TO_LABEL
-from deploy import pictures, runtimes
+from deploy import pictures, runtimes, uncertainty
 from models import weights
 from processes import assert_one_line_error, run_script
 from tiny import tiny_dataset, write_pair
@@ -182,6 +182,56 @@ class TestProcess:
             png.decode_any(results / name)  # raises where it is not whole
 
 
+class TestSamples:
+    ARRAYS = ("entropy", "mutual_information")
+
+    def test_write_uncertainties_of_each_pictures_size(self, trained, runtime, town, tmp_path):
+        """As a user does it, and once more here: the same seed gives the same files."""
+        results = tmp_path / "a"
+        done = run_script("predict.py", "-w", trained, "-p", town, "-r", results, "--samples", 5, "--seed", 3)
+        assert done.returncode == 0, done.stderr
+        said = f"wrote 3 label maps, colour pictures, overlays and uncertainties to {results}"
+        assert done.stderr.splitlines() == [said]
+        predict_all(runtime.sampling(5, seed=3), [town], tmp_path / "b")
+        stems = [path.removesuffix("_labelIds.png") for path in names(tmp_path / "a" / "labelIds")]
+        kinds = ("entropy.png", "mutualInformation.png", "uncertainty.npz")
+        assert names(tmp_path / "a" / "uncertainty") == [f"{stem}_{kind}" for stem in stems for kind in kinds]
+        for name in names(tmp_path / "a"):
+            if not name.endswith(".npz"):
+                assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        for stem, sample in zip(stems, index.unlabelled(town, "val"), strict=True):
+            height, width = png.decode_image(sample.image).shape[:2]
+            entropy, mutual = self.arrays(tmp_path / "a", stem)
+            assert entropy.shape == mutual.shape == (height, width)
+            assert (mutual >= 0).all() and (mutual <= entropy + 1e-3).all() and mutual.max() > 1e-3
+            assert entropy.max() <= np.log(CLASS_COUNT) + 1e-2
+            for kind in ("entropy", "mutualInformation"):
+                picture = png.decode_image(tmp_path / "a" / "uncertainty" / f"{stem}_{kind}.png")
+                assert picture.shape == (height, width, 3)
+
+    def arrays(self, results, stem):
+        with np.load(results / "uncertainty" / f"{stem}_uncertainty.npz") as file:
+            assert sorted(file) == sorted(self.ARRAYS)
+            return [file[name].astype("float32") for name in self.ARRAYS]
+
+    def test_are_those_of_the_runtime(self, runtime, town, tmp_path):
+        sampling = runtime.sampling(4, seed=1)
+        predict_all(sampling, [town], tmp_path)
+        sample = index.unlabelled(town, "val")[0]  # of the model's own size
+        image = png.decode_image(sample.image)
+        found = sampling.sample(image[None])
+        stem = f"{sample.city}/{sample.name}"
+        np.testing.assert_array_equal(assert_agree(tmp_path, stem, image), found.labels[0])
+        for array, expected in zip(self.arrays(tmp_path, stem), (found.entropy, found.mutual_information)):
+            np.testing.assert_allclose(array, expected[0], rtol=1e-3, atol=1e-6)
+
+    def test_pictures_are_brighter_where_less_is_certain(self):
+        values = np.linspace(0, 3, 7)[None]  # nats
+        picture = uncertainty.picture(values, highest=2.0)
+        brightness = picture.astype(int).sum(-1)[0]
+        assert (np.diff(brightness[:5]) > 0).all() and brightness[4] == brightness[6] and brightness[0] < 10
+
+
 class TestMistakes:
     """In this process: the messages; `TestProcess` sees to the one line."""
 
@@ -217,6 +267,19 @@ class TestMistakes:
     def test_a_split_that_is_not_there(self, here, trained, results, town):
         with pytest.raises(UserError, match=r"no split 'test' .*there: train, train_extra, val"):
             here("-w", trained, "-p", town, "-r", results, "--split", "test")
+
+    def test_samples_of_a_model_without_dropout(self, here, trained, results, folder, tmp_path):
+        path = copy_with_origin(trained, tmp_path / "dry.h5", options={"dropout": 0.0})
+        with pytest.raises(UserError, match="fastscnn has no dropout to sample; leave --samples out"):
+            here("-w", path, "-p", folder, "-r", results, "--samples", 3)
+
+    def test_a_seed_without_samples(self, here, trained, results, folder):
+        with pytest.raises(UserError, match="--seed belongs to --samples"):
+            here("-w", trained, "-p", folder, "-r", results, "--seed", 3)
+
+    def test_no_samples(self, trained, results, folder):
+        done = run_script("predict.py", "-w", trained, "-p", folder, "-r", results, "--samples", 0)
+        assert_one_line_error(done, "--samples", "'0' is not a whole number of at least 1")
 
     def test_two_pictures_of_one_name(self, here, trained, results, folder):
         write_picture(folder / "a.jpg", noise(40, 40))
@@ -290,6 +353,7 @@ class TestWeights:
             {"format": 99},
             {"model": []},
             {"options": {"nonsense": 1}},
+            {"options": {"dropout": "much"}},
             {"size": 5},
             {"size": [-64, 128]},
             {"size": ["a", "b"]},
@@ -301,6 +365,17 @@ class TestWeights:
         path = copy_with_origin(trained, tmp_path / "strange.h5", **changed)
         with pytest.raises(UserError, match=f"{path} was written by another version"):
             runtimes.load(path)
+
+    def test_that_ask_for_another_file_of_the_machine(self, trained, tmp_path, monkeypatch):
+        """The encoder is in the weights file as well; `encoder_weights` of a stranger's opens nothing."""
+        asked = {}
+        build = models.build
+        monkeypatch.setattr(models, "require_options", lambda name, options: asked.update(options))
+        monkeypatch.setattr(models, "build", lambda *given, **options: asked.update(options) or build(*given))
+        runtimes.load(
+            copy_with_origin(trained, tmp_path / "a.h5", options={"encoder_weights": "/etc/passwd"})
+        )
+        assert asked == {}
 
     def test_that_are_missing(self, tmp_path):
         with pytest.raises(UserError, match=f"no weights at {tmp_path}/missing; give a run folder"):

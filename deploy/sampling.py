@@ -1,0 +1,160 @@
+"""Monte-Carlo dropout (Gal, Ghahramani; arXiv 1506.02142): predictions with dropout left active, averaged.
+
+Each pass of a network with its dropout active is one sample of the network; how much the samples disagree
+tells how uncertain the model is. What comes before the first dropout is the same in every pass, so that the
+network is cut there and its trunk computed once per picture.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from common.errors import UserError
+
+PIXELS = 2**21  # of all the passes that run at a time: one Cityscapes picture, whose activations fill GBs
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The averaged prediction of N pictures.
+
+    Attributes:
+        labels: uint8 [N, H, W], the most probable train ids by the mean softmax.
+        entropy: float32 [N, H, W] in nats, of the mean softmax: all uncertainty, 0..ln(classes).
+        mutual_information: float32 [N, H, W] in nats, the entropy less the passes' mean entropy ("BALD",
+            arXiv 1112.5745): the part on which the samples disagree, which more training data could mend.
+    """
+
+    labels: np.ndarray
+    entropy: np.ndarray
+    mutual_information: np.ndarray
+
+
+class SamplingRuntime:
+    """A Keras model whose dropout stays active, behind the runtimes' `predict` and `sample`.
+
+    Batch norm stays in inference mode. Random numbers follow from the seed alone, for each picture anew:
+    a picture's result depends on no other picture.
+
+    Attributes:
+        name: the architecture's.
+        size: (height, width) of its input in pixels.
+
+    Args:
+        network: a functional model [N, H, W, 3] -> logits [N, H, W, classes].
+        samples: passes per picture.
+        seed: of the random numbers.
+        jit: compile by XLA.
+
+    Raises:
+        UserError: the network has no dropout.
+    """
+
+    def __init__(self, network: keras.Model, samples: int, seed: int, jit: bool):
+        self.name, self.size = network.name, tuple(network.input_shape[1:3])
+        self.samples = samples
+        trunk, head, dropouts = split(network)
+        self._seeds = [
+            (dropout.seed_generator.state, np.array([part, 0], np.uint32))
+            for dropout, part in zip(dropouts, np.random.SeedSequence(seed).generate_state(len(dropouts)))
+        ]
+
+        @tf.function(input_signature=[tf.TensorSpec((None, *self.size, 3), tf.uint8)], jit_compile=jit)
+        def features(images):
+            return keras.tree.flatten(trunk(images, training=False))  # Keras unwraps a list of one
+
+        @tf.function(jit_compile=jit)
+        def passes(tensors, count):
+            """Sums over `count` passes of one picture: softmax [H, W, classes] and its entropy [H, W]."""
+            repeated = [tf.repeat(tensor, count, axis=0) for tensor in tensors]
+            log = tf.nn.log_softmax(tf.cast(head(repeated, training=False), tf.float32))
+            softmax = tf.exp(log)
+            return tf.reduce_sum(softmax, 0), -tf.reduce_sum(softmax * log, (0, 3))
+
+        self._features, self._passes = features, passes
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
+        return self.sample(images).labels
+
+    def sample(self, images: np.ndarray) -> Sampled:
+        """uint8 RGB [N, H, W, 3] of the runtime's size -> labels and their uncertainty."""
+        tensors = self._features(images)
+        found = [self._one([tensor[i : i + 1] for tensor in tensors]) for i in range(len(images))]
+        return Sampled(*(np.stack(maps) for maps in zip(*found)))
+
+    def _one(self, tensors):
+        for state, start in self._seeds:
+            state.assign(start)
+        total = uncertain = 0.0
+        for count in rounds(self.samples, self.size):
+            softmax, entropy = self._passes(tensors, count)
+            total, uncertain = total + softmax, uncertain + entropy
+        mean = total / self.samples
+        entropy = -tf.reduce_sum(tf.math.xlogy(mean, mean), -1)
+        # below 0 only by rounding
+        mutual_information = tf.maximum(entropy - uncertain / self.samples, 0.0)
+        labels = tf.cast(tf.argmax(mean, -1, output_type=tf.int32), tf.uint8)
+        return labels.numpy(), entropy.numpy(), mutual_information.numpy()
+
+
+def rounds(samples: int, size: tuple[int, int]) -> list[int]:
+    """How many passes run at a time: as equal as can be, for each count is compiled anew."""
+    most = max(1, PIXELS // (size[0] * size[1]))
+    parts = -(-samples // most)
+    return [samples // parts + (part < samples % parts) for part in range(parts)]
+
+
+class ActiveDropout(keras.layers.Layer):
+    """A dropout layer of any kind that drops in inference as well, by random numbers of its own."""
+
+    def __init__(self, dropout: keras.layers.Layer):
+        super().__init__(name=f"{dropout.name}_active", dtype=dropout.dtype_policy)
+        self.dropout = type(dropout).from_config(dropout.get_config())
+        self.seed_generator = self.dropout.seed_generator
+
+    def call(self, inputs):
+        return self.dropout(inputs, training=True)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def split(network: keras.Model) -> tuple[keras.Model, keras.Model, list[ActiveDropout]]:
+    """Cut a functional model, each of whose layers is used once, before its first dropout layers.
+
+    Both parts share the model's layers, and with them its weights.
+
+    Returns:
+        (trunk: images -> list of all tensors that cross the cut, head: these -> the model's output with
+        dropout always active, the head's dropout layers).
+
+    Raises:
+        UserError: no dropout on the way to the output.
+    """
+    random, crossing = set(), {}  # ids of the tensors that depend on dropout; those they are made from
+    for operation in network.operations:  # in order: inputs precede what is made of them
+        inputs, outputs = keras.tree.flatten(operation.input), keras.tree.flatten(operation.output)
+        if _drops(operation) or any(id(tensor) in random for tensor in inputs):
+            random |= {id(tensor) for tensor in outputs}
+            crossing |= {id(tensor): tensor for tensor in inputs if id(tensor) not in random}
+    if not random:
+        raise UserError(f"{network.name} has no dropout to sample; leave --samples out")
+    crossing = list(crossing.values())
+    trunk = keras.Model(network.input, crossing, name=f"{network.name}_trunk")
+    dropouts = []
+
+    def activate(layer):
+        if not _drops(layer):
+            return layer
+        dropouts.append(ActiveDropout(layer))
+        return dropouts[-1]
+
+    head = keras.Model(crossing, network.output, name=f"{network.name}_head")
+    return trunk, keras.models.clone_model(head, clone_function=activate), dropouts
+
+
+def _drops(operation) -> bool:
+    return isinstance(operation, keras.layers.Dropout) and operation.rate > 0
