@@ -25,10 +25,10 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--pictures",
         type=cli.positive_int,
-        default=128,
-        help="pictures a round; the data set's are repeated (default: 128)",
+        default=512,
+        help="pictures a round, the data set's repeated; an epoch of Cityscapes has 2975 (default: 512)",
     )
-    parser.add_argument("--rounds", type=cli.positive_int, default=7, help="(default: 7)")
+    parser.add_argument("--rounds", type=cli.positive_int, default=5, help="(default: 5)")
 
 
 def run(options) -> dict:
