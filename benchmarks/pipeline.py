@@ -25,8 +25,8 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--pictures",
         type=cli.positive_int,
-        default=512,
-        help="pictures a round, the data set's repeated; an epoch of Cityscapes has 2975 (default: 512)",
+        default=256,
+        help="pictures a round, the data set's repeated; an epoch of Cityscapes has 2975 (default: 256)",
     )
     parser.add_argument("--rounds", type=cli.positive_int, default=5, help="(default: 5)")
 
