@@ -25,10 +25,10 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--pictures",
         type=cli.positive_int,
-        default=256,
-        help="pictures a round, the data set's repeated; an epoch of Cityscapes has 2975 (default: 256)",
+        default=512,
+        help="pictures a round, the data set's repeated; an epoch of Cityscapes has 2975 (default: 512)",
     )
-    parser.add_argument("--rounds", type=cli.positive_int, default=5, help="(default: 5)")
+    parser.add_argument("--rounds", type=cli.positive_int, default=3, help="(default: 3)")
 
 
 def run(options) -> dict:
@@ -60,11 +60,9 @@ def run(options) -> dict:
         }
         seconds = clock.take_turns(contestants, options.rounds, warmup=1)
     alone = seconds["decode alone"]
-    for name, times in seconds.items():
-        rate = len(samples) / clock.summary(times)["median"]
-        print(
-            f"{name:14} {rate:7.1f} pictures/s   {clock.ratios(alone, times)['median']:5.2f} x decoding alone"
-        )
+    fastest = {name: len(samples) / min(times) for name, times in seconds.items()}  # noise only adds time
+    for name, rate in fastest.items():
+        print(f"{name:14} {rate:7.1f} pictures/s   {rate / fastest['decode alone']:5.2f} x decoding alone")
     return {
         "settings": {
             "pictures": len(samples),
@@ -75,10 +73,8 @@ def run(options) -> dict:
         },
         "results": {
             "seconds": {name: clock.summary(times) for name, times in seconds.items()},
-            "pictures_per_second": {
-                name: len(samples) / clock.summary(t)["median"] for name, t in seconds.items()
-            },
-            "ratio_to_decoding": {name: clock.ratios(alone, times) for name, times in seconds.items()},
+            "pictures_per_second": fastest,
+            "ratio_to_decoding_by_round": {name: clock.ratios(alone, times) for name, times in seconds.items()},
         },
     }
 
