@@ -74,7 +74,9 @@ def run(options) -> dict:
         "results": {
             "seconds": {name: clock.summary(times) for name, times in seconds.items()},
             "pictures_per_second": fastest,
-            "ratio_to_decoding_by_round": {name: clock.ratios(alone, times) for name, times in seconds.items()},
+            "ratio_to_decoding_by_round": {
+                name: clock.ratios(alone, times) for name, times in seconds.items()
+            },
         },
     }
 
