@@ -37,8 +37,15 @@ def arguments():
         "--seed", type=cli.natural, help="of weights, order, augmentation, dropout (default: 0)"
     )
     parser.add_argument("--logs", type=Path, default=Path("logs"), help="where runs are kept (default: logs)")
+    add_data_arguments(parser.add_argument_group("data"))
+    add_optimizer_arguments(
+        parser.add_argument_group("optimizer", "SGD, by default with the model's published learning rates")
+    )
+    return parser.parse_args()
 
-    data = parser.add_argument_group("data")
+
+def add_data_arguments(data) -> None:
+    """What is trained on, and how it is fed."""
     data.add_argument("-p", "--path", type=Path, help=f"data set (default: ${cli.DATASET_VARIABLE})")
     data.add_argument(
         "-c",
@@ -60,7 +67,9 @@ def arguments():
         "--workers", type=cli.positive_int, help="threads that prepare pictures (default: all CPUs)"
     )
 
-    rate = parser.add_argument_group("optimizer", "SGD, by default with the model's published learning rates")
+
+def add_optimizer_arguments(rate) -> None:
+    """Learning rates and precision."""
     rate.add_argument("-l", "--learning-rate", type=cli.positive_float, help="a constant learning rate")
     rate.add_argument(
         "--schedule", choices=("constant", "polynomial"), help="over the steps of the whole run"
@@ -76,7 +85,6 @@ def arguments():
         choices=("auto", "float16", "bfloat16"),
         help="bare: float16 on a GPU of compute capability below 8, else bfloat16",
     )
-    return parser.parse_args()
 
 
 def main() -> int:
