@@ -7,7 +7,8 @@ import numpy as np
 import models
 from common.errors import UserError
 from data.labels import CLASS_COUNT
-from models import legacy, weights
+from models import keras_hdf5, legacy, weights
+from models.options import OptionError
 from training.devices import prepare
 from training.run_folder import weights_file
 
@@ -25,7 +26,7 @@ def load(source: Path, model: str | None = None, size: tuple[int, int] | None = 
         UserError: no or broken weights, or those of another model or class count.
     """
     path = weights_file(Path(source))
-    legacy_file = legacy.is_legacy(path)
+    legacy_file = keras_hdf5.has_layers(path)
     origin = legacy_origin(path, model) if legacy_file else weights.read_origin(path)
     if model and model != origin.model:
         raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
@@ -52,15 +53,10 @@ def _build(path: Path, origin: weights.Origin, size: tuple[int, int]):
     """The model that a weights file belongs to, with fresh weights."""
     # the file holds the encoder as well; a stranger's may not make this machine download or open another
     options = {name: value for name, value in origin.options.items() if name != "encoder_weights"}
-    older = f"{path} was written by another version of this project"
-    try:
-        models.require_options(origin.model, options)
-    except UserError as error:
-        raise UserError(f"{older} ({error})") from error
     try:
         return models.build(origin.model, (*size, 3), origin.classes, **options)
-    except TypeError as error:  # an option's value
-        raise UserError(f"{older} ({error})") from error
+    except (OptionError, TypeError) as error:  # an option that is unknown, or its value
+        raise UserError(f"{path} was written by another version of this project ({error})") from error
 
 
 class KerasRuntime:

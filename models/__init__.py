@@ -1,13 +1,14 @@
 """The architectures, all built through `models.build`."""
 
-import inspect
 from importlib import import_module
 
 from common.errors import UserError
+from models.options import require_known
 
 # name on the command line -> module with `build(input_shape, classes, **options)` and SIZE_MULTIPLE
 ARCHITECTURES = {
     "bayes_segnet": "models.bayes_segnet",
+    "deeplabv3+": "models.deeplabv3plus",
     "fastscnn": "models.fast_scnn",
     "separable_unet": "models.separable_unet",
     "unet": "models.unet",
@@ -29,11 +30,11 @@ def build(name: str, input_shape: tuple[int, int, int], classes: int, precision:
         A `keras.Model`: RGB in 0..255, uint8 or float [B, H, W, 3] -> float32 logits [B, H, W, classes].
 
     Raises:
-        UserError: unknown name or option, or a size that the architecture cannot take.
+        UserError: unknown name, a size that the architecture cannot take, an option that it does not have.
     """
     module = import_module(_module(name))
     require_size(name, input_shape[:2], module.SIZE_MULTIPLE)
-    require_options(name, options)
+    require_known(name, module.build, options)
 
     import keras  # slow; the checks above answer first
 
@@ -49,15 +50,6 @@ def _module(name: str) -> str:
     if name not in ARCHITECTURES:
         raise UserError(f"unknown model '{name}'; there are: {', '.join(sorted(ARCHITECTURES))}")
     return ARCHITECTURES[name]
-
-
-def require_options(name: str, options: dict) -> None:
-    """Raise UserError, listing what there is, unless the architecture's `build` takes every option."""
-    known = list(inspect.signature(import_module(_module(name)).build).parameters)[2:]
-    for option in options:
-        if option not in known:
-            there_are = f"there are: {', '.join(known)}" if known else "it has none"
-            raise UserError(f"{name} has no option '{option}'; {there_are}")
 
 
 def require_size(name: str, size: tuple[int, int], multiple: int) -> None:

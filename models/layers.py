@@ -82,9 +82,17 @@ def batch_norm(x, name: str, relu: bool = True):
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
-def conv(x, filters: int, name: str, kernel: int = 3, stride: int = 1, relu: bool = True):
+def conv(x, filters: int, name: str, kernel: int = 3, stride: int = 1, dilation: int = 1, relu: bool = True):
     """Convolution without bias (batch norm has one), batch norm, ReLU."""
-    x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    x = layers.Conv2D(
+        filters,
+        kernel,
+        strides=stride,
+        dilation_rate=dilation,
+        padding="same",
+        use_bias=False,
+        name=f"{name}_conv",
+    )(x)
     return batch_norm(x, name, relu)
 
 

@@ -8,8 +8,8 @@ keeps little at full resolution, so that it trains at 1024x2048.
 import keras
 from keras import layers
 
-from common.errors import UserError
 from models.layers import Resize, batch_norm, conv, normalize, separable
+from models.options import require_one_of
 
 SIZE_MULTIPLE = 32  # the large variant's deepest features are at 1/32
 VARIANTS = ("original", "large")
@@ -29,8 +29,7 @@ def build(input_shape: tuple[int, int, int], classes: int, variant: str = "origi
     Raises:
         UserError: an unknown variant.
     """
-    if variant not in VARIANTS:
-        raise UserError(f"separable_unet has no variant {variant!r}; there are: {', '.join(VARIANTS)}")
+    require_one_of("variant", variant, VARIANTS)
     image = keras.Input(input_shape, name="image")
     logits = (original if variant == "original" else large)(image, classes)
     return keras.Model(image, logits, name="separable_unet")

@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
-from common.errors import UserError
 from models.layers import conv, normalize
+from models.options import OptionError
 
 SIZE_MULTIPLE = 16  # four halvings
 DEPTH = 4
@@ -28,7 +28,7 @@ def build(input_shape: tuple[int, int, int], classes: int, width: int = 64) -> k
         UserError: a width that is no whole number of at least 1.
     """
     if type(width) is not int or width < 1:
-        raise UserError(f"unet's width is a whole number of at least 1, not {width!r}")
+        raise OptionError(f"unet's width is a whole number of at least 1, not {width!r}")
     image = keras.Input(input_shape, name="image")
     x = normalize(image)
     skips = []

@@ -9,14 +9,17 @@ import numpy as np
 from keras import layers
 
 from common.errors import UserError
-from models import imagenet, weights
+from models import encoder_weights, keras_hdf5, weights
+from models.encoder_weights import Published
 from models.layers import BN_EPSILON
 
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # (convolutions, filters)
 MEAN = (123.68, 116.779, 103.939)  # of ImageNet's red, green, blue
-FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{FILE}"
-MD5 = "6d6bbae143d832006294945121d1f1fc"
+IMAGENET = Published(
+    "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/",
+    "6d6bbae143d832006294945121d1f1fc",
+)
 
 
 def subtract_mean(image):
@@ -42,11 +45,11 @@ def load(model, source: str) -> None:
     Raises:
         UserError: not downloadable, not readable, or not VGG16's weights.
     """
-    if source == "none":
+    path = encoder_weights.find(source, "VGG16", IMAGENET)
+    if not path:
         return
-    path = imagenet.fetch(URL, MD5) if source == "imagenet" else Path(source)
     arrays = {}
-    stored = weights.read_any(path, "give encoder_weights 'none', 'imagenet' or an HDF5 file of VGG16")
+    stored = {layer.name: list(layer.arrays.values()) for layer in keras_hdf5.read(path)}
     for block, (convolutions, _) in enumerate(BLOCKS, start=1):
         for number in range(1, convolutions + 1):
             kernel, bias = _pair(stored, f"block{block}_conv{number}", path)
@@ -59,11 +62,12 @@ def load(model, source: str) -> None:
     weights.assign([variable for variable in model.weights if variable.path in arrays], arrays, path)
 
 
-def _pair(stored: dict[str, np.ndarray], layer: str, path) -> tuple[np.ndarray, np.ndarray]:
-    """A convolution's kernel and bias, whose data sets different versions of Keras named differently."""
-    found = {array.ndim: array for name, array in stored.items() if layer in name.split("/")}
-    if sorted(found) != [1, 4]:
-        raise UserError(f"{path} has no kernel and bias of '{layer}': not VGG16's weights; use {FILE}")
-    if any(array.dtype.kind != "f" for array in found.values()):
-        raise UserError(f"{path}: '{layer}' holds no numbers; use {FILE}")
-    return found[4], found[1]
+def _pair(stored: dict[str, list[np.ndarray]], layer: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """A convolution's kernel and bias."""
+    found = stored.get(layer, [])
+    if [array.ndim for array in found] != [4, 1]:
+        raise UserError(
+            f"{path} has no kernel and bias of '{layer}': not VGG16's weights; use {IMAGENET.file}"
+        )
+    encoder_weights.require_numbers(layer, found, path)
+    return found[0], found[1]

@@ -58,25 +58,15 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict]:
         return arrays, json.loads(file.attrs["origin"])
 
 
-def read_any(path: Path, cure: str) -> dict[str, np.ndarray]:
-    """Read every array of an HDF5 file, whoever wrote it; `cure` ends the message if there is none.
-
-    Raises:
-        UserError: no file, not HDF5, damaged, or linked elsewhere.
-    """
-    with opened(path, cure) as file:
-        return collect(file, path)
-
-
 @contextmanager
-def opened(path: Path, cure: str = "give a run folder or a .weights.h5 file with -w/--weights"):
-    """An HDF5 file to read from; `cure` ends the message if there is none.
+def opened(path: Path):
+    """An HDF5 file to read from.
 
     Raises:
         UserError: no file, not HDF5, or damaged, also where that shows only inside the `with` block.
     """
     if not Path(path).is_file():
-        raise UserError(f"no weights at {path}; {cure}")
+        raise UserError(f"no weights at {path}; give a run folder or a .weights.h5 file with -w/--weights")
     try:
         with h5py.File(path, "r") as file:
             yield file

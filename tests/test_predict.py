@@ -370,7 +370,6 @@ class TestWeights:
         """The encoder is in the weights file as well; `encoder_weights` of a stranger's opens nothing."""
         asked = {}
         build = models.build
-        monkeypatch.setattr(models, "require_options", lambda name, options: asked.update(options))
         monkeypatch.setattr(models, "build", lambda *given, **options: asked.update(options) or build(*given))
         runtimes.load(
             copy_with_origin(trained, tmp_path / "a.h5", options={"encoder_weights": "/etc/passwd"})

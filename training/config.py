@@ -42,6 +42,7 @@ MAY_CHANGE = ("epochs", "path", "cache", "workers")  # when a run is resumed
 # model -> learning rates and momentum, its paper's where there is one, used where the command line gives none
 RECIPES = {
     "bayes_segnet": (Rates("polynomial", 0.1), 0.9),  # best of 0.001, 0.01, 0.1 on a small town
+    "deeplabv3+": (Rates("polynomial", 0.007), 0.9),  # arXiv 1802.02611, section 4
     "fastscnn": (Rates("polynomial", 0.045), 0.9),  # arXiv 1902.04502, section 4.1
     # No paper. On a made-up town both variants learn most at 0.05, of 0.003, 0.05 and 0.1; at 0.003 the
     # original has barely begun when the run ends. Its published weights were written at a rate of 0.046.

@@ -13,7 +13,7 @@ from data import png
 from data.labels import CLASS_NAMES, PALETTE
 from deploy import runtimes
 from deploy.predict import segment
-from models import legacy, weights
+from models import keras_hdf5, legacy, weights
 
 SHARED = Path(__file__).parents[3] / "shared"
 PUBLISHED = SHARED / "legacy" / "best_separable_unet_weights.hdf5"
@@ -37,7 +37,7 @@ def noise():
     return np.random.default_rng(1).integers(0, 256, (2, *SIZE, 3), np.uint8)
 
 
-def write_keras2(path, model, root=legacy.WHOLE_MODEL):
+def write_keras2(path, model, root=keras_hdf5.WHOLE_MODEL):
     """A model in Keras 2's format: layers without weights are listed too, and numbered as there."""
     with h5py.File(path, "w") as file:
         group = file.create_group(root) if root else file
@@ -58,7 +58,7 @@ def write_keras2(path, model, root=legacy.WHOLE_MODEL):
 
 def layer_group(file, kind, nth=0):
     """The nth group of that kind with its arrays, such as `conv2d_2/conv2d_2`."""
-    group = file[legacy.WHOLE_MODEL]
+    group = file[keras_hdf5.WHOLE_MODEL]
     names = [name.decode() for name in group.attrs["layer_names"] if name.decode().startswith(f"{kind}_")]
     return group[names[nth]][names[nth]]
 
@@ -74,10 +74,10 @@ def empty():
     return models.build(NAME, (*SIZE, 3), legacy.OUTPUTS)
 
 
-@pytest.mark.parametrize("root", [legacy.WHOLE_MODEL, ""], ids=["whole model", "weights only"])
+@pytest.mark.parametrize("root", [keras_hdf5.WHOLE_MODEL, ""], ids=["whole model", "weights only"])
 def test_every_array_finds_its_place(tmp_path, model, empty, noise, root):
     path = write_keras2(tmp_path / "old.hdf5", model, root)
-    assert legacy.is_legacy(path)
+    assert keras_hdf5.has_layers(path)
     legacy.load(path, empty)
     for ours, theirs in zip(empty.weights, model.weights):
         np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
@@ -103,9 +103,9 @@ def test_the_size_is_that_of_the_old_training(old):
 
 def test_a_file_of_this_project_is_none_of_keras_2(tmp_path, model):
     weights.write(tmp_path / "new.weights.h5", model, weights.Origin(NAME, 20, SIZE))
-    assert not legacy.is_legacy(tmp_path / "new.weights.h5")
-    with pytest.raises(UserError, match="not a weights file of Keras 2"):
-        legacy.read(tmp_path / "new.weights.h5")
+    assert not keras_hdf5.has_layers(tmp_path / "new.weights.h5")
+    with pytest.raises(UserError, match="not an HDF5 weights file of Keras"):
+        keras_hdf5.read(tmp_path / "new.weights.h5")
 
 
 class TestMistakes:
@@ -139,7 +139,7 @@ class TestMistakes:
 
     def test_a_layer_too_few_is_told(self, old, empty):
         with h5py.File(old, "r+") as file:
-            attributes = file[legacy.WHOLE_MODEL].attrs
+            attributes = file[keras_hdf5.WHOLE_MODEL].attrs
             names = list(attributes["layer_names"])
             attributes["layer_names"] = [names[-1]]
         self.refused(old, empty, r"\(1, 1, 2, 20\).*'encoder1a_conv'")
@@ -195,8 +195,8 @@ class TestOtherFiles:
 
     def test_a_linked_tree_is_no_tree(self, old, tmp_path):
         with h5py.File(tmp_path / "link.hdf5", "w") as file:
-            file[legacy.WHOLE_MODEL] = h5py.ExternalLink(str(old), legacy.WHOLE_MODEL)
-        assert not legacy.is_legacy(tmp_path / "link.hdf5")
+            file[keras_hdf5.WHOLE_MODEL] = h5py.ExternalLink(str(old), keras_hdf5.WHOLE_MODEL)
+        assert not keras_hdf5.has_layers(tmp_path / "link.hdf5")
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +229,6 @@ def test_published_weights_see_the_street(published, name, least):
 def test_published_weights_fill_every_layer():
     if not PUBLISHED.is_file():
         pytest.skip(f"no {PUBLISHED}")
-    layers = legacy.read(PUBLISHED)
+    layers = keras_hdf5.read(PUBLISHED)
     assert sum(array.size for layer in layers for array in layer.arrays.values()) == 348_998
     assert layers[0].name == "conv2d" and layers[-1].arrays["kernel"].shape == (1, 1, 2, 20)

@@ -151,5 +151,5 @@ def test_the_large_variant_trains_on_scores_at_a_quarter():
 
 
 def test_an_unknown_variant_lists_the_known():
-    with pytest.raises(UserError, match="no variant 'huge'; there are: original, large"):
+    with pytest.raises(UserError, match="unknown variant 'huge'; there are: original, large"):
         models.build("separable_unet", (*SIZE, 3), 19, variant="huge")
