@@ -3,6 +3,7 @@
     python benchmark.py pipeline -p DATASET      # input pipeline against decoding alone
     python benchmark.py train-step               # training step against stock Keras layers and loss
     python benchmark.py scores                   # scoring against the official script
+    python benchmark.py memory -m unet -t 1024,2048   # peak memory with and without --remat
 
 Contestants take turns in one process, so quote the ratios: they hold when the machine's speed drifts.
 With --save a record of the figures and the machine goes to benchmarks/results/.
@@ -16,6 +17,7 @@ from common import cli
 BENCHMARKS = {
     "pipeline": "benchmarks.pipeline",
     "train-step": "benchmarks.train_step",
+    "memory": "benchmarks.memory",
     "scores": "benchmarks.scores",
 }
 

@@ -3,11 +3,14 @@
     python train.py -m fastscnn                                    # $CITYSCAPES_DATASET at 1024x2048
     python train.py -m fastscnn -p /data/cityscapes -t 512,1024 -b 8 --mixed-precision --cache memory
     python train.py -m fastscnn -p town -t 256,512 -e 20           # a town of prepare_data.py synthesize
+    python train.py -m deeplabv3+ --backbone resnet50 --encoder-weights imagenet --freeze-encoder 5
+    python train.py -m unet --remat -b 1                           # full resolution in less memory
     python train.py -m fastscnn --resume                           # go on with the newest run
 
 Everything goes to logs/<model>/<timestamp>/: checkpoints, log, TensorBoard events, pictures, curves.
 """
 
+import argparse
 from pathlib import Path
 
 from common import cli
@@ -37,11 +40,28 @@ def arguments():
         "--seed", type=cli.natural, help="of weights, order, augmentation, dropout (default: 0)"
     )
     parser.add_argument("--logs", type=Path, default=Path("logs"), help="where runs are kept (default: logs)")
+    cli.add_model_options(parser)
+    add_encoder_arguments(parser.add_argument_group("encoder", "of bayes_segnet and deeplabv3+"))
     add_data_arguments(parser.add_argument_group("data"))
     add_optimizer_arguments(
         parser.add_argument_group("optimizer", "SGD, by default with the model's published learning rates")
     )
     return parser.parse_args()
+
+
+def add_encoder_arguments(encoder) -> None:
+    """What the encoder starts from."""
+    encoder.add_argument(
+        "--encoder-weights",
+        metavar="none|imagenet|FILE",
+        help="published weights to start from (default: none)",
+    )
+    encoder.add_argument(
+        "--freeze-encoder",
+        type=cli.natural,
+        metavar="EPOCHS",
+        help="do not train it in the first epochs (default: 0)",
+    )
 
 
 def add_data_arguments(data) -> None:
@@ -85,6 +105,11 @@ def add_optimizer_arguments(rate) -> None:
         choices=("auto", "float16", "bfloat16"),
         help="bare: float16 on a GPU of compute capability below 8, else bfloat16",
     )
+    rate.add_argument(
+        "--remat",
+        action=argparse.BooleanOptionalAction,
+        help="recompute activations in the backward pass instead of keeping them: less memory, more time",
+    )
 
 
 def main() -> int:
@@ -127,6 +152,9 @@ def given(options) -> dict:
         "cache",
         "workers",
         "init_weights",
+        "encoder_weights",
+        "freeze_encoder",
+        "remat",
     )
     found = {name: getattr(options, name) for name in fields if getattr(options, name) is not None}
     rates = config.rates(
@@ -134,6 +162,8 @@ def given(options) -> dict:
     )
     if rates:
         found["rates"] = rates
+    if cli.model_options(options):
+        found["options"] = cli.model_options(options)
     if options.mixed_precision:
         found["precision"] = devices.precision(options.mixed_precision)
     return found

@@ -46,6 +46,18 @@ def build(name: str, input_shape: tuple[int, int, int], classes: int, precision:
         keras.config.set_dtype_policy(policy)
 
 
+def encoder_layers(name: str, model) -> list:
+    """The layers of an architecture's encoder, which can be filled with published weights, and frozen.
+
+    Raises:
+        UserError: it has none.
+    """
+    module = import_module(_module(name))
+    if not hasattr(module, "encoder_layers"):
+        raise UserError(f"{name} has no encoder with published weights; leave --freeze-encoder out")
+    return module.encoder_layers(model)
+
+
 def _module(name: str) -> str:
     if name not in ARCHITECTURES:
         raise UserError(f"unknown model '{name}'; there are: {', '.join(sorted(ARCHITECTURES))}")

@@ -41,6 +41,11 @@ def build(
     return model
 
 
+def encoder_layers(model: keras.Model) -> list:
+    """VGG16's layers."""
+    return [layer for layer in model.layers if layer.name.startswith("encoder")]
+
+
 def encoder(x, dropout: float):
     """VGG16's convolutions: [B, H, W, 3] -> [B, H/32, W/32, 512] and the positions of five poolings."""
     positions = []

@@ -56,6 +56,12 @@ def build(
     return keras.Model(image, logits, name="deeplabv3plus")  # TensorFlow's scopes take no '+'
 
 
+def encoder_layers(model: keras.Model) -> list:
+    """The backbone's layers."""
+    ours = ("image", "aspp_", "decoder_", "scores", "logits")
+    return [layer for layer in model.layers if not layer.name.startswith(ours)]
+
+
 def pyramid(x, rates: tuple[int, int, int], separable: bool, filters: int = 256):
     """Atrous spatial pyramid pooling: 1x1, three dilated 3x3 and the picture's mean, joined by 1x1.
 

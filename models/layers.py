@@ -4,11 +4,26 @@ Every block names its layers after itself (`name_conv`, `name_bn`), so that summ
 exported graphs can be read. Shapes are channels-last; H and W are those of the input picture.
 """
 
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import keras
 from keras import layers, ops
 
 BN_MOMENTUM = 0.9  # follows the weights within tens of steps, also in runs of a few hundred
 BN_EPSILON = 1e-3
+
+_tracked = ContextVar("tracked", default=True)
+
+
+@contextmanager
+def untracked_statistics():
+    """Within it `BatchNorm` leaves its moving statistics alone, as for a batch that it has seen before."""
+    token = _tracked.set(False)
+    try:
+        yield
+    finally:
+        _tracked.reset(token)
 
 
 @keras.saving.register_keras_serializable("street_scenes")
@@ -36,7 +51,7 @@ class BatchNorm(layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=batch_statistics,
         )
-        if batch_statistics:
+        if batch_statistics and _tracked.get():
             count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), tf.float32)
             variance *= (count - 1.0) / count
             self._track(self.moving_mean, mean)

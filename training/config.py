@@ -1,7 +1,7 @@
 """A run's configuration: everything that decides its result, as written to `config.json`."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from common.errors import UserError
@@ -26,10 +26,14 @@ class Config:
     path: str  # data set
     rates: Rates
     momentum: float
+    options: dict = field(default_factory=dict)  # the architecture's own, as `models.build` takes them
+    encoder_weights: str = "none"  # what the encoder starts from: none, imagenet, or a file
+    freeze_encoder: int = 0  # epochs, from the first, in which the encoder is not trained
     target_size: tuple[int, int] = (1024, 2048)  # (height, width) in pixels
     batch: int = 4  # pictures per GPU and step
     epochs: int = 500  # passes over the data, whatever the number of GPUs
     precision: str = "float32"  # Keras's dtype policy
+    remat: bool = False  # recompute activations instead of keeping them
     seed: int = 0
     coarse: bool = False
     init_weights: str | None = None  # where the weights came from
@@ -37,7 +41,7 @@ class Config:
     workers: int = 1
 
 
-MAY_CHANGE = ("epochs", "path", "cache", "workers")  # when a run is resumed
+MAY_CHANGE = ("epochs", "path", "cache", "workers", "remat")  # when a run is resumed
 
 # model -> learning rates and momentum, its paper's where there is one, used where the command line gives none
 RECIPES = {
@@ -91,19 +95,27 @@ def new(given: dict, path: Path) -> Config:
 
 
 def resumed(saved: Config, given: dict, path: Path | None) -> Config:
-    """The saved configuration with the settings that may change: epochs, path, cache, workers.
+    """The saved configuration with those of `MAY_CHANGE` that are given.
 
     Raises:
         UserError: another setting is given and differs from the run's.
     """
     given = given | ({"path": str(path)} if path else {})
     for name, value in given.items():
-        if name not in MAY_CHANGE and value != getattr(saved, name):
-            raise UserError(
-                f"{name.replace('_', ' ')} {value} differs from the resumed run's {getattr(saved, name)}; "
-                "leave the option out, or start a new run with --init-weights"
-            )
+        if name not in MAY_CHANGE:
+            _require_same(name, value, getattr(saved, name))
     return replace(saved, **{name: value for name, value in given.items() if name in MAY_CHANGE})
+
+
+def _require_same(name: str, value, saved) -> None:
+    if isinstance(value, dict):  # only what is given of it
+        for part, its_value in value.items():
+            _require_same(part, its_value, saved.get(part, "default"))
+    elif value != saved:
+        raise UserError(
+            f"{name.replace('_', ' ')} {value} differs from the resumed run's {saved}; "
+            "leave the option out, or start a new run with --init-weights"
+        )
 
 
 def to_json(config: Config) -> str:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+import models
 from common.errors import UserError
 from data.labels import CLASS_COUNT, CLASS_NAMES
 from data.pipeline import Batches
@@ -45,10 +46,10 @@ class Loop:
     ):
         self.config, self.run, self.model, self.optimizer = config, run, model, optimizer
         self.training, self.validation, self.progress = training, validation, progress
-        self.training_step = step.training_step(model, optimizer, jit)
+        self.jit, self.training_step = jit, None
         self.validation_step = step.validation_step(model, CLASS_COUNT, jit)
         self.logs = logs.Logs(run, progress.epoch)
-        self.origin = Origin(config.model, CLASS_COUNT, config.target_size)
+        self.origin = Origin(config.model, CLASS_COUNT, config.target_size, config.options)
 
     def fit(self) -> None:
         """Train, validate, log and save, epoch by epoch.
@@ -57,6 +58,7 @@ class Loop:
             UserError: a damaged picture, a loss that is no number, a full disk.
         """
         while self.progress.epoch < self.config.epochs:
+            self._choose_step()
             row = self._train_epoch()
             scores, shown = self._validate()
             row |= scores
@@ -64,6 +66,17 @@ class Loop:
             self.logs.write(row, shown)
             checkpoints.save(self.run, self.model, self.optimizer, self.origin, self.progress)
             print(self._line(row), flush=True)
+
+    def _choose_step(self) -> None:
+        """Compile the training step at the start, and anew when the encoder thaws."""
+        frozen = self.progress.epoch < self.config.freeze_encoder
+        thaws = self.progress.epoch == self.config.freeze_encoder > 0
+        if self.training_step and not thaws:
+            return
+        if frozen or thaws:
+            for layer in models.encoder_layers(self.config.model, self.model):
+                layer.trainable = not frozen
+        self.training_step = step.training_step(self.model, self.optimizer, self.jit, self.config.remat)
 
     def _train_epoch(self) -> dict:
         """One pass over the data; returns the log's figures about it."""

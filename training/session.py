@@ -36,7 +36,7 @@ def train(
     """
     jit = devices.prepare()
     keras.utils.set_random_seed(settings.seed)
-    model = models.build(settings.model, (*settings.target_size, 3), CLASS_COUNT, settings.precision)
+    model = build(settings, fresh=checkpoint is None)
     cache = open_cache(settings.cache, training + validation)
     batches = [
         Batches(samples, settings.target_size, settings.batch, cache, settings.workers)
@@ -68,6 +68,19 @@ def train(
         f"next: python evaluate.py -m {settings.model} -w {run} -p {settings.path}"
     )
     return 0
+
+
+def build(settings: config.Config, fresh: bool) -> keras.Model:
+    """The configured model; published encoder weights only go into a fresh one, others are restored."""
+    published = fresh and settings.encoder_weights != "none"
+    encoder = {"encoder_weights": settings.encoder_weights} if published else {}
+    shape = (*settings.target_size, 3)
+    model = models.build(
+        settings.model, shape, CLASS_COUNT, settings.precision, **settings.options, **encoder
+    )
+    if settings.freeze_encoder:
+        models.encoder_layers(settings.model, model)  # raises where there is none
+    return model
 
 
 def continued(run: Path, checkpoint: Path, progress: Progress, logs_folder: Path) -> tuple[Path, Progress]:

@@ -6,6 +6,7 @@ import tensorflow as tf
 from data.labels import IGNORED
 from models.layers import Resize
 from training.losses import cross_entropy, cross_entropy_sum
+from training.remat import Rematerialized
 from training.upsampled_loss import upsampled_cross_entropy
 
 
@@ -27,13 +28,15 @@ def loss_head(model: keras.Model, jit: bool):
     return model, cross_entropy
 
 
-def training_step(model: keras.Model, optimizer, jit: bool):
+def training_step(model: keras.Model, optimizer, jit: bool, remat: bool = False):
     """A compiled function (images uint8 [B, H, W, 3], labels uint8 [B, H, W]) -> mean loss, float32 scalar.
 
     Gradients are those of the loss times the optimizer's loss scale; a step whose float16 gradients
-    overflow is skipped by the optimizer.
+    overflow is skipped by the optimizer. `remat` recomputes activations instead of keeping them.
     """
     network, loss_of = loss_head(model, jit)
+    if remat:
+        network = Rematerialized(network)
 
     @tf.function(jit_compile=jit)
     def step(images, labels):

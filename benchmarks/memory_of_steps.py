@@ -1,0 +1,68 @@
+"""Runs training steps and tells the peak of memory; a process of its own for `benchmarks.memory`.
+
+On a GPU it is what TensorFlow allocated there. On a CPU it is the resident memory of the process, that of
+the libraries included, which `before` tells.
+"""
+
+import contextlib
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from common import cli
+
+
+def main() -> int:
+    """Run the steps that the first argument, JSON, tells; print what they took as JSON."""
+    settings = json.loads(sys.argv[1])
+    die_first()
+    cli.quiet_tensorflow()
+    import keras
+    import tensorflow as tf
+
+    import models
+    from benchmarks import train_step
+    from data.labels import CLASS_COUNT
+    from training import devices, step
+
+    jit = devices.prepare()
+    size = tuple(settings["size"])
+    model = models.build(
+        settings["model"], (*size, 3), CLASS_COUNT, settings["precision"], **settings["options"]
+    )
+    optimizer = train_step.optimizer(model)
+    if settings["precision"] == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer.build(model.trainable_variables)
+    run = step.training_step(model, optimizer, jit, settings["remat"])
+    batch = [tf.constant(array) for array in train_step.inputs(settings["batch"], size, CLASS_COUNT)]
+    before, seconds = peak(), []
+    for _ in range(settings["steps"]):
+        start = time.perf_counter()
+        float(run(*batch))
+        seconds.append(time.perf_counter() - start)
+    device = tf.config.list_physical_devices("GPU")
+    told = {"peak": peak(), "before": before, "seconds": seconds, "device": "GPU" if device else "CPU"}
+    print(json.dumps(told))
+    return 0
+
+
+def peak() -> int:
+    """Bytes at the peak until now."""
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def die_first() -> None:
+    """Have the kernel end this process, and no other, where memory runs out."""
+    with contextlib.suppress(OSError):  # not Linux, or not allowed
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+if __name__ == "__main__":
+    cli.run(main)
