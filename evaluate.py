@@ -24,6 +24,7 @@ def arguments():
     """Read the command line."""
     parser = cli.Parser(description=__doc__)
     parser.add_argument("-m", "--model", help="model's name (default: the one stored with the weights)")
+    parser.add_argument("--backbone", help="backbone's name (default: the one stored with the weights)")
     parser.add_argument("-w", "--weights", type=Path, help="run folder or weights file of a model to score")
     parser.add_argument("--predictions", type=Path, metavar="FOLDER", help="label pictures to score")
     parser.add_argument(
@@ -106,8 +107,10 @@ def require_one_source(options):
     sources = [options.weights, options.predictions, options.baseline]
     if sum(source is not None for source in sources) != 1:
         raise UserError("give one thing to score: -w/--weights RUN, --predictions FOLDER, or --baseline NAME")
-    if not options.weights and (options.model or options.target_size or options.samples):
-        raise UserError("-m, -t and --samples belong to a model: leave them out, or give its -w/--weights")
+    if not options.weights and any((options.model, options.backbone, options.target_size, options.samples)):
+        raise UserError(
+            "-m, --backbone, -t and --samples belong to a model: leave them out, or give its -w/--weights"
+        )
     cli.require_samples_with_seed(options)
 
 
@@ -158,7 +161,7 @@ def classifier(options, root):
     from deploy.predict import segment
     from deploy.runtimes import load
 
-    runtime = load(options.weights, options.model, options.target_size)
+    runtime = load(options.weights, options.model, options.target_size, options.backbone)
     if options.samples:
         from deploy.predict import segment_sampled
 

@@ -30,6 +30,7 @@ def arguments():
         choices=sorted(ARCHITECTURES),
         help="model's name (default: the one stored with the weights)",
     )
+    parser.add_argument("--backbone", help="backbone's name (default: the one stored with the weights)")
     parser.add_argument(
         "-w",
         "--weights",
@@ -83,7 +84,7 @@ def main() -> int:
     cli.quiet_tensorflow()  # seconds, so only once the rest is known to be right
     from deploy.runtimes import load
 
-    runtime = load(options.weights, options.model, options.target_size)
+    runtime = load(options.weights, options.model, options.target_size, options.backbone)
     if options.samples:
         runtime = runtime.sampling(options.samples, options.seed or 0)
     pictures.require_writable(options.results_path)

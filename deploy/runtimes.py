@@ -13,7 +13,9 @@ from training.devices import prepare
 from training.run_folder import weights_file
 
 
-def load(source: Path, model: str | None = None, size: tuple[int, int] | None = None) -> "KerasRuntime":
+def load(
+    source: Path, model: str | None = None, size: tuple[int, int] | None = None, backbone: str | None = None
+) -> "KerasRuntime":
     """Load a trained model.
 
     Args:
@@ -21,9 +23,10 @@ def load(source: Path, model: str | None = None, size: tuple[int, int] | None = 
             of Keras 2 (see `models.legacy`).
         model: the name that is expected; None takes the file's. A file of Keras 2 has none.
         size: (height, width) that pictures are brought to; None takes the training's.
+        backbone: the name that is expected; None takes the file's.
 
     Raises:
-        UserError: no or broken weights, or those of another model or class count.
+        UserError: no or broken weights, or those of another model, backbone or class count.
     """
     path = weights_file(Path(source))
     legacy_file = keras_hdf5.has_layers(path)
@@ -32,10 +35,23 @@ def load(source: Path, model: str | None = None, size: tuple[int, int] | None = 
         raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
     if not legacy_file and origin.classes != CLASS_COUNT:
         raise UserError(f"{path} was trained for {origin.classes} classes; this data set has {CLASS_COUNT}")
+    if backbone:
+        require_backbone(path, origin, backbone)
     jit = prepare()
     network = _build(path, origin, size or origin.size)
     (legacy if legacy_file else weights).load(path, network)
     return KerasRuntime(network, jit)
+
+
+def require_backbone(path: Path, origin: weights.Origin, backbone: str) -> None:
+    """Raise UserError unless weights are of a model with that backbone."""
+    theirs = models.options_of(origin.model, origin.options).get("backbone")
+    if theirs is None:
+        raise UserError(
+            f"{path} holds weights of {origin.model}, which has no backbone; leave --backbone out"
+        )
+    if theirs != backbone:
+        raise UserError(f"{path} holds weights with backbone {theirs}, not {backbone}; leave --backbone out")
 
 
 def legacy_origin(path: Path, model: str | None) -> weights.Origin:

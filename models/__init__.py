@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from common.errors import UserError
-from models.options import require_known
+from models.options import defaults, require_known
 
 # name on the command line -> module with `build(input_shape, classes, **options)` and SIZE_MULTIPLE
 ARCHITECTURES = {
@@ -44,6 +44,15 @@ def build(name: str, input_shape: tuple[int, int, int], classes: int, precision:
         return module.build(input_shape, classes, **options)
     finally:
         keras.config.set_dtype_policy(policy)
+
+
+def options_of(name: str, options: dict) -> dict:
+    """All options of an architecture: those given, and the defaults of the others.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    return defaults(import_module(_module(name)).build) | options
 
 
 def encoder_layers(name: str, model) -> list:

@@ -9,9 +9,16 @@ class OptionError(UserError):
     """An option that the architecture does not have, or a value that it does not take."""
 
 
+def defaults(build) -> dict:
+    """The options of `build(input_shape, classes, ...)` with their default values."""
+    return {
+        name: parameter.default for name, parameter in list(inspect.signature(build).parameters.items())[2:]
+    }
+
+
 def require_known(name: str, build, options) -> None:
     """Raise OptionError, naming the valid ones, unless `build(input_shape, classes, ...)` has all options."""
-    valid = list(inspect.signature(build).parameters)[2:]
+    valid = list(defaults(build))
     for option in options:
         if option not in valid:
             there_are = f"there are: {', '.join(valid)}" if valid else "it has none"
