@@ -6,16 +6,8 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.threads import usable_cpus
-
-
-@dataclass(frozen=True)
-class Rates:
-    """The learning rate over the run; `constant` uses `maximum` alone."""
-
-    schedule: str  # constant | polynomial
-    maximum: float
-    minimum: float = 0.0
-    power: float = 0.9
+from training import recipes
+from training.rates import Rates, require_fitting
 
 
 @dataclass(frozen=True)
@@ -25,10 +17,19 @@ class Config:
     model: str
     path: str  # data set
     rates: Rates
-    momentum: float
+    momentum: float  # 0 where the optimizer has none
     options: dict = field(default_factory=dict)  # the architecture's own, as `models.build` takes them
     encoder_weights: str = "none"  # what the encoder starts from: none, imagenet, or a file
     freeze_encoder: int = 0  # epochs, from the first, in which the encoder is not trained
+    optimizer: str = "sgd"
+    weight_decay: float = 0.0  # an L2 penalty; of adamw, decoupled
+    clip_norm: float = 0.0  # global norm of an update's gradients; 0: no limit
+    accumulate: int = 1  # steps to an update
+    ema: float = 0.0  # of the weights, a share kept at each update; 0: none
+    loss: str = "ce"  # terms of training.losses, joined by +
+    label_smoothing: float = 0.0
+    class_weights: str = "none"  # none | median | enet | a file
+    weight_of_class: tuple[float, ...] = ()  # what that came to, one a train id
     target_size: tuple[int, int] = (1024, 2048)  # (height, width) in pixels
     batch: int = 4  # pictures per GPU and step
     epochs: int = 500  # passes over the data, whatever the number of GPUs
@@ -43,55 +44,25 @@ class Config:
 
 MAY_CHANGE = ("epochs", "path", "cache", "workers", "remat")  # when a run is resumed
 
-# model -> learning rates and momentum, its paper's where there is one, used where the command line gives none
-RECIPES = {
-    "bayes_segnet": (Rates("polynomial", 0.1), 0.9),  # best of 0.001, 0.01, 0.1 on a small town
-    "deeplabv3+": (Rates("polynomial", 0.007), 0.9),  # arXiv 1802.02611, section 4
-    "fastscnn": (Rates("polynomial", 0.045), 0.9),  # arXiv 1902.04502, section 4.1
-    # No paper. On a made-up town both variants learn most at 0.05, of 0.003, 0.05 and 0.1; at 0.003 the
-    # original has barely begun when the run ends. Its published weights were written at a rate of 0.046.
-    "separable_unet": (Rates("polynomial", 0.05), 0.9),
-    "unet": (Rates("polynomial", 0.01), 0.9),  # the paper's momentum, 0.99, is for batches of one picture
-}
-
-
-def rates(model: str, schedule, learning_rate, maximum, minimum, power) -> Rates | None:
-    """The learning rates that options (None where not given) ask for; None if none is given.
-
-    Raises:
-        UserError: options that are missing or contradict each other.
-    """
-    recipe = RECIPES[model][0]
-    bounds = {"--max-lr": maximum, "--min-lr": minimum, "--power": power}
-    given = [name for name, value in bounds.items() if value is not None]
-    if schedule == "polynomial":
-        missing = [name for name in bounds if name not in given]
-        if missing:
-            raise UserError(
-                f"--schedule polynomial needs {', '.join(missing)}; for example "
-                f"--max-lr {recipe.maximum:g} --min-lr 0 --power {recipe.power:g}"
-            )
-        if learning_rate is not None:
-            raise UserError(
-                "--schedule polynomial goes from --max-lr to --min-lr; leave -l/--learning-rate out"
-            )
-        if minimum > maximum:
-            raise UserError(f"--min-lr {minimum:g} is above --max-lr {maximum:g}; swap them")
-        return Rates("polynomial", maximum, minimum, power)
-    if given:
-        raise UserError(
-            f"{', '.join(given)} can only be used with --schedule polynomial; add it or leave them out"
-        )
-    if learning_rate is not None:
-        return Rates("constant", learning_rate)
-    return Rates("constant", recipe.maximum) if schedule == "constant" else None
-
 
 def new(given: dict, path: Path) -> Config:
-    """A new run's configuration: what is given, else the model's recipe, else the defaults."""
-    recipe_rates, recipe_momentum = RECIPES[given["model"]]
-    recipe = {"rates": recipe_rates, "momentum": recipe_momentum, "workers": usable_cpus()}
-    return Config(path=str(path), **{**recipe, **given})
+    """A new run's configuration: what is given, else the model's recipe, else the defaults.
+
+    Raises:
+        UserError: settings that contradict each other.
+    """
+    recipe = recipes.recipe(given["model"], given.get("optimizer"))
+    recipes.require_momentum_fits(recipe.optimizer, given.get("momentum"))
+    made = {
+        "rates": recipe.rates,
+        "optimizer": recipe.optimizer,
+        "momentum": recipe.momentum,
+        "weight_decay": recipes.weight_decay(recipe.optimizer),
+        "workers": usable_cpus(),
+    }
+    config = Config(path=str(path), **{**made, **given})
+    require_fitting(config.rates, config.epochs)
+    return config
 
 
 def resumed(saved: Config, given: dict, path: Path | None) -> Config:
@@ -132,6 +103,7 @@ def read(path: Path) -> Config:
     try:
         content = json.loads(path.read_text())
         content["target_size"] = tuple(content["target_size"])
+        content["weight_of_class"] = tuple(content.get("weight_of_class", ()))
         content["rates"] = Rates(**content["rates"])
         return Config(**content)
     except OSError as error:

@@ -1,32 +1,138 @@
-"""The optimizer and its learning-rate schedule."""
+"""Optimizers: Keras's steps, with a penalty on the kernels alone and an average of the weights."""
 
 import keras
+from keras import ops
 
-from training.config import Config, Rates
+from training import schedules
+from training.config import Config
+from training.ftrl import FtrlProximal
+
+# name on the command line -> class and options
+STEPS = {
+    "adadelta": (keras.optimizers.Adadelta, {}),
+    "adagrad": (keras.optimizers.Adagrad, {}),
+    "adam": (keras.optimizers.Adam, {}),
+    "adamax": (keras.optimizers.Adamax, {}),
+    "adamw": (keras.optimizers.AdamW, {}),
+    "ftrl": (FtrlProximal, {}),
+    "nadam": (keras.optimizers.Nadam, {}),
+    "rmsprop": (keras.optimizers.RMSprop, {}),
+    "sgd": (keras.optimizers.SGD, {}),
+    "sgd_nesterov": (keras.optimizers.SGD, {"nesterov": True}),
+}
 
 
-def schedule(rates: Rates, steps: int):
-    """The learning rate as a function of the step, or a number.
+def build(config: Config, steps_per_epoch: int, model: keras.Model, gpus: int = 1):
+    """The optimizer of a run, with the run's schedule; see `with_schedule`."""
+    schedule = schedules.build(config.rates, steps_per_epoch, config.epochs, gpus)
+    return with_schedule(config, schedule, model)
 
-    polynomial: minimum + (maximum - minimum) * (1 - step / steps) ** power.
+
+def with_schedule(config: Config, schedule, model: keras.Model) -> keras.optimizers.Optimizer:
+    """An optimizer, its variables made for the model's.
+
+    One update, of `config.accumulate` steps, goes: mean of the steps' gradients, clipped to the global norm
+    `clip_norm`, plus the gradient of the penalty, then the named step. The penalty is weight_decay / 2 times
+    the sum of squared kernels, as in the papers whose 4e-5 it is; adamw shrinks the kernels by rate *
+    weight_decay instead (arXiv 1711.05101). `penalised` says which kernels.
+
+    Under float16 it comes wrapped in Keras's dynamic loss scaling, which skips a step whose gradients are
+    not finite before any of this.
     """
-    if rates.schedule == "constant":
-        return rates.maximum
-    return keras.optimizers.schedules.PolynomialDecay(rates.maximum, steps, rates.minimum, rates.power)
-
-
-def build(config: Config, steps: int, model: keras.Model) -> keras.optimizers.Optimizer:
-    """SGD with momentum for a run of `steps` steps, its variables made for the model's.
-
-    Under float16 it comes wrapped in Keras's dynamic loss scaling.
-    """
-    optimizer = keras.optimizers.SGD(schedule(config.rates, steps), momentum=config.momentum)
+    base, options = STEPS[config.optimizer]
+    options = {**options, "learning_rate": schedule}
+    if config.momentum:
+        options["momentum"] = config.momentum
+    if config.clip_norm:
+        options["global_clipnorm"] = config.clip_norm
+    if config.accumulate > 1:
+        options["gradient_accumulation_steps"] = config.accumulate
+    kernels = penalised(model)
+    if config.optimizer == "adamw":
+        optimizer = extended(base, model, [], 0.0, config.ema)(weight_decay=config.weight_decay, **options)
+        chosen = {id(kernel) for kernel in kernels}
+        optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if id(v) not in chosen])
+    else:
+        optimizer = extended(base, model, kernels, config.weight_decay, config.ema)(**options)
+    # built before it is wrapped: the wrapper's build hides a variable of Nadam's from `variables`
+    optimizer.build(model.trainable_variables)
     if config.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(model.trainable_variables)
+        optimizer.build(model.trainable_variables)
     return optimizer
+
+
+def penalised(model: keras.Model) -> list:
+    """The trainable kernels, but no biases, nothing of batch norm, and no depthwise kernels.
+
+    A depthwise kernel has nine weights a channel, which a penalty starves (MobileNet, arXiv 1704.04861,
+    section 3.2; Fast-SCNN, section 4.1).
+    """
+    depthwise = {
+        id(layer.kernel) for layer in _layers(model) if isinstance(layer, keras.layers.DepthwiseConv2D)
+    }
+    return [
+        variable
+        for variable in model.trainable_variables
+        if variable.name.endswith("kernel")
+        and variable.name != "depthwise_kernel"
+        and id(variable) not in depthwise
+    ]
+
+
+def _layers(model: keras.Model):
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+
+
+def extended(base: type, model: keras.Model, kernels: list, penalty: float, ema: float) -> type:
+    """The optimizer class `base` with a penalty on `kernels` and the average of the model's weights.
+
+    The average is of all weights, batch norm's statistics included, and moves at each update by a share of
+    1 - min(ema, (n - 1) / (n + 9)) at the n-th: it starts as the weights and follows them more and more
+    slowly. Keras's own averages trainable weights alone, and moves at every step of an accumulation too.
+    """
+    # held outside the object, which would take variables among its attributes for its own
+    averaged = model.weights if ema else []
+    penalised_ids = {id(kernel) for kernel in kernels}
+
+    class Extended(base):
+        def build(self, variables):
+            if self.built:
+                return
+            super().build(variables)
+            self.is_penalised = [id(variable) in penalised_ids for variable in variables]
+            if averaged:
+                self.averages = self.add_optimizer_variables(averaged, "average")
+
+        def update_step(self, gradient, variable, learning_rate):
+            if penalty and self.is_penalised[self._get_variable_index(variable)]:
+                gradient = gradient + penalty * variable
+            super().update_step(gradient, variable, learning_rate)
+
+        def apply(self, grads, trainable_variables=None):
+            before = ops.cast(self.iterations, "float32")
+            super().apply(grads, trainable_variables)
+            if averaged:
+                self._follow(ops.cast(self.iterations, "float32"), before)
+
+        def _follow(self, updates, before):
+            updated = updates - before  # 0 in the midst of an accumulation
+            share = updated * (1 - ops.minimum(ema, (updates - 1) / (updates + 9)))
+            for average, weight in zip(self.averages, averaged):
+                average.assign(average + share * (weight - average))
+
+    Extended.__name__ = base.__name__
+    return Extended
+
+
+def inner(optimizer):
+    """The optimizer itself, without loss scaling."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def learning_rate(optimizer) -> float:
     """The rate that the next step will use."""
-    return float(getattr(optimizer, "inner_optimizer", optimizer).learning_rate)
+    return float(inner(optimizer).learning_rate)

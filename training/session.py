@@ -42,7 +42,7 @@ def train(
         Batches(samples, settings.target_size, settings.batch, cache, settings.workers)
         for samples in (training, validation)
     ]
-    optimizer = optimizers.build(settings, batches[0].steps * settings.epochs, model)
+    optimizer = optimizers.build(settings, batches[0].steps, model, batches[0].shard.ranks)
     if checkpoint:
         progress = checkpoints.restore(checkpoint, model, optimizer)
         run, progress = continued(run, checkpoint, progress, logs_folder)

@@ -5,38 +5,43 @@ import tensorflow as tf
 
 from data.labels import IGNORED
 from models.layers import Resize
-from training.losses import cross_entropy, cross_entropy_sum
+from training.losses.pixels import cross_entropy_sum
+from training.losses.total import PLAIN, Loss
 from training.remat import Rematerialized
-from training.upsampled_loss import upsampled_cross_entropy
+from training.upsampled_loss import upsampled_cross_entropy_sums
 
 
-def loss_head(model: keras.Model, jit: bool):
+def loss_head(model: keras.Model, jit: bool, loss: Loss = PLAIN):
     """Split a model into what is differentiated as a graph and the loss that fits its output.
 
-    A model that ends by resizing its scores by an even factor is cut before that: the loss does the
-    resizing itself, more cheaply. Under XLA, which fuses the plain form, nothing is cut.
+    A model that ends by resizing its scores by an even factor is cut before that: plain cross-entropy does
+    the resizing itself, more cheaply. Under XLA, which fuses the plain form, nothing is cut.
 
     Returns:
         (model to call, loss(output, labels)).
     """
     last = model.get_layer("logits")
-    if isinstance(last, Resize) and not jit:
+    if loss.plain and isinstance(last, Resize) and not jit:
         scores = last.input
         factors = {last.height / scores.shape[1], last.width / scores.shape[2]}
         if len(factors) == 1 and factors.pop() % 2 == 0:
-            return keras.Model(model.input, scores, name=model.name), upsampled_cross_entropy
-    return model, cross_entropy
+            network = keras.Model(model.input, scores, name=model.name)
+            return network, loss.of_scores(upsampled_cross_entropy_sums)
+    return model, loss
 
 
-def training_step(model: keras.Model, optimizer, jit: bool, remat: bool = False):
-    """A compiled function (images uint8 [B, H, W, 3], labels uint8 [B, H, W]) -> mean loss, float32 scalar.
+def training_step(model: keras.Model, optimizer, jit: bool, remat: bool = False, loss: Loss = PLAIN):
+    """A compiled function (images uint8 [B, H, W, 3], labels uint8 [B, H, W]) -> loss, float32 scalar.
 
     Gradients are those of the loss times the optimizer's loss scale; a step whose float16 gradients
     overflow is skipped by the optimizer. `remat` recomputes activations instead of keeping them.
     """
+<<<<<<< HEAD
     network, loss_of = loss_head(model, jit)
     if remat:
         network = Rematerialized(network)
+=======
+    network, loss_of = loss_head(model, jit, loss)
 
     @tf.function(jit_compile=jit)
     def step(images, labels):

@@ -1,6 +1,6 @@
 """Cross-entropy of bilinearly upsampled scores, without ever holding the upsampled scores.
 
-Equal to `cross_entropy(tf.image.resize(scores, labels' size), labels)` to rounding, loss and gradient.
+Equal to `cross_entropy_sums(tf.image.resize(scores, labels' size), labels)` to rounding, with gradient.
 
 Between four neighbouring scores lies a *cell* of factor x factor pixels, and every pixel of it is the
 same fixed mixture of the four corners. With the borders' scores repeated outwards, an h x w map has
@@ -18,27 +18,26 @@ import numpy as np
 import tensorflow as tf
 
 from data.labels import IGNORED
-from training.losses import labelled_pixels
+from training.losses.pixels import labelled_pixels
 
 ROWS_AT_ONCE = 4  # rows of cells worked on in parallel; more did not help on 2 to 16 cores
 
 
-def upsampled_cross_entropy(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Mean cross-entropy over the labelled pixels of scores upsampled to the labels' size.
+def upsampled_cross_entropy_sums(scores: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cross-entropy of scores upsampled to the labels' size: its sum over the labelled pixels, their number.
 
     Args:
         scores: float [B, h, w, C].
         labels: uint8 [B, h*f, w*f] of train ids, 255 ignored; f is even.
 
     Returns:
-        float32 scalar.
+        two float32 scalars.
     """
     factor = labels.shape[1] // scores.shape[1]
     assert factor % 2 == 0 and labels.shape[1:] == (scores.shape[1] * factor, scores.shape[2] * factor)
     corners = cell_corners(tf.cast(scores, tf.float32))
     rows = cell_labels(labels, factor)
-    total = _sum_over_rows(corners, rows, tf.constant(mixture(factor)))
-    return total / labelled_pixels(labels)
+    return _sum_over_rows(corners, rows, tf.constant(mixture(factor))), labelled_pixels(labels)
 
 
 def mixture(factor: int) -> np.ndarray:

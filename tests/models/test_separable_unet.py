@@ -11,9 +11,9 @@ import models
 from common.errors import UserError
 from models import weights
 from models.separable_unet import VARIANTS
-from training.losses import cross_entropy
+from training.losses.total import PLAIN as cross_entropy
 from training.step import loss_head
-from training.upsampled_loss import upsampled_cross_entropy
+from training.upsampled_loss import upsampled_cross_entropy_sums
 
 SIZE = (64, 96)
 
@@ -147,7 +147,7 @@ def test_the_large_variant_trains_on_scores_at_a_quarter():
     model = models.build("separable_unet", (*SIZE, 3), 19, variant="large")
     network, loss = loss_head(model, jit=False)
     assert network.output.shape[1:3] == (SIZE[0] // 4, SIZE[1] // 4)
-    assert loss is upsampled_cross_entropy
+    assert [term.sums for term in loss.terms] == [upsampled_cross_entropy_sums]
 
 
 def test_an_unknown_variant_lists_the_known():

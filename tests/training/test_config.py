@@ -7,46 +7,45 @@ import pytest
 
 from common.errors import UserError
 from training import config
-from training.config import Rates
+from training.rates import Rates
 
 GIVEN = {"model": "fastscnn", "batch": 2}
 
 
-def rates(schedule=None, learning_rate=None, maximum=None, minimum=None, power=None):
-    return config.rates("fastscnn", schedule, learning_rate, maximum, minimum, power)
-
-
 def test_without_options_the_papers_recipe_is_used():
-    assert rates() is None
-    assert config.new(GIVEN, Path("town")).rates == Rates("polynomial", 0.045, 0.0, 0.9)
+    made = config.new(GIVEN, Path("town"))
+    assert made.rates == Rates("polynomial", 0.045, 0.0, 0.9)
+    assert (made.optimizer, made.momentum, made.weight_decay) == ("sgd", 0.9, 4e-5)
 
 
-def test_a_bare_learning_rate_is_constant():
-    assert rates(learning_rate=0.1) == Rates("constant", 0.1)
-    assert rates("constant") == Rates("constant", 0.045)
+def test_another_optimizer_brings_its_own_defaults():
+    made = config.new(GIVEN | {"optimizer": "adamw"}, Path("town"))
+    assert (made.rates, made.momentum, made.weight_decay) == (Rates("polynomial", 0.001), 0.0, 0.01)
 
 
-def test_polynomial_takes_its_three_bounds():
-    assert rates("polynomial", None, 0.1, 0.0, 2.0) == Rates("polynomial", 0.1, 0.0, 2.0)
+def test_what_is_given_wins():
+    given = {"optimizer": "rmsprop", "momentum": 0.5, "weight_decay": 0.0}
+    made = config.new(GIVEN | given, Path("town"))
+    assert (made.optimizer, made.momentum, made.weight_decay) == ("rmsprop", 0.5, 0.0)
 
 
 @pytest.mark.parametrize(
-    "options, message",
+    ("given", "message"),
     [
-        (("polynomial", None, 0.1, 0.0, None), "needs --power"),
-        (("polynomial", 0.1, 0.1, 0.0, 0.9), "leave -l/--learning-rate out"),
-        (("polynomial", None, 0.1, 0.2, 0.9), "--min-lr 0.2 is above --max-lr 0.1"),
-        ((None, None, 0.1, None, None), "--max-lr can only be used with --schedule polynomial"),
-        (("constant", 0.1, None, None, 0.9), "--power can only be used with --schedule polynomial"),
+        ({"optimizer": "adam", "momentum": 0.9}, "adam takes no --momentum"),
+        ({"rates": Rates("constant", 0.1, warmup_epochs=2.0), "epochs": 2}, "leaves nothing of --epochs 2"),
     ],
 )
-def test_contradictions_are_errors(options, message):
+def test_contradictions_are_errors(given, message):
     with pytest.raises(UserError, match=message):
-        rates(*options)
+        config.new(GIVEN | given, Path("town"))
 
 
 def test_a_configuration_survives_its_file(tmp_path):
-    made = config.new(GIVEN | {"rates": Rates("constant", 0.1), "target_size": (64, 128)}, Path("town"))
+    made = config.new(
+        GIVEN | {"rates": Rates("constant", 0.1), "target_size": (64, 128), "weight_of_class": (0.5,) * 19},
+        Path("town"),
+    )
     (tmp_path / "config.json").write_text(config.to_json(made))
     assert config.read(tmp_path / "config.json") == made
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 import models
 from evaluation.confusion import confusion_matrix
 from training import step
-from training.losses import cross_entropy
+from training.losses.total import PLAIN as cross_entropy
 
 
 def batch(seed=0, size=(32, 64)):

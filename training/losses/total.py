@@ -1,0 +1,79 @@
+"""The loss of a run: terms that are values of sums."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import tensorflow as tf
+
+from training import losses
+from training.config import Config
+from training.losses import lovasz, overlap, pixels
+
+
+@dataclass(frozen=True)
+class Term:
+    """One part of a loss.
+
+    Args:
+        sums: (logits [B, H, W, C], labels uint8 [B, H, W]) -> float32 tensors, each a sum over pixels or
+            pictures, so that the sums of two batches together are the sums of both added.
+        value: the sums of all ranks -> float32 scalar.
+    """
+
+    sums: Callable
+    value: Callable
+
+
+def this_rank(sums: tuple) -> tuple:
+    """The sums over ranks where there is one."""
+    return sums
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A sum of terms, called as loss(logits, labels) -> float32 scalar.
+
+    With several ranks `across_ranks` takes a term's sums to those over all ranks,
+
+        own + stop_gradient(all_reduce(own, sum) - own),
+
+    and nothing else has to know of them: every rank has the loss of the global batch, and the *sum* of the
+    ranks' gradients is its gradient, whoever holds which picture and however many of its pixels are ignored.
+    (Where gradients are averaged, multiply the loss by the number of ranks first.)
+    """
+
+    terms: tuple[Term, ...]
+    plain: bool = False  # cross-entropy alone, unweighted and unsmoothed
+    across_ranks: Callable = this_rank
+
+    def __call__(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return tf.add_n([term.value(*self.across_ranks(term.sums(logits, labels))) for term in self.terms])
+
+    def of_scores(self, sums: Callable) -> "Loss":
+        """The same mean cross-entropy from a function that sums it in another way; for plain losses."""
+        assert self.plain
+        return replace(self, terms=(Term(sums, tf.math.divide_no_nan),))
+
+
+PLAIN = Loss((Term(pixels.cross_entropy_sums, tf.math.divide_no_nan),), plain=True)
+
+
+def build(config: Config) -> Loss:
+    """The loss that a configuration names."""
+    names = losses.parse(config.loss)
+    if names == ("ce",) and not config.label_smoothing and not config.weight_of_class:
+        return PLAIN
+    weights = tf.constant(config.weight_of_class, tf.float32) if config.weight_of_class else None
+    return Loss(tuple(_term(name, weights, config.label_smoothing) for name in names))
+
+
+def _term(name: str, weights, smoothing: float) -> Term:
+    of_pixels = {"ce": pixels.cross_entropy_sums, "focal": pixels.focal_sums, "ohem": pixels.ohem_sums}
+    of_areas = {"dice": overlap.dice, "tversky": overlap.tversky}
+    if name in of_pixels:
+        return Term(
+            lambda logits, labels: of_pixels[name](logits, labels, weights, smoothing), tf.math.divide_no_nan
+        )
+    if name in of_areas:
+        return Term(overlap.area_sums, lambda *sums: of_areas[name](*sums, weights))
+    return Term(lambda logits, labels: lovasz.lovasz_sums(logits, labels, weights), tf.math.divide_no_nan)

@@ -1,0 +1,49 @@
+"""One run of the learning-rate finder, from a configuration to its report."""
+
+import itertools
+from pathlib import Path
+
+import keras
+
+import models
+from data.cache import open_cache
+from data.index import Sample
+from data.labels import CLASS_COUNT
+from data.pipeline import Batches
+from models import weights
+from training import config, devices, lr_finder, lr_finder_report, optimizers, run_folder, step
+from training.losses import total
+
+
+def find(settings: config.Config, training: list[Sample], logs: Path, minimum: float, maximum: float) -> int:
+    """Sweep the rates from `minimum` to `maximum`, write and print what follows. Returns the exit status.
+
+    Raises:
+        UserError: anything the user can mend.
+    """
+    jit = devices.prepare()
+    keras.utils.set_random_seed(settings.seed)
+    model = models.build(settings.model, (*settings.target_size, 3), CLASS_COUNT, settings.precision)
+    if settings.init_weights:
+        weights.load(run_folder.weights_file(Path(settings.init_weights)), model)
+    cache = open_cache(settings.cache, training)
+    batches = Batches(training, settings.target_size, settings.batch, cache, settings.workers)
+    optimizer = optimizers.with_schedule(settings, lr_finder.schedule(minimum, maximum), model)
+    found = lr_finder.sweep(
+        model,
+        optimizer,
+        step.training_step(model, optimizer, jit, total.build(settings)),
+        endless(batches, settings.seed),
+        lambda: optimizers.learning_rate(optimizer),
+    )
+    suggestions = lr_finder.suggest(found)
+    print(lr_finder_report.text(settings, found, suggestions))
+    written = lr_finder_report.write(logs, settings, found, suggestions)
+    print(f"written: {written}.png and {written.name}.json")
+    return 0
+
+
+def endless(batches: Batches, seed: int):
+    """The batches that training would see, epoch after epoch."""
+    for epoch in itertools.count():
+        yield from batches.training(seed, epoch)

@@ -1,0 +1,72 @@
+"""What a model is trained with where the command line says nothing."""
+
+from dataclasses import dataclass
+
+from common.errors import UserError
+from training.rates import Rates
+
+# name on the command line -> learning rate that the optimizer's paper, or Keras, starts from
+OPTIMIZERS = {
+    "adadelta": 1.0,  # arXiv 1212.5701 has no rate, which is a rate of 1
+    "adagrad": 0.01,
+    "adam": 0.001,  # arXiv 1412.6980
+    "adamax": 0.002,  # arXiv 1412.6980, section 7.1
+    "adamw": 0.001,  # arXiv 1711.05101
+    "ftrl": 0.01,  # without penalties its steps are Adagrad's
+    "nadam": 0.002,  # Dozat 2016
+    "rmsprop": 0.001,
+    "sgd": 0.01,  # where the model's recipe has none for SGD
+    "sgd_nesterov": 0.01,
+}
+WITH_MOMENTUM = ("rmsprop", "sgd", "sgd_nesterov")
+WEIGHT_DECAY = 4e-5  # of Fast-SCNN and MobileNet, as an L2 penalty
+DECOUPLED_WEIGHT_DECAY = 0.01  # of adamw, which shrinks by rate * decay: 4e-5 would do nothing
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An optimizer with its rates and momentum."""
+
+    rates: Rates
+    optimizer: str = "sgd"
+    momentum: float = 0.9
+
+
+# model -> its paper's recipe where there is one
+RECIPES = {
+    "bayes_segnet": Recipe(Rates("polynomial", 0.1)),  # best of 0.001, 0.01, 0.1 on a small town
+    "deeplabv3+": Recipe(Rates("polynomial", 0.007)),  # arXiv 1802.02611, section 4
+    "fastscnn": Recipe(Rates("polynomial", 0.045)),  # arXiv 1902.04502, section 4.1
+    # No paper. On a made-up town both variants learn most at 0.05, of 0.003, 0.05 and 0.1; at 0.003 the
+    # original has barely begun when the run ends. Its published weights were written at a rate of 0.046.
+    "separable_unet": Recipe(Rates("polynomial", 0.05)),
+    "unet": Recipe(Rates("polynomial", 0.01)),  # the paper's momentum, 0.99, is for batches of one picture
+}
+
+
+def recipe(model: str, optimizer: str | None = None) -> Recipe:
+    """The model's recipe; with another kind of optimizer, that optimizer's usual rate instead."""
+    own = RECIPES[model]
+    if optimizer in (None, own.optimizer):
+        return own
+    momentum = own.momentum if is_sgd(optimizer) else 0.0
+    if is_sgd(optimizer) and is_sgd(own.optimizer):
+        return Recipe(own.rates, optimizer, momentum)
+    rate = OPTIMIZERS[optimizer]
+    return Recipe(Rates("polynomial", rate), optimizer, momentum)
+
+
+def is_sgd(optimizer: str) -> bool:
+    """Whether it is plain SGD, with or without Nesterov's momentum."""
+    return optimizer in ("sgd", "sgd_nesterov")
+
+
+def weight_decay(optimizer: str) -> float:
+    """The default strength."""
+    return DECOUPLED_WEIGHT_DECAY if optimizer == "adamw" else WEIGHT_DECAY
+
+
+def require_momentum_fits(optimizer: str, momentum: float | None) -> None:
+    """Raise UserError if a momentum is given that the optimizer has no place for."""
+    if momentum is not None and optimizer not in WITH_MOMENTUM:
+        raise UserError(f"{optimizer} takes no --momentum, only {', '.join(WITH_MOMENTUM)} do; leave it out")
