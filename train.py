@@ -6,15 +6,18 @@
     python train.py -m deeplabv3+ --backbone resnet50 --encoder-weights imagenet --freeze-encoder 5
     python train.py -m unet --remat -b 1                           # full resolution in less memory
     python train.py -m fastscnn --resume                           # go on with the newest run
+    python train.py -m fastscnn --schedule onecycle --max-lr 0.1 --plot-schedule
+    python train.py -m unet -f adam                                # find a learning rate
+    python train.py -m unet --loss ce+dice --class-weights median --ema
 
 Everything goes to logs/<model>/<timestamp>/: checkpoints, log, TensorBoard events, pictures, curves.
 """
 
-import argparse
 from pathlib import Path
 
 from common import cli
 from models import ARCHITECTURES
+from training import options as recipe
 
 
 def arguments():
@@ -43,9 +46,11 @@ def arguments():
     cli.add_model_options(parser)
     add_encoder_arguments(parser.add_argument_group("encoder", "of bayes_segnet and deeplabv3+"))
     add_data_arguments(parser.add_argument_group("data"))
-    add_optimizer_arguments(
-        parser.add_argument_group("optimizer", "SGD, by default with the model's published learning rates")
-    )
+    group = parser.add_argument_group
+    recipe.add_rate_arguments(group("learning rate", "by default the model's published one"))
+    recipe.add_optimizer_arguments(group("optimizer"))
+    recipe.add_loss_arguments(group("loss"))
+    recipe.add_finder_arguments(group("learning-rate finder", "instead of training"))
     return parser.parse_args()
 
 
@@ -88,30 +93,6 @@ def add_data_arguments(data) -> None:
     )
 
 
-def add_optimizer_arguments(rate) -> None:
-    """Learning rates and precision."""
-    rate.add_argument("-l", "--learning-rate", type=cli.positive_float, help="a constant learning rate")
-    rate.add_argument(
-        "--schedule", choices=("constant", "polynomial"), help="over the steps of the whole run"
-    )
-    rate.add_argument("--max-lr", type=cli.positive_float, help="polynomial: at the first step")
-    rate.add_argument("--min-lr", type=cli.non_negative_float, help="polynomial: after the last step")
-    rate.add_argument("--power", type=cli.positive_float, help="polynomial: exponent, 0.9 in most papers")
-    rate.add_argument("--momentum", type=cli.share, help="default: 0.9")
-    rate.add_argument(
-        "--mixed-precision",
-        nargs="?",
-        const="auto",
-        choices=("auto", "float16", "bfloat16"),
-        help="bare: float16 on a GPU of compute capability below 8, else bfloat16",
-    )
-    rate.add_argument(
-        "--remat",
-        action=argparse.BooleanOptionalAction,
-        help="recompute activations in the backward pass instead of keeping them: less memory, more time",
-    )
-
-
 def main() -> int:
     options = arguments()
     from data import index
@@ -128,18 +109,36 @@ def main() -> int:
         settings = config.new(given(options), cli.dataset_path(options.path))
 
     training = index.training_samples(Path(settings.path), settings.coarse)
+    if options.plot_schedule:
+        return plot_schedule(settings, len(training), recipe.plot_file(options))
     validation = index.validation_samples(Path(settings.path), settings.coarse)
     index.require_sound_headers(training + validation)
 
+    settings = config.with_class_weights(settings, training)
+
     cli.quiet_tensorflow()  # seconds, so only once the rest is known to be right
+    if options.lrfinder:
+        from training import lr_finder_session
+
+        return lr_finder_session.find(settings, training, options.logs, *recipe.finder_bounds(options))
     from training import session
 
     return session.train(settings, training, validation, options.logs, run, checkpoint)
 
 
+def plot_schedule(settings, pictures: int, path: Path) -> int:
+    """Draw the learning rate of a run on one GPU."""
+    cli.quiet_tensorflow()
+    from training import schedule_plot
+
+    schedule_plot.draw(path, settings.rates, -(-pictures // settings.batch), settings.epochs)
+    print(f"drew {path}")
+    return 0
+
+
 def given(options) -> dict:
     """The settings that the command line names, as fields of `training.config.Config`."""
-    from training import config, devices
+    from training import devices
 
     fields = (
         "model",
@@ -147,7 +146,6 @@ def given(options) -> dict:
         "target_size",
         "batch",
         "epochs",
-        "momentum",
         "seed",
         "cache",
         "workers",
@@ -157,11 +155,7 @@ def given(options) -> dict:
         "remat",
     )
     found = {name: getattr(options, name) for name in fields if getattr(options, name) is not None}
-    rates = config.rates(
-        options.model, options.schedule, options.learning_rate, options.max_lr, options.min_lr, options.power
-    )
-    if rates:
-        found["rates"] = rates
+    found |= recipe.given(options)
     if cli.model_options(options):
         found["options"] = cli.model_options(options)
     if options.mixed_precision:

@@ -2,8 +2,6 @@
 
 from contextlib import contextmanager
 
-from training.optimizers import inner
-
 
 def kept(optimizer) -> bool:
     """Whether the optimizer averages the weights."""
@@ -26,4 +24,4 @@ def in_place(model, optimizer):
 
 
 def _averages(optimizer) -> list:
-    return getattr(inner(optimizer), "averages", [])
+    return getattr(getattr(optimizer, "inner_optimizer", optimizer), "averages", [])

@@ -16,9 +16,11 @@ from pathlib import Path
 
 from common.errors import UserError
 from models import weights
+from training import averages
 
 FOLDER = "checkpoints"
 WEIGHTS = "model.weights.h5"
+AVERAGES = "ema.weights.h5"  # the moving average of the weights, where one is kept
 TRAINING = "training.h5"
 MANIFEST = "manifest.json"
 KEPT = 2  # newest ones kept beside the best
@@ -48,6 +50,9 @@ def save(run: Path, model, optimizer, origin: weights.Origin, progress: Progress
             shutil.rmtree(leftover)
         partial.mkdir(parents=True)
         weights.write(partial / WEIGHTS, model, origin)
+        if averages.kept(optimizer):
+            with averages.in_place(model, optimizer):
+                weights.write(partial / AVERAGES, model, origin)
         weights.write_arrays(partial / TRAINING, training_arrays(model, optimizer), asdict(progress))
         _seal(partial)
         if target.exists():  # an epoch done again after a resume from an earlier checkpoint

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.threads import usable_cpus
-from training import recipes
+from data.index import Sample
+from training import losses, recipes
+from training.losses import class_weights
 from training.rates import Rates, require_fitting
 
 
@@ -62,7 +64,20 @@ def new(given: dict, path: Path) -> Config:
     }
     config = Config(path=str(path), **{**made, **given})
     require_fitting(config.rates, config.epochs)
+    losses.require_smoothing_fits(config.loss, config.label_smoothing)
     return config
+
+
+def with_class_weights(config: Config, training: list[Sample]) -> Config:
+    """The configuration with the numbers that `class_weights` comes to, if it has none yet.
+
+    Raises:
+        UserError: see `training.losses.class_weights.resolve`.
+    """
+    if config.class_weights == "none" or config.weight_of_class:
+        return config
+    weights = class_weights.resolve(config.class_weights, training, config.workers)
+    return replace(config, weight_of_class=weights)
 
 
 def resumed(saved: Config, given: dict, path: Path | None) -> Config:

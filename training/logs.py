@@ -84,7 +84,7 @@ def draw_curves(run: Path) -> None:
     rows = read(run)
     epochs = [int(row["epoch"]) for row in rows]
     panels = {
-        "cross-entropy": {"loss": "training (augmented)", "val_loss": "validation"},
+        "loss": {"loss": "training (augmented)", "val_loss": "validation, cross-entropy"},
         "share": {"val_miou": "mIoU", "val_accuracy": "pixel accuracy"},
         "learning rate": {"learning_rate": "learning rate"},
     }

@@ -14,9 +14,10 @@ from data.labels import CLASS_COUNT, CLASS_NAMES
 from data.pipeline import Batches
 from evaluation.confusion import iou, mean_iou, pixel_accuracy
 from models.weights import Origin
-from training import checkpoints, logs, optimizers, step
+from training import averages, checkpoints, logs, optimizers, step
 from training.checkpoints import Progress
 from training.config import Config
+from training.losses import total
 
 REFRESH = 0.5  # seconds between looks at the loss; each one waits for the device
 
@@ -60,7 +61,8 @@ class Loop:
         while self.progress.epoch < self.config.epochs:
             self._choose_step()
             row = self._train_epoch()
-            scores, shown = self._validate()
+            with averages.in_place(self.model, self.optimizer):
+                scores, shown = self._validate()
             row |= scores
             self._advance(row["val_miou"])
             self.logs.write(row, shown)
@@ -76,7 +78,8 @@ class Loop:
         if frozen or thaws:
             for layer in models.encoder_layers(self.config.model, self.model):
                 layer.trainable = not frozen
-        self.training_step = step.training_step(self.model, self.optimizer, self.jit, self.config.remat)
+        loss = total.build(self.config)
+        self.training_step = step.training_step(self.model, self.optimizer, self.jit, self.config.remat, loss)
 
     def _train_epoch(self) -> dict:
         """One pass over the data; returns the log's figures about it."""

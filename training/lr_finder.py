@@ -14,7 +14,6 @@ import numpy as np
 from keras.optimizers.schedules import ExponentialDecay
 
 STEPS = 150
-MINIMUM, MAXIMUM = 1e-6, 10.0
 SMOOTHING = 0.9  # share of the mean that stays at each step
 DELAY = round(SMOOTHING / (1 - SMOOTHING))  # steps by which a smoothed curve lags behind
 DIVERGED = 4  # times the best smoothed loss

@@ -18,6 +18,8 @@ OPTIMIZERS = {
     "sgd": 0.01,  # where the model's recipe has none for SGD
     "sgd_nesterov": 0.01,
 }
+FOUND = tuple(name for name in OPTIMIZERS if name != "adamw")  # by the finder; adamw steps as adam does
+FINDER_BOUNDS = (1e-6, 10.0)  # of its sweep
 WITH_MOMENTUM = ("rmsprop", "sgd", "sgd_nesterov")
 WEIGHT_DECAY = 4e-5  # of Fast-SCNN and MobileNet, as an L2 penalty
 DECOUPLED_WEIGHT_DECAY = 0.01  # of adamw, which shrinks by rate * decay: 4e-5 would do nothing

@@ -75,13 +75,15 @@ def home(path: Path) -> Path:
 def weights_file(path: Path) -> Path:
     """The weights file of a run (its best, else its last), of a checkpoint, or the file itself.
 
+    Where a checkpoint has the average of the weights, that is what was scored, and what is taken.
+
     Raises:
         UserError: nothing there.
     """
     if path.is_file():
         return path
-    places = [path / checkpoints.WEIGHTS]
-    places += [path / checkpoints.FOLDER / link / checkpoints.WEIGHTS for link in ("best", "last")]
+    folders = [path, *(path / checkpoints.FOLDER / link for link in ("best", "last"))]
+    places = [folder / name for folder in folders for name in (checkpoints.AVERAGES, checkpoints.WEIGHTS)]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         raise UserError(f"no weights at {path}; give a run folder, a checkpoint or a .weights.h5 file")

@@ -36,12 +36,9 @@ def training_step(model: keras.Model, optimizer, jit: bool, remat: bool = False,
     Gradients are those of the loss times the optimizer's loss scale; a step whose float16 gradients
     overflow is skipped by the optimizer. `remat` recomputes activations instead of keeping them.
     """
-<<<<<<< HEAD
-    network, loss_of = loss_head(model, jit)
+    network, loss_of = loss_head(model, jit, loss)
     if remat:
         network = Rematerialized(network)
-=======
-    network, loss_of = loss_head(model, jit, loss)
 
     @tf.function(jit_compile=jit)
     def step(images, labels):
