@@ -99,14 +99,15 @@ def main() -> int:
     from training import config, run_folder
 
     run = checkpoint = None
+    named = given(options)
     if options.resume:
         bare = options.resume == "newest"
         run, checkpoint = run_folder.checkpoint_of(
             run_folder.newest(options.logs, options.model) if bare else Path(options.resume)
         )
-        settings = config.resumed(config.read(run / run_folder.CONFIG), given(options), options.path)
+        settings = config.resumed(config.read(run / run_folder.CONFIG), named, options.path)
     else:
-        settings = config.new(given(options), cli.dataset_path(options.path))
+        settings = config.new(named, cli.dataset_path(options.path))
 
     training = index.training_samples(Path(settings.path), settings.coarse)
     if options.plot_schedule:

@@ -1,6 +1,7 @@
 """Mistakes of a user of train.py: one line that names thing and cure, status 2, nothing half-written."""
 
 import csv
+import json
 import shutil
 import sys
 
@@ -11,10 +12,11 @@ import damage
 import models
 import train
 from common.errors import UserError
-from data import index, png
+from data import cache, index, pipeline, png
 from models import weights
 from processes import assert_one_line_error, run_script
 from tiny import tiny_dataset
+from training import run_folder, step
 
 TINY = ("-m", "fastscnn", "-t", "64,128", "-e", "1", "-b", "2")
 
@@ -89,6 +91,20 @@ class TestOptions:
                 ["leave -l/--learning-rate out"],
             ),
             (["--power", "0.9"], ["--power can only be used with --schedule polynomial"]),
+            (["--schedule", "cyclic", "--cycle", "-1"], ["--cycle", "'-1' is not a number above 0"]),
+            (["--schedule", "onecycle"], ["needs --max-lr", "for example --max-lr 0.045"]),
+            (["--warmup-epochs", "1"], ["--warmup-epochs 1 leaves nothing of --epochs 1"]),
+            (["--lr-scaling", "cubic"], ["--lr-scaling", "linear", "sqrt", "none"]),
+            (["--optimizer", "lion"], ["--optimizer", "adamw", "sgd_nesterov"]),
+            (["--optimizer", "adam", "--momentum", "0.9"], ["adam takes no --momentum", "leave it out"]),
+            (["--ema", "1"], ["--ema", "from 0 to below 1"]),
+            (["--loss", "ce+nosuch"], ["unknown loss 'nosuch'", "lovasz"]),
+            (["--loss", "ce+ce"], ["ce+ce names a term twice"]),
+            (["--loss", "dice", "--label-smoothing", "0.1"], ["--label-smoothing is for ce, focal, ohem"]),
+            (["--class-weights", "nosuch"], ["none, median, enet or a JSON file", "nosuch"]),
+            (["-f", "lion"], ["--lrfinder", "adadelta", "sgd_nesterov"]),
+            (["-f", "adam", "--schedule", "cosine"], ["does not go with", "--schedule", "--epochs"]),
+            (["-f", "sgd", "--resume"], ["-f/--lrfinder does not go with --resume, --epochs"]),
             (["--no-such-option"], ["--no-such-option"]),
         ],
         ids=lambda value: " ".join(value) if value[0].startswith("-") else "",
@@ -305,3 +321,100 @@ def test_a_finished_run_has_a_row_and_a_checkpoint_for_its_epoch(finished):
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1"]
     assert [path.name for path in (run / "checkpoints").glob("epoch-*")] == ["epoch-0001"]
     assert not [path for path in run.rglob("*") if "partial" in path.name]
+
+
+FINDER = ("-m", "fastscnn", "-t", "64,128", "-b", "2")
+
+
+class TestFinder:
+    def test_suggests_and_writes_but_makes_no_run(self, town, logs):
+        options = ("-p", town, "--logs", logs, "-f", "sgd", "--momentum", "0.8", "--loss", "ce+dice")
+        done = run_script("train.py", *FINDER, *options)
+        assert done.returncode == 0, done.stderr
+        folder = logs / "fastscnn" / "lrfinder_results"
+        assert [path.name for path in (logs / "fastscnn").iterdir()] == [folder.name]
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "fastscnn-sgd-0.8.json",
+            "fastscnn-sgd-0.8.png",
+        ]
+        content = json.loads((folder / "fastscnn-sgd-0.8.json").read_text())
+        assert content["config"]["loss"] == "ce+dice"
+        assert content["rates"][0] == pytest.approx(1e-6)
+        assert len(content["rates"]) == len(content["losses"]) > 20
+        for command in content["commands"]:  # they are printed, and train.py understands them
+            assert command in done.stdout
+            short = [*command.split()[2:], "-t", "64,128", "--plot-schedule", logs / "drawn.png"]
+            assert run_script("train.py", *short).returncode == 0
+        assert (folder / "fastscnn-sgd-0.8.png").read_bytes().startswith(b"\x89PNG")
+
+    @pytest.mark.parametrize(
+        ("bounds", "said"),
+        [
+            (("--min-lr", "1", "--max-lr", "0.1"), "not from 1 to 0.1"),
+            (("--min-lr", "0"), "above 0, to --max-lr; not from 0 to 10"),
+        ],
+    )
+    def test_bounds_that_are_none(self, town, logs, bounds, said):
+        options = ("-p", town, "--logs", logs, "-f", "adam", *bounds)
+        assert_one_line_error(run_script("train.py", *FINDER, *options), said)
+        assert not logs.exists()
+
+    def test_without_a_fall_there_is_no_suggestion(self, town, logs, train_here, capsys):
+        bounds = ("--min-lr", "1e-9", "--max-lr", "1e-8")
+        assert train_here(*FINDER, "-p", town, "--logs", logs, "-f", "sgd", *bounds) == 0
+        assert "steps from 1e-09 to 1e-08" in capsys.readouterr().out
+
+
+class TestPlot:
+    def test_draws_and_stops(self, town, logs):
+        rates = ("--schedule", "onecycle", "--max-lr", "0.1", "--plot-schedule")
+        done = run_script("train.py", *TINY, "-p", town, "--logs", logs, *rates)
+        assert (done.returncode, done.stdout) == (0, f"drew {logs}/fastscnn/schedule.png\n"), done.stderr
+        assert [path.name for path in logs.rglob("*.*")] == ["schedule.png"]
+
+    def test_what_cannot_be_written_is_named(self, town, logs):
+        done = run_script("train.py", *TINY, "-p", town, "--plot-schedule", town / "leftImg8bit")
+        assert_one_line_error(done, f"cannot write {town}/leftImg8bit")
+
+
+@pytest.mark.slow
+def test_every_part_of_the_recipe_together_resumes_to_the_bit(town, tmp_path, train_here):
+    recipe = (
+        "--optimizer nadam --schedule onecycle --max-lr 0.01 --warmup-epochs 0.5 --ema 0.9 --accumulate 3"
+    )
+    recipe += " --clip-norm 1 --weight-decay 0.01 --loss ohem+dice+lovasz --class-weights median"
+    recipe += " --label-smoothing 0.1 --mixed-precision float16"
+    start = (*TINY, "-p", town, *recipe.split(), "-e", "2")
+    assert train_here(*start, "--logs", tmp_path / "whole") == 0
+    (whole,) = (tmp_path / "whole" / "fastscnn").iterdir()
+    first = whole / "checkpoints" / "epoch-0001"
+    again = ("-m", "fastscnn", "--resume", first, "--logs", tmp_path / "resumed")
+    assert train_here(*again) == 0
+    (resumed,) = (tmp_path / "resumed" / "fastscnn").iterdir()
+    for name in ("model.weights.h5", "ema.weights.h5", "training.h5"):
+        ours, theirs = (
+            weights.read_arrays(run / "checkpoints" / "last" / name)[0] for run in (resumed, whole)
+        )
+        assert ours.keys() == theirs.keys()
+        for key, array in theirs.items():
+            np.testing.assert_array_equal(ours[key], array, err_msg=f"{name} {key}")
+
+
+def test_averaged_weights_are_what_was_scored_and_what_is_used(town, logs, train_here):
+    assert train_here(*TINY, "-p", town, "--logs", logs, "--ema", "0.9") == 0
+    (run,) = (logs / "fastscnn").iterdir()
+    averaged = run_folder.weights_file(run)
+    assert averaged == run / "checkpoints" / "best" / "ema.weights.h5"
+    own = weights.read_arrays(averaged.with_name("model.weights.h5"))[0]
+    mean = weights.read_arrays(averaged)[0]
+    assert own.keys() == mean.keys()
+    assert any((own[name] != mean[name]).any() for name in own)
+    model = models.build("fastscnn", (64, 128, 3), 19)
+    weights.load(averaged, model)
+    batches = pipeline.Batches(index.validation_samples(town), (64, 128), 2, cache.open_cache("none", []), 1)
+    validate = step.validation_step(model, 19, jit=False)
+    losses = [validate(*batch) for batch in batches.evaluation()]
+    total, labelled = sum(float(part[0]) for part in losses), sum(part[1].numpy().sum() for part in losses)
+    with open(run / "csv" / "log.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["val_loss"]) == pytest.approx(total / labelled, rel=1e-4)

@@ -7,9 +7,9 @@ from pathlib import Path
 from common.errors import UserError
 from common.threads import usable_cpus
 from data.index import Sample
-from training import losses, recipes
+from training import losses, rates, recipes
 from training.losses import class_weights
-from training.rates import Rates, require_fitting
+from training.rates import Rates
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def new(given: dict, path: Path) -> Config:
         "workers": usable_cpus(),
     }
     config = Config(path=str(path), **{**made, **given})
-    require_fitting(config.rates, config.epochs)
-    losses.require_smoothing_fits(config.loss, config.label_smoothing)
+    rates.require_fitting(config.rates, config.epochs)
+    losses.require_fitting(config.loss, config.label_smoothing)
     return config
 
 

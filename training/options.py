@@ -143,6 +143,7 @@ def given(options) -> dict:
     found = {name: getattr(options, name) for name in fields if getattr(options, name) is not None}
     if options.lrfinder:
         _require_nothing_else(options)
+        finder_bounds(options)
         return found | {"optimizer": options.lrfinder}
     if options.optimizer:
         found["optimizer"] = options.optimizer

@@ -92,8 +92,9 @@ def test_steps_that_loss_scaling_skips_do_not_count():
     assert len(set(values.rates)) == len(values.rates)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
-@pytest.mark.parametrize("maximum", [1e-2, 1e6], ids=["calm", "burst"])
+@pytest.mark.parametrize(
+    ("precision", "maximum"), [("float32", 1e-2), ("mixed_float16", 1e6)], ids=["calm", "burst"]
+)
 def test_model_and_optimizer_are_left_as_they_were_to_the_bit(precision, maximum):
     keras.utils.set_random_seed(0)
     model = models.build("fastscnn", (32, 64, 3), 19, precision)

@@ -28,9 +28,10 @@ def parse(text: str) -> tuple[str, ...]:
     return terms
 
 
-def require_smoothing_fits(loss: str, smoothing: float) -> None:
-    """Raise UserError if no term of the loss has labels to smooth."""
-    if smoothing and not set(parse(loss)) & set(OF_PIXELS):
+def require_fitting(loss: str, smoothing: float) -> None:
+    """Raise UserError if there is no such loss, or if none of its terms has labels to smooth."""
+    terms = parse(loss)
+    if smoothing and not set(terms) & set(OF_PIXELS):
         raise UserError(
             f"--label-smoothing is for {', '.join(OF_PIXELS)}, not for --loss {loss}; leave it out"
         )
