@@ -343,7 +343,7 @@ class TestFinder:
         assert len(content["rates"]) == len(content["losses"]) > 20
         for command in content["commands"]:  # they are printed, and train.py understands them
             assert command in done.stdout
-            short = [*command.split()[2:], "-t", "64,128", "--plot-schedule", logs / "drawn.png"]
+            short = [*command.split()[2:], "--plot-schedule", logs / "drawn.png"]
             assert run_script("train.py", *short).returncode == 0
         assert (folder / "fastscnn-sgd-0.8.png").read_bytes().startswith(b"\x89PNG")
 

@@ -8,10 +8,25 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_bytes
-from training.config import Config
+from training.config import Config, new
 from training.lr_finder import Suggestions, Sweep
 
 FOLDER = "lrfinder_results"
+NAMED = (  # fields of the configuration whose option has their name
+    "momentum",
+    "weight_decay",
+    "clip_norm",
+    "accumulate",
+    "loss",
+    "class_weights",
+    "label_smoothing",
+    "batch",
+    "seed",
+    "init_weights",
+    "encoder_weights",
+    "cache",
+    "workers",
+)
 CYCLE = 8  # epochs of a whole cycle; Smith's step size is 2 to 10 epochs
 
 
@@ -44,14 +59,29 @@ def write(logs: Path, config: Config, found: Sweep, suggestions: Suggestions | N
 
 def commands(config: Config, suggestions: Suggestions) -> list[str]:
     """train.py with one falling rate, and with cycles."""
-    start = f"python train.py -m {config.model} -p {shlex.quote(config.path)} --optimizer {config.optimizer}"
-    if config.momentum:
-        start += f" --momentum {config.momentum:g}"
+    start = " ".join(["python train.py", *map(shlex.quote, words(config))])
     lowest, highest = suggestions.cyclic_minimum, suggestions.cyclic_maximum
     return [
         f"{start} --schedule polynomial --max-lr {suggestions.tenth_of_minimum:.2g} --min-lr 0 --power 0.9",
         f"{start} --schedule cyclic --min-lr {lowest:.2g} --max-lr {highest:.2g} --cycle {CYCLE}",
     ]
+
+
+def words(config: Config) -> list[str]:
+    """The options of train.py that make this configuration, its rates aside."""
+    usual = new({"model": config.model, "optimizer": config.optimizer}, Path(config.path))
+    found = ["-m", config.model, "-p", config.path, "--optimizer", config.optimizer]
+    found += ["-t", "{},{}".format(*config.target_size)]
+    for name in NAMED:
+        if getattr(config, name) != getattr(usual, name):
+            found += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
+    for name, value in config.options.items():
+        option = name.replace("_", "-")
+        found += [f"--no-{option}"] if value is False else [f"--{option}"]
+        found += [] if isinstance(value, bool) else [str(value)]
+    if config.precision != usual.precision:
+        found += ["--mixed-precision", config.precision.removeprefix("mixed_")]
+    return found + ["--coarse"] * config.coarse + ["--remat"] * config.remat
 
 
 def text(config: Config, found: Sweep, suggestions: Suggestions | None) -> str:

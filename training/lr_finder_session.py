@@ -5,13 +5,11 @@ from pathlib import Path
 
 import keras
 
-import models
 from data.cache import open_cache
 from data.index import Sample
-from data.labels import CLASS_COUNT
 from data.pipeline import Batches
 from models import weights
-from training import config, devices, lr_finder, lr_finder_report, optimizers, run_folder, step
+from training import config, devices, lr_finder, lr_finder_report, optimizers, run_folder, session, step
 from training.losses import total
 
 
@@ -23,7 +21,7 @@ def find(settings: config.Config, training: list[Sample], logs: Path, minimum: f
     """
     jit = devices.prepare()
     keras.utils.set_random_seed(settings.seed)
-    model = models.build(settings.model, (*settings.target_size, 3), CLASS_COUNT, settings.precision)
+    model = session.build(settings, fresh=True)
     if settings.init_weights:
         weights.load(run_folder.weights_file(Path(settings.init_weights)), model)
     cache = open_cache(settings.cache, training)
@@ -32,7 +30,7 @@ def find(settings: config.Config, training: list[Sample], logs: Path, minimum: f
     found = lr_finder.sweep(
         model,
         optimizer,
-        step.training_step(model, optimizer, jit, total.build(settings)),
+        step.training_step(model, optimizer, jit, settings.remat, total.build(settings)),
         endless(batches, settings.seed),
         lambda: optimizers.learning_rate(optimizer),
     )

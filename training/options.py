@@ -21,6 +21,7 @@ NOT_WITH_FINDER = (
     "lr_scaling",
     "plot_schedule",
     "epochs",
+    "freeze_encoder",
     "ema",
 )
 

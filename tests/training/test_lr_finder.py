@@ -1,6 +1,8 @@
 """The finder on problems whose answer is known; what it leaves behind; what it reads off a curve."""
 
 import json
+import shlex
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import models
+import train
 from training import config, lr_finder, lr_finder_report, optimizers, step
 from training.lr_finder import Sweep
 from training.rates import Rates
@@ -187,6 +190,28 @@ class TestReport:
         assert content["rates"] == found.rates and content["smoothed"] == found.smoothed
         assert content["suggestions"]["steepest"] == suggestions.steepest
         assert content["config"]["optimizer"] == "adam"
+
+    def test_its_commands_make_the_configuration_that_was_swept(self, monkeypatch):
+        given = {
+            "loss": "ce+dice",
+            "label_smoothing": 0.1,
+            "class_weights": "enet",
+            "momentum": 0.8,
+            "batch": 2,
+        }
+        given |= {"precision": "mixed_bfloat16", "weight_decay": 0.0, "clip_norm": 1.5, "accumulate": 2}
+        given |= {"model": "deeplabv3+", "options": {"backbone": "resnet50", "separable": False}}
+        given |= {"optimizer": "sgd_nesterov", "target_size": (64, 128), "coarse": True, "remat": True}
+        swept = config.new(given, "my town")
+        suggestions = lr_finder.Suggestions(0.001, 0.002, 0.0005, 0.0123)
+        polynomial, cyclic = lr_finder_report.commands(swept, suggestions)
+        for command, rates in (
+            (polynomial, Rates("polynomial", 0.002, 0.0, 0.9)),
+            (cyclic, Rates("cyclic", 0.012, 0.0005, cycle=8)),
+        ):
+            monkeypatch.setattr("sys.argv", shlex.split(command)[1:])
+            options = train.arguments()
+            assert config.new(train.given(options), options.path) == replace(swept, rates=rates)
 
     def test_says_so_where_there_is_nothing_to_suggest(self, tmp_path):
         rising = Sweep([1e-6, 1e-5], [1.0, 2.0], [1.0, 1.5])
