@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
+EXTRAS ?= test
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
@@ -40,5 +41,5 @@ clean:
 $(VENV)/.run $(VENV)/.test: setup.cfg constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and 'needs Python 3.11 or 3.12: make PYTHON=python3.11 ...')"
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint constraints.txt --editable .$(if $(filter %.test,$@),[test],)
+	$(PIP) install --quiet --constraint constraints.txt --editable .$(if $(filter %.test,$@),[$(EXTRAS)],)
 	touch $@

@@ -1,9 +1,10 @@
-"""Measure this suite's speed on this machine and keep the figures as records.
+"""Measure this suite's speed on this machine, count what its models cost, and keep the figures as records.
 
     python benchmark.py pipeline -p DATASET      # input pipeline against decoding alone
     python benchmark.py train-step               # training step against stock Keras layers and loss
     python benchmark.py scores                   # scoring against the official script
     python benchmark.py memory -m unet -t 1024,2048   # peak memory with and without --remat
+    python benchmark.py summary                  # parameters, MACs and memory of all models
 
 Contestants take turns in one process, so quote the ratios: they hold when the machine's speed drifts.
 With --save a record of the figures and the machine goes to benchmarks/results/.
@@ -19,6 +20,7 @@ BENCHMARKS = {
     "train-step": "benchmarks.train_step",
     "memory": "benchmarks.memory",
     "scores": "benchmarks.scores",
+    "summary": "benchmarks.summary",
 }
 
 

@@ -1,0 +1,204 @@
+"""MACs and activation memory against hand counts, TensorFlow's graphs and published figures; the command."""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+import models
+from benchmarks import activations, macs, summary
+from models.backbones import BACKBONES
+from processes import assert_one_line_error, run_script
+from tiny import REPO
+
+# Without TensorFlow: whatever imports it fails.
+BLOCKED = """
+import runpy, sys
+sys.modules["tensorflow"] = None
+sys.argv = sys.argv[1:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+SIZE = (256, 512)  # divided by all dilations but those of DeepLab: TensorFlow pads maps to multiples of them
+SOME = [("fastscnn", {}), ("unet", {"width": 4}), ("bayes_segnet", {})]
+SOME += [("separable_unet", {"variant": variant}) for variant in ("original", "large")]
+# inputs, weights, sums of gradients, and copies that make a dilated convolution a dense one on a processor
+NOT_KEPT = ("Placeholder", "ReadVariableOp", "AddN", "SpaceToBatchND", "BatchToSpaceND")
+
+
+@pytest.fixture
+def small():
+    """Every counted type of layer and a skip, on 8x12 pixels."""
+    image = keras.Input((8, 12, 3))
+    a = layers.Conv2D(4, 3, strides=2, padding="same", name="a")(image)  # [B, 4, 6, 4]
+    b = layers.DepthwiseConv2D(3, name="b")(a)  # [B, 2, 4, 4]
+    c = layers.SeparableConv2D(10, 3, padding="same", name="c")(b)  # [B, 2, 4, 10]
+    d = layers.Conv2DTranspose(6, 3, strides=2, padding="same", name="d")(c)  # [B, 4, 8, 6]
+    e = layers.Conv2D(4, 1, groups=2, name="e")(layers.ReLU(name="relu")(d))  # [B, 4, 8, 4]
+    return keras.Model(image, [layers.Conv2D(4, (1, 3), name="f")(e), a])  # [B, 4, 6, 4] twice
+
+
+def test_macs_equal_the_hand_count(small):
+    counted = {layer.name: macs.layer_macs(layer) for layer in small.layers if layer.name in "abcdef"}
+    assert counted == {
+        "a": 24 * 27 * 4,
+        "b": 8 * 9 * 4,
+        "c": 8 * 9 * 4 + 8 * 4 * 10,
+        "d": 8 * 9 * 10 * 6,  # of the input's pixels
+        "e": 32 * 3 * 4,  # a filter sees one of two groups of channels
+        "f": 24 * 3 * 4 * 4,
+    }
+
+
+def test_activations_equal_the_hand_count(small):
+    image, a, b, c, d, e, f = 8 * 12 * 3, 24 * 4, 8 * 4, 8 * 10, 32 * 6, 32 * 4, 24 * 4
+    # The picture is gone after `a`, which stays to the end; widest where ReLU reads `d` and writes as much.
+    assert activations.inference_bytes(small) == 4 * max(image + a, a + b, a + 2 * d, a + d + e)
+    inner = b  # the separable convolution's map, as large as its input
+    assert activations.training_bytes(small) == 4 * (image + a + b + inner + c + d + e + f)
+
+
+def test_a_layer_of_unknown_type_is_no_zero():
+    image = keras.Input((8, 8, 3))
+    for unknown in (layers.Dense(4, name="new"), layers.GaussianNoise(1.0, name="new")):
+        model = keras.Model(image, unknown(image))
+        with pytest.raises(TypeError, match=f"MACs of layer 'new' are unknown: add {type(unknown).__name__}"):
+            macs.layer_macs(model.get_layer("new"))
+        with pytest.raises(TypeError, match="gradient of layer 'new' needs is unknown"):
+            activations.training_bytes(model)
+
+
+def test_an_operation_that_is_no_layer_is_no_zero():
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, keras.ops.matmul(image, np.ones((3, 4), "float32")))
+    with pytest.raises(TypeError, match="'matmul' are unknown: add Matmul"):
+        [summary.layer_row(layer) for layer in model.operations]
+
+
+@pytest.mark.parametrize("name, options", SOME, ids=str)
+def test_macs_equal_the_count_of_tensorflows_profiler(name, options):
+    """It counts two operations for each kernel value at each pixel, from the operations of the graph."""
+    model = models.build(name, (*SIZE, 3), 19, **options)
+    graph = forward_graph(model)
+    how = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation() | {"output": "none"}
+    profile = tf.compat.v1.profiler.profile(graph, cmd="op", options=how)
+    theirs = {}
+    while profile.children:  # a chain of types of operations
+        (profile,) = profile.children
+        theirs[profile.name] = profile.float_ops
+    kernels = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput")
+    assert sum(map(macs.layer_macs, model.operations)) == sum(theirs.get(name, 0) for name in kernels) / 2
+
+
+def forward_graph(model):
+    spec = tf.TensorSpec((1, *SIZE, 3))
+    return tf.function(lambda image: model(image, training=False)).get_concrete_function(spec).graph
+
+
+@pytest.mark.parametrize("name, options", [*SOME, ("deeplabv3+", {"backbone": "xception"})], ids=str)
+def test_training_keeps_what_tensorflows_gradient_reads(name, options):
+    """Counted in the graph: tensors of the forward pass that operations of the backward pass read."""
+    model = models.build(name, (*SIZE, 3), 19, **options)
+
+    @tf.function
+    def gradients(image, target):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(image, training=True) * target)
+        return tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+
+    specs = tf.TensorSpec((1, *SIZE, 3)), tf.TensorSpec((1, *SIZE, 19))
+    graph = gradients.get_concrete_function(*specs).graph
+    theirs = {
+        tensor.name: tensor.shape.num_elements() * tensor.dtype.size
+        for operation in graph.get_operations()
+        if "gradient_tape" in operation.name
+        for tensor in operation.inputs
+        if "gradient_tape" not in tensor.op.name and tensor.shape.rank == 4 and tensor.op.type not in NOT_KEPT
+    }
+    # They differ by what surrounds dilation there, and by constants that TensorFlow folds.
+    assert sum(theirs.values()) == pytest.approx(activations.training_bytes(model), rel=0.04)
+
+
+@pytest.mark.parametrize(
+    "name, published",
+    [("fastscnn", 6.7e9), ("bayes_segnet", 1302e9)],  # arXiv 1902.04502; VGG16's table, mirrored
+)
+def test_macs_at_full_resolution_are_the_published_ones(name, published):
+    assert full_size(name)["macs"] == pytest.approx(published, rel=0.01)
+
+
+def test_unets_macs_count_each_tap_of_an_up_convolution_once():
+    """1750 G is found where its 2x2 kernel is counted at each output pixel, which reads one tap, not four."""
+    found = full_size("unet")
+    ups = sum(layer["macs"] for layer in found["layers"] if layer["name"].endswith("_up"))
+    assert found["macs"] == pytest.approx(1543.8e9, rel=1e-4)
+    assert found["macs"] + 3 * ups == pytest.approx(1750e9, rel=1e-3)
+
+
+def full_size(name):
+    return summary.count(name, {}, (1024, 2048))
+
+
+def test_the_table_and_the_record_hold_the_same(tmp_path):
+    done = run_script(
+        "benchmark.py", "summary", "-m", "unet", "--width", 4, "-t", "64,128", "--layers", "--save", tmp_path
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    (path,) = tmp_path.glob("summary-*.json")
+    (found,) = json.loads(path.read_text())["results"]["models"]
+    assert found["options"] == {"width": 4}
+    assert found["macs"] == sum(layer["macs"] for layer in found["layers"])
+    assert found["parameters"] == sum(layer["parameters"] for layer in found["layers"])
+    assert f"{found['parameters']:,} {found['macs'] / 1e9:8.2f}" in done.stdout
+    first = next(layer for layer in found["layers"] if layer["name"] == "encoder1a_conv")
+    assert first | {"type": "Conv2D", "shape": [64, 128, 4], "parameters": 108, "macs": 884736} == first
+
+
+def test_all_variants_and_backbones_are_counted():
+    assert summary.configurations(None, {}) == [
+        ("bayes_segnet", {}),
+        *[("deeplabv3+", {"backbone": name}) for name in BACKBONES],
+        ("fastscnn", {}),
+        ("separable_unet", {"variant": "original"}),
+        ("separable_unet", {"variant": "large"}),
+        ("unet", {}),
+    ]
+    chosen = {"backbone": "resnet50", "output_stride": 8}
+    assert summary.configurations("deeplabv3+", chosen) == [("deeplabv3+", chosen)]
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_it_runs_without_tensorflow(backend):
+    if not importlib.util.find_spec(backend):
+        pytest.skip(f"{backend} is not installed: pip install -c constraints.txt -e .[backends]")
+    words = ["summary", "-m", "fastscnn", "-t", "64,128", "--layers"]
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, REPO / "benchmark.py", *words],
+        env=os.environ | {"KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == run_script("benchmark.py", *words).stdout
+
+
+def test_a_missing_backend_is_named():
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, REPO / "benchmark.py", "summary"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(r"benchmark.py: error: .* 'tensorflow' here .*; set KERAS_BACKEND .*\n", done.stderr)
+
+
+def test_mistakes_are_told_in_one_line():
+    done = run_script("benchmark.py", "summary", "--output-stride", 8)
+    assert_one_line_error(done, "--output-stride belongs to a model; name it with -m/--model")
+    assert_one_line_error(run_script("benchmark.py", "summary", "-m", "vgg"), "unknown model 'vgg'")
