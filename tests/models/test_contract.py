@@ -1,0 +1,177 @@
+"""What every model promises, of whichever architecture, variant or backbone; each check stands only here."""
+
+import functools
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+import models
+from models import weights
+from models.backbones import BACKBONES
+from models.separable_unet import VARIANTS
+from networks import calibrate, pictures
+from tiny import REPO
+
+SIZE = (64, 64)
+CLASSES = 7
+CASES = {
+    "bayes_segnet": ("bayes_segnet", {}),
+    "fastscnn": ("fastscnn", {}),
+    "unet": ("unet", {"width": 4}),
+    **{f"separable_unet-{variant}": ("separable_unet", {"variant": variant}) for variant in VARIANTS},
+    **{f"deeplabv3+-{backbone}": ("deeplabv3+", {"backbone": backbone}) for backbone in BACKBONES},
+}
+# convolutions with a bias, which the batch norm behind them takes out again
+BIASED = {"deeplabv3+-resnet50": 53, "separable_unet-original": 23}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Function of a case -> (its model, the file of its weights), made once."""
+    folder = tmp_path_factory.mktemp("contract")
+
+    @functools.cache
+    def make(case):
+        keras.utils.set_random_seed(0)
+        model = build(case)
+        calibrate(model, pictures(8, SIZE, seed=2))
+        name, options = CASES[case]
+        weights.write(folder / f"{case}.h5", model, weights.Origin(name, CLASSES, SIZE, options))
+        return model, folder / f"{case}.h5"
+
+    return make
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    """The name of a case."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(kept, case):
+    return kept(case)[0]
+
+
+@pytest.fixture(scope="module")
+def file(kept, case):
+    return kept(case)[1]
+
+
+def build(case, size=SIZE, precision="float32"):
+    name, options = CASES[case]
+    return models.build(name, (*size, 3), CLASSES, precision, **options)
+
+
+def logits(model, images, training=False):
+    return keras.ops.convert_to_numpy(model(images, training=training))
+
+
+def assert_close(actual, expected, tolerance):
+    """Equal to a share of the largest value, and neither constant nor without end."""
+    assert np.isfinite(expected).all() and expected.std() > 1e-2 * np.abs(expected).max()
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
+def test_every_architecture_has_its_case():
+    assert {name for name, _ in CASES.values()} == set(models.ARCHITECTURES)
+
+
+def test_bytes_and_floats_give_the_same_logits(model):
+    image = pictures(1, SIZE)
+    np.testing.assert_array_equal(logits(model, image), logits(model, image.astype("float32")))
+
+
+def test_saved_weights_give_the_same_logits(model, file):
+    origin = weights.read_origin(file)
+    other = models.build(origin.model, (*origin.size, 3), origin.classes, **origin.options)
+    weights.load(file, other)
+    np.testing.assert_array_equal(logits(other, pictures(1, SIZE)), logits(model, pictures(1, SIZE)))
+
+
+def test_logits_have_the_pictures_size_in_float32(case, model, file):
+    assert logits(model, pictures(2, SIZE)).shape == (2, *SIZE, CLASSES)
+    wide = build(case, (96, 160))
+    weights.load(file, wide)  # weights know no size
+    scores = logits(wide, pictures(1, (96, 160)))
+    assert scores.shape == (1, 96, 160, CLASSES)
+    assert scores.dtype == "float32"
+    assert np.isfinite(scores).all() and scores.std() > 0
+
+
+def test_a_picture_is_classified_alike_alone_and_in_a_batch(model):
+    images = pictures(3, SIZE)
+    assert_close(logits(model, images)[1], logits(model, images[1:2])[0], 1e-5)
+
+
+def test_a_finite_gradient_reaches_every_weight(case, model):
+    before = model.get_weights()
+    target = np.random.default_rng(1).normal(size=(3, *SIZE, CLASSES)).astype("float32")
+    variables = model.trainable_variables
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.nn.log_softmax(model(pictures(3, SIZE), training=True)) * target)
+    largest = {
+        variable.path: np.abs(gradient).max()
+        for variable, gradient in zip(
+            variables, tape.gradient(loss, [v.value for v in variables]), strict=True
+        )
+    }
+    model.set_weights(before)
+    assert np.isfinite(list(largest.values())).all()
+    biases = {path for path in largest if path.endswith("_conv/bias")}
+    assert len(biases) == BIASED.get(case, 0)
+    for path, gradient in largest.items():
+        if path in biases:
+            layer = path.removesuffix("bias")
+            assert gradient < 1e-2 * max(largest[p] for p in largest if p.startswith(layer)), path
+        else:
+            assert gradient > 0, path
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_logits_are_float32_and_finite_under_mixed_precision(case, model, precision):
+    mixed = build(case, precision=precision)
+    assert keras.config.dtype_policy().name == "float32"  # the policy is not left behind
+    mixed.set_weights(model.get_weights())
+    for training in (False, True):
+        scores = logits(mixed, pictures(2, SIZE), training)
+        assert scores.dtype == "float32"
+        assert np.isfinite(scores).all() and scores.std() > 0
+    kernels = [layer for layer in mixed.layers if hasattr(layer, "kernel_size") and layer.name != "logits"]
+    assert {layer.compute_dtype for layer in kernels} == {precision.removeprefix("mixed_")}
+    norms = [layer for layer in mixed.layers if isinstance(layer, layers.BatchNormalization)]
+    assert {norm.moving_mean.dtype for norm in norms} == {"float32"}
+
+
+@pytest.fixture(scope="module", params=["jax", "torch"])
+def backend(request, kept):
+    """A backend after it has written the logits of all cases beside their weights, in one process."""
+    name = request.param
+    if not importlib.util.find_spec(name):
+        pytest.skip(f"{name} is not installed: pip install -c constraints.txt -e .[backends]")
+    files = [kept(case)[1] for case in CASES]
+    given = files[0].with_name("pictures.npy")
+    np.save(given, pictures(2, SIZE))
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("logits_on_a_backend.py"), given, *files],
+        env=os.environ | {"KERAS_BACKEND": name, "PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of", CASES)
+def test_the_same_weights_give_the_same_logits_on_every_backend(backend, kept, of):
+    model, file = kept(of)
+    assert_close(np.load(file.with_suffix(f".{backend}.npy")), logits(model, pictures(2, SIZE)), 1e-4)

@@ -1,0 +1,32 @@
+"""Networks as trained ones are: their activations have a spread, and their logits follow the picture."""
+
+import numpy as np
+from keras import layers
+
+
+def calibrate(network, images) -> None:
+    """Random scales and offsets for batch norm, and the statistics of the batch `images` [B, H, W, 3].
+
+    With fresh weights alone the picture fades within ten layers.
+    """
+    norms = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    random = np.random.default_rng(0)
+    for norm in norms:
+        norm.gamma.assign(random.uniform(0.5, 1.5, norm.gamma.shape))
+        norm.beta.assign(random.uniform(-0.2, 0.4, norm.beta.shape))
+        norm.momentum = 0.0
+    network(images, training=True)
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
+
+
+def pictures(count, size, seed=0):
+    """Random blocks under noise, each picture with a colour of its own, uint8 [count, *size, 3].
+
+    Of noise alone all means are nearly equal, and batch norm behind image pooling would blow rounding up.
+    """
+    random = np.random.default_rng(seed)
+    own = random.integers(0, 100, (count, 1, 1, 3))
+    blocks = random.integers(0, 100, (count, size[0] // 16, size[1] // 16, 3)).repeat(16, 1).repeat(16, 2)
+    return (own + blocks + random.integers(0, 56, (count, *size, 3))).astype(np.uint8)
