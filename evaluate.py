@@ -1,6 +1,7 @@
 """Official Cityscapes scores (IoU and nIoU per class and category) of a model or of written label pictures.
 
     python evaluate.py -m fastscnn -w logs/fastscnn/RUN -p DATASET       # predict and score, without pictures
+    python evaluate.py -w fastscnn.onnx -p DATASET                       # by convert_to_onnx.py
     python evaluate.py --predictions FOLDER -p DATASET                   # pictures that predict.py wrote
     python evaluate.py -w logs/fastscnn/RUN -p DATASET --official        # and the original script beside
     python evaluate.py --predictions FOLDER -p DATASET --split train -r scores/train
@@ -9,7 +10,8 @@
 
 Predictions are scored at the resolution of the ground truth. nIoU needs the instanceIds files.
 scores.txt, scores.csv and scores.json go to -r, by default to `evaluation/` in the run's folder, beside the
-weights file, or in the folder of the predictions; a baseline's to `logs/baseline-NAME/`. Where label pictures
+weights file, or in the folder of the predictions; an .onnx file's to `evaluation-NAME/`, a baseline's to
+`logs/baseline-NAME/`. Where label pictures
 are written as well, --samples adds `uncertainty/`, as by predict.py.
 """
 
@@ -25,7 +27,7 @@ def arguments():
     parser = cli.Parser(description=__doc__)
     parser.add_argument("-m", "--model", help="model's name (default: the one stored with the weights)")
     parser.add_argument("--backbone", help="backbone's name (default: the one stored with the weights)")
-    parser.add_argument("-w", "--weights", type=Path, help="run folder or weights file of a model to score")
+    parser.add_argument("-w", "--weights", type=Path, help="run folder, weights file or .onnx file to score")
     parser.add_argument("--predictions", type=Path, metavar="FOLDER", help="label pictures to score")
     parser.add_argument(
         "--baseline",
@@ -63,6 +65,7 @@ def arguments():
         action="store_true",
         help="also run the original script on the label pictures and compare",
     )
+    cli.add_provider(parser)
     cli.add_sampling(parser)
     return parser.parse_args()
 
@@ -107,9 +110,11 @@ def require_one_source(options):
     sources = [options.weights, options.predictions, options.baseline]
     if sum(source is not None for source in sources) != 1:
         raise UserError("give one thing to score: -w/--weights RUN, --predictions FOLDER, or --baseline NAME")
-    if not options.weights and any((options.model, options.backbone, options.target_size, options.samples)):
+    of_a_model = (options.model, options.backbone, options.target_size, options.samples, options.provider)
+    if not options.weights and any(of_a_model):
         raise UserError(
-            "-m, --backbone, -t and --samples belong to a model: leave them out, or give its -w/--weights"
+            "-m, --backbone, -t, --provider and --samples belong to a model: "
+            "leave them out, or give its -w/--weights"
         )
     cli.require_samples_with_seed(options)
 
@@ -132,6 +137,8 @@ def default_results(options):
     source = options.weights or options.predictions
     if not source.exists():
         raise UserError(f"{source} does not exist; correct -w/--weights or --predictions")
+    if source.suffix == ".onnx":  # may lie in the run's folder, whose own scores stay
+        return source.parent / f"evaluation-{source.stem}"
     if options.weights:
         return run_folder.home(source) / "evaluation"
     return source / "evaluation"
@@ -157,15 +164,15 @@ def classifier(options, root):
 
         baseline = BASELINES[options.baseline](labelled(root, "train"))
         return lambda image: (baseline(image), None)
-    cli.quiet_tensorflow()
     from deploy.predict import segment
     from deploy.runtimes import load
 
-    runtime = load(options.weights, options.model, options.target_size, options.backbone)
+    runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
     if options.samples:
         from deploy.predict import segment_sampled
+        from deploy.runtimes import sampling_of
 
-        sampling = runtime.sampling(options.samples, options.seed or 0)
+        sampling = sampling_of(runtime, options.samples, options.seed or 0)
         return lambda image: segment_sampled(sampling, image)
     return lambda image: (segment(runtime, image), None)
 

@@ -5,6 +5,7 @@
     python predict.py -m fastscnn -w logs/fastscnn/RUN -p my_pictures -r my_results
     python predict.py -m fastscnn -w logs/fastscnn/RUN -p a.png b.jpg
     python predict.py -m separable_unet -w OLD.hdf5 -p a.png b.jpg               # weights that Keras 2 wrote
+    python predict.py -w fastscnn.onnx -p my_pictures                            # by convert_to_onnx.py
     python predict.py -m bayes_segnet -w logs/bayes_segnet/RUN --samples 20      # and how uncertain they are
 
 Written are, in the pictures' own size, under RESULTS/ and with the folders and names of the pictures:
@@ -37,7 +38,7 @@ def arguments():
         type=Path,
         required=True,
         metavar="RUN|FILE",
-        help="run folder (its best weights), checkpoint, or weights file",
+        help="run folder (its best weights), checkpoint, weights file, or .onnx file",
     )
     parser.add_argument(
         "-p",
@@ -69,6 +70,7 @@ def arguments():
         metavar="Y,X[,C]",
         help="size a picture is brought to for the model (default: the training's)",
     )
+    cli.add_provider(parser)
     cli.add_sampling(parser)
     return parser.parse_args()
 
@@ -81,12 +83,11 @@ def main() -> int:
     paths = options.path or [cli.dataset_path(None)]
     jobs = pictures.find(paths, options.split, options.coarse)
 
-    cli.quiet_tensorflow()  # seconds, so only once the rest is known to be right
-    from deploy.runtimes import load
+    from deploy.runtimes import load, sampling_of  # seconds, so only once the rest is known to be right
 
-    runtime = load(options.weights, options.model, options.target_size, options.backbone)
+    runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
     if options.samples:
-        runtime = runtime.sampling(options.samples, options.seed or 0)
+        runtime = sampling_of(runtime, options.samples, options.seed or 0)
     pictures.require_writable(options.results_path)
     pictures.predict_all(runtime, jobs, options.results_path)
     kinds = "label maps, colour pictures and overlays"

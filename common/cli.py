@@ -1,9 +1,13 @@
 """What the command lines share: argument types, the data set's path, errors in one line.
 
-Nothing here may import TensorFlow or anything else that is slow: `--help` answers at once.
+Nothing here may import TensorFlow or anything else that is slow: `--help` answers at once. It is read by
+Python 3.8 as well, on a Jetson that builds an engine.
 """
 
+from __future__ import annotations
+
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -43,11 +47,18 @@ def quiet_tensorflow() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with quiet_libraries():
+        import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def quiet_libraries():
+    """Close the stderr of the process, past Python's own, while libraries in C++ run."""
     sys.stderr.flush()
     stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
-        import tensorflow  # noqa: F401
+        yield
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
@@ -137,6 +148,15 @@ def model_options(options) -> dict:
     """Those of `add_model_options` that are given, as `models.build` takes them."""
     names = ("width", "variant", "backbone", "output_stride", "separable")
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def add_provider(parser) -> None:
+    """Add --provider, of ONNX files."""
+    parser.add_argument(
+        "--provider",
+        choices=("cpu", "cuda", "tensorrt"),
+        help="what runs an .onnx file (default: CUDA where ONNX Runtime has it, else the CPU)",
+    )
 
 
 def add_sampling(parser) -> None:

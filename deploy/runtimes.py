@@ -1,117 +1,61 @@
-"""Runtimes: a trained model behind `predict(images) -> labels`, chosen by the file."""
+"""Runtimes: a trained model behind `predict(images) -> labels`, chosen by the file's ending.
+
+| ending | runtime |
+|---|---|
+| a run folder, a checkpoint, `.h5`, `.hdf5` | Keras on TensorFlow (`deploy.keras_runtime`) |
+| `.onnx` | ONNX Runtime (`deploy.onnx_runtime`) |
+
+Every runtime has `name`, `size` (height, width), and
+`predict(images uint8 RGB [N, H, W, 3]) -> train ids uint8 [N, H, W]` at that size.
+"""
 
 from pathlib import Path
 
-import numpy as np
-
-import models
+from common import cli
 from common.errors import UserError
-from data.labels import CLASS_COUNT
-from models import keras_hdf5, legacy, weights
-from models.options import OptionError
-from training.devices import prepare
-from training.run_folder import weights_file
+
+ONNX = ".onnx"
 
 
 def load(
-    source: Path, model: str | None = None, size: tuple[int, int] | None = None, backbone: str | None = None
-) -> "KerasRuntime":
-    """Load a trained model.
+    source: Path,
+    model: str | None = None,
+    size: tuple[int, int] | None = None,
+    backbone: str | None = None,
+    provider: str | None = None,
+):
+    """Load a trained model by what its file is.
 
     Args:
-        source: a run folder (its best checkpoint), a checkpoint folder, a .weights.h5 file, or an .hdf5 file
-            of Keras 2 (see `models.legacy`).
-        model: the name that is expected; None takes the file's. A file of Keras 2 has none.
-        size: (height, width) that pictures are brought to; None takes the training's.
+        source: a file or folder, see the table above.
+        model: the architecture's name that is expected; None takes the file's.
+        size: (height, width) that pictures are brought to; None takes the file's. An exported graph has one
+            size only.
         backbone: the name that is expected; None takes the file's.
+        provider: what runs an .onnx file, a key of `deploy.onnx_runtime.PROVIDERS`; None takes the best.
 
     Raises:
-        UserError: no or broken weights, or those of another model, backbone or class count.
+        UserError: no or broken file, one of another model, backbone or size, or an option that its runtime lacks.
     """
-    path = weights_file(Path(source))
-    legacy_file = keras_hdf5.has_layers(path)
-    origin = legacy_origin(path, model) if legacy_file else weights.read_origin(path)
-    if model and model != origin.model:
-        raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
-    if not legacy_file and origin.classes != CLASS_COUNT:
-        raise UserError(f"{path} was trained for {origin.classes} classes; this data set has {CLASS_COUNT}")
-    if backbone:
-        require_backbone(path, origin, backbone)
-    jit = prepare()
-    network = _build(path, origin, size or origin.size)
-    (legacy if legacy_file else weights).load(path, network)
-    return KerasRuntime(network, jit)
+    source = Path(source)
+    if source.suffix.lower() == ONNX:
+        from deploy import onnx_runtime
+
+        return onnx_runtime.load(source, model, size, backbone, provider)
+    if provider:
+        raise UserError(f"--provider belongs to an {ONNX} file, not to {source}; leave it out")
+    cli.quiet_tensorflow()
+    from deploy import keras_runtime
+
+    return keras_runtime.load(source, model, size, backbone)
 
 
-def require_backbone(path: Path, origin: weights.Origin, backbone: str) -> None:
-    """Raise UserError unless weights are of a model with that backbone."""
-    theirs = models.options_of(origin.model, origin.options).get("backbone")
-    if theirs is None:
-        raise UserError(
-            f"{path} holds weights of {origin.model}, which has no backbone; leave --backbone out"
-        )
-    if theirs != backbone:
-        raise UserError(f"{path} holds weights with backbone {theirs}, not {backbone}; leave --backbone out")
-
-
-def legacy_origin(path: Path, model: str | None) -> weights.Origin:
-    """What a file of Keras 2, which does not name its architecture, is taken for.
+def sampling_of(runtime, samples: int, seed: int):
+    """The same model with dropout left active, a `deploy.sampling.SamplingRuntime`.
 
     Raises:
-        UserError: no model is named.
+        UserError: the model has no dropout, or its file is an exported graph, which has lost it.
     """
-    if model is None:
-        raise UserError(f"{path} was written by Keras 2 and names no architecture; give -m separable_unet")
-    return weights.Origin(model, legacy.OUTPUTS, legacy.SIZE)
-
-
-def _build(path: Path, origin: weights.Origin, size: tuple[int, int]):
-    """The model that a weights file belongs to, with fresh weights."""
-    # the file holds the encoder as well; a stranger's may not make this machine download or open another
-    options = {name: value for name, value in origin.options.items() if name != "encoder_weights"}
-    try:
-        return models.build(origin.model, (*size, 3), origin.classes, **options)
-    except (OptionError, TypeError) as error:  # an option that is unknown, or its value
-        raise UserError(f"{path} was written by another version of this project ({error})") from error
-
-
-class KerasRuntime:
-    """A Keras model on TensorFlow, arg-max on the device.
-
-    Attributes:
-        name: the architecture's.
-        size: (height, width) of its input in pixels.
-    """
-
-    def __init__(self, network, jit: bool):
-        import tensorflow as tf
-
-        self.name, self.size = network.name, tuple(network.input_shape[1:3])
-        signature = tf.TensorSpec((None, *self.size, 3), tf.uint8)
-
-        @tf.function(input_signature=[signature], jit_compile=jit)
-        def classify(images):
-            logits = network(images, training=False)  # [N, H, W, classes or more]
-            # Void, an old network's last output, means "not scored"; as an answer it would always be wrong.
-            logits = logits[..., :CLASS_COUNT]
-            return tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
-
-        self._network, self._jit, self._classify = network, jit, classify
-
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
-        return self._classify(images).numpy()
-
-    def sampling(self, samples: int, seed: int = 0):
-        """The same model with dropout left active, a `deploy.sampling.SamplingRuntime`.
-
-        Args:
-            samples: passes per picture.
-            seed: of their random numbers.
-
-        Raises:
-            UserError: the model has no dropout.
-        """
-        from deploy.sampling import SamplingRuntime
-
-        return SamplingRuntime(self._network, samples, seed, self._jit)
+    if not hasattr(runtime, "sampling"):
+        raise UserError("--samples needs dropout, which exported models have not; give Keras weights with -w")
+    return runtime.sampling(samples, seed)

@@ -64,26 +64,27 @@ class BatchNorm(layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable("street_scenes")
 class Resize(layers.Layer):
-    """Bilinear resizing, [B, h, w, C] -> [B, height, width, C].
+    """Resizing, `bilinear` or `nearest`, [B, h, w, C] -> [B, height, width, C].
 
     Pixel centres are aligned as in `tf.image.resize` and ONNX `half_pixel`; exports as one Resize node.
     """
 
-    def __init__(self, height: int, width: int, **options):
+    def __init__(self, height: int, width: int, interpolation: str = "bilinear", **options):
         super().__init__(**options)
-        self.height, self.width = height, width
+        self.height, self.width, self.interpolation = height, width, interpolation
 
     def call(self, inputs):
         # float32, because TensorFlow's XLA kernel for the gradient returns that whatever it is given
         inputs = ops.cast(inputs, "float32")
-        resized = ops.image.resize(inputs, (self.height, self.width), interpolation="bilinear")
+        resized = ops.image.resize(inputs, (self.height, self.width), interpolation=self.interpolation)
         return ops.cast(resized, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], self.height, self.width, input_shape[3]
 
     def get_config(self):
-        return {**super().get_config(), "height": self.height, "width": self.width}
+        own = {"height": self.height, "width": self.width, "interpolation": self.interpolation}
+        return {**super().get_config(), **own}
 
 
 def normalize(image):

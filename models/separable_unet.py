@@ -54,7 +54,8 @@ def original(image, classes: int):
     x = layers.Dropout(0.5, name="bottom_dropout")(x)
     for level, filters in ((4, 128), (3, 64), (2, 32), (1, 16)):
         name = f"decoder{level}"
-        x = layers.UpSampling2D(2, name=f"{name}_nearest")(x)
+        # one node in ONNX, where UpSampling2D is a chain of eight
+        x = Resize(*skips[level - 1].shape[1:3], interpolation="nearest", name=f"{name}_nearest")(x)
         x = biased(x, layers.SeparableConv2D, filters, f"{name}_up", kernel=2)
         x = layers.Concatenate(name=f"{name}_concat")([skips[level - 1], x])
         x = biased(x, layers.SeparableConv2D, filters, f"{name}a")

@@ -52,6 +52,9 @@ def test_every_command_runs(tmp_path):
         _, script, *arguments = shlex.split(command)
         runs = sorted(tmp_path.glob("logs/fastscnn/*"))
         arguments = [word.replace("RUN", runs[0].name) if "RUN" in word else word for word in arguments]
+        arguments = [
+            word.replace("$CITYSCAPES_DATASET", environment["CITYSCAPES_DATASET"]) for word in arguments
+        ]
         words = [script, *arguments]
         fitting = [name for name in SMALL if set(name.split()) <= set(words)]
         arguments += SMALL[fitting[-1]].split() if fitting else []

@@ -9,7 +9,7 @@ from keras import layers
 import models
 from common.errors import UserError
 from deploy import sampling
-from deploy.runtimes import KerasRuntime
+from deploy.keras_runtime import KerasRuntime
 from deploy.sampling import SamplingRuntime, split
 from models.layers import BatchNorm
 from models.unpooling import PoolWithPosition, Unpool

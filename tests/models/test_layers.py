@@ -74,3 +74,10 @@ def test_batch_norm_keeps_float32_statistics_under_mixed_precision(dtype):
 def test_resize_is_bilinear_with_aligned_pixel_centres():
     x = np.array([0.0, 4.0], "float32").reshape(1, 1, 2, 1)
     np.testing.assert_allclose(np.ravel(Resize(1, 4)(x)), [0.0, 1.0, 3.0, 4.0])
+
+
+def test_nearest_resize_repeats_pixels():
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 4)).astype("float32")
+    layer = Resize(6, 10, interpolation="nearest")
+    np.testing.assert_array_equal(layer(x), x.repeat(2, axis=1).repeat(2, axis=2))
+    assert Resize.from_config(layer.get_config()).interpolation == "nearest"

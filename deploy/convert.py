@@ -1,0 +1,92 @@
+"""From a weights file to an ONNX graph that has passed every check."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+import models
+from common.errors import UserError
+from deploy import export, operators, parity
+from deploy.form import Form
+from deploy.keras_runtime import KerasRuntime, load_network
+from deploy.onnx_runtime import OnnxRuntime
+from training import run_folder
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A graph that agrees with its Keras model.
+
+    Attributes:
+        model: the graph.
+        network: the Keras model.
+        parity: how they compare.
+        default_path: where the file goes unless told otherwise.
+    """
+
+    model: onnx.ModelProto
+    network: object
+    parity: parity.Parity
+    default_path: Path
+
+
+def convert(
+    source: Path, model: str | None, size: tuple[int, int] | None, form: Form, samples=()
+) -> Conversion:
+    """Convert weights and check the result.
+
+    Args:
+        source, model, size: see `deploy.keras_runtime.load_network`.
+        form: what the graph takes and returns.
+        samples: pictures to compare on; without any, those of the synthetic town.
+
+    Raises:
+        UserError: weights that cannot be loaded, an operator that TensorRT lacks, or outputs that differ.
+    """
+    network, origin = load_network(source, model, size)
+    size = tuple(network.input_shape[1:3])
+    home = run_folder.home(Path(source))
+    graph = export.export(network, form, about(origin, home))
+    require_operators(graph)
+    found = parity.measure(graph, network, form, parity.pictures(size, [sample.image for sample in samples]))
+    parity.require(found, "the exported graph")
+    return Conversion(graph, network, found, home / form.file_name(origin.model, size))
+
+
+def about(origin, home: Path) -> dict:
+    """What the metadata say of the model's making."""
+    from benchmarks.environment import git_state
+
+    is_run = (home / run_folder.CONFIG).is_file()
+    return {
+        "model": origin.model,
+        "model_options": origin.options,
+        "backbone": models.options_of(origin.model, origin.options).get("backbone"),
+        "training_run": home.resolve().name if is_run else None,
+        "training_config": (home / run_folder.CONFIG).read_text() if is_run else None,
+        "code_version": git_state().get("commit"),
+        "precision": "float32",
+    }
+
+
+def require_operators(model: onnx.ModelProto) -> None:
+    """Raise UserError, naming the first node, unless TensorRT 8.5 and 10 take the graph."""
+    found = operators.violations(model)
+    if found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise UserError(f"TensorRT would refuse the graph: {found[0]}{more}; export another form or model")
+
+
+def require_folder(path: Path) -> None:
+    """Raise UserError unless a file can go there."""
+    if not path.parent.is_dir() or path.is_dir():
+        raise UserError(f"cannot write {path}: no folder for it or a folder itself; correct -o/--output")
+
+
+def scores(made: Conversion, samples) -> tuple[float, float]:
+    """mIoU of the Keras model and of the graph."""
+    from deploy.scoring import miou
+    from training.devices import prepare
+
+    return miou(KerasRuntime(made.network, prepare()), samples), miou(OnnxRuntime(made.model, "it"), samples)

@@ -1,0 +1,81 @@
+"""A trained Keras model as an ONNX graph for inference.
+
+`tf2onnx.convert.from_function` on a function that calls the model in inference mode. Keras 3's own export
+leaves batch norm in training mode, and tf2onnx's from_keras knows Keras 2 only.
+"""
+
+import json
+
+import onnx
+import tensorflow as tf
+import tf2onnx
+
+from common import cli
+from data.labels import CLASS_COUNT, CLASS_NAMES, PALETTE
+from deploy import onnx_graph
+from deploy.form import IMAGE, LABELS, LOGITS, Form
+
+
+def export(network, form: Form, about: dict | None = None) -> onnx.ModelProto:
+    """Export a model for inference, its normalisation inside, batch norm folded into convolutions.
+
+    Args:
+        network: a Keras model, RGB in 0..255 [N, H, W, 3] -> logits [N, H, W, classes or more].
+        form: what the graph takes and returns.
+        about: more to store in the metadata, besides model, classes, palette and input.
+    """
+    function = _function(network, form)
+    with cli.quiet_libraries():  # TensorFlow counts GPUs there
+        model, _ = tf2onnx.convert.from_function(
+            function,
+            input_signature=function.input_signature,
+            opset=form.opset,
+            # tf2onnx's own is Mul(Cast) + Mul(Cast(Not)): NaN where an infinity was not selected
+            custom_op_handlers={"SelectV2": (_select_as_where, [])},
+        )
+    model = onnx_graph.tidy(model, {layer.name for layer in network.layers})
+    onnx.helper.set_model_props(model, _metadata(network, form, about or {}))
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _function(network, form: Form):
+    height, width = network.input_shape[1:3]
+    shape = (height, width, 3) if form.layout == "nhwc" else (3, height, width)
+    kind = tf.float32 if form.float_input else tf.uint8
+
+    @tf.function(input_signature=[tf.TensorSpec((form.batch, *shape), kind, name=IMAGE)])
+    def infer(image):
+        image = tf.cast(image, tf.float32)  # first, because TensorRT does nothing else with bytes
+        if form.layout == "nchw":
+            image = tf.transpose(image, (0, 2, 3, 1))
+        logits = network(image, training=False)  # [N, H, W, classes or more]
+        if logits.shape[-1] > CLASS_COUNT:  # void, an old network's last output, is no answer
+            logits = logits[..., :CLASS_COUNT]
+        if form.argmax:
+            labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
+            # through float32, because TensorRT 8.5 makes bytes of nothing else
+            return {LABELS: tf.cast(tf.cast(labels, tf.float32), tf.uint8)}
+        return {LOGITS: tf.transpose(logits, (0, 3, 1, 2)) if form.layout == "nchw" else logits}
+
+    return infer
+
+
+def _select_as_where(context, node, name, arguments):
+    node.type = "Where"
+
+
+def _metadata(network, form: Form, about: dict) -> dict[str, str]:
+    values = {
+        "model": network.name,
+        "classes": list(CLASS_NAMES),
+        "palette": PALETTE[:CLASS_COUNT].tolist(),
+        "input": f"RGB 0..255, {'float32' if form.float_input else 'uint8'}, {form.layout.upper()}",
+        "normalization": "inside the graph",
+        **about,
+    }
+    return {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in values.items()
+        if value is not None
+    }

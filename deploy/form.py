@@ -1,0 +1,41 @@
+"""What an exported graph takes and returns."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+IMAGE, LOGITS, LABELS = "image", "logits", "labels"  # names of the graph's input and outputs
+LATEST_OPSET = 17  # of TensorRT 8.5, the last for the Jetson AGX Xavier
+OLDEST_OPSET = 13  # the first whose quantization has a scale for each channel
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the exported graph takes and returns.
+
+    Attributes:
+        batch: pictures, N.
+        layout: "nhwc" or "nchw", of the picture and of logits.
+        float_input: the picture is float32 in 0..255 instead of uint8.
+        argmax: the output is `labels`, uint8 [N, H, W] of train ids, instead of `logits`, float32.
+        opset: of ONNX.
+    """
+
+    batch: int = 1
+    layout: str = "nhwc"
+    float_input: bool = False
+    argmax: bool = False
+    opset: int = LATEST_OPSET
+
+    def arrange(self, images: np.ndarray) -> np.ndarray:
+        """Pictures uint8 [N, H, W, 3] as the graph's input."""
+        images = images.transpose(0, 3, 1, 2) if self.layout == "nchw" else images
+        return np.ascontiguousarray(images, np.float32 if self.float_input else np.uint8)
+
+    def file_name(self, name: str, size: tuple[int, int], precision: str = "") -> str:
+        """A file name that tells what is inside: `fastscnn-1024x2048-argmax.onnx`."""
+        parts = [name, f"{size[0]}x{size[1]}"]
+        parts += [f"batch{self.batch}"] * (self.batch > 1) + ["nchw"] * (self.layout == "nchw")
+        parts += ["float"] * self.float_input + ["argmax"] * self.argmax + [precision] * bool(precision)
+        return re.sub(r"[^\w.-]", "_", "-".join(parts)) + ".onnx"

@@ -1,0 +1,129 @@
+"""Keras models as a runtime: weights of this project or of Keras 2, on TensorFlow."""
+
+from pathlib import Path
+
+import numpy as np
+
+import models
+from common.errors import UserError
+from data.labels import CLASS_COUNT
+from models import keras_hdf5, legacy, weights
+from models.options import OptionError
+from training.devices import prepare
+from training.run_folder import weights_file
+
+
+def load(
+    source: Path, model: str | None = None, size: tuple[int, int] | None = None, backbone: str | None = None
+) -> "KerasRuntime":
+    """Load a trained model as a runtime; arguments and errors are those of `load_network`."""
+    jit = prepare()
+    network, _ = load_network(source, model, size, backbone)
+    return KerasRuntime(network, jit)
+
+
+def load_network(
+    source: Path, model: str | None = None, size: tuple[int, int] | None = None, backbone: str | None = None
+):
+    """Build the model that weights belong to, and fill it.
+
+    Args:
+        source: a run folder (its best checkpoint), a checkpoint folder, a .weights.h5 file, or an .hdf5 file
+            of Keras 2 (see `models.legacy`).
+        model: the name that is expected; None takes the file's. A file of Keras 2 has none.
+        size: (height, width) that pictures are brought to; None takes the training's.
+        backbone: the name that is expected; None takes the file's.
+
+    Returns:
+        (A `keras.Model`, see `models.build`, with `CLASS_COUNT` outputs, or void beside these from Keras 2,
+        the `weights.Origin`).
+
+    Raises:
+        UserError: no or broken weights, or those of another model, backbone or class count.
+    """
+    path = weights_file(Path(source))
+    legacy_file = keras_hdf5.has_layers(path)
+    origin = legacy_origin(path, model) if legacy_file else weights.read_origin(path)
+    if model and model != origin.model:
+        raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
+    if not legacy_file and origin.classes != CLASS_COUNT:
+        raise UserError(f"{path} was trained for {origin.classes} classes; this data set has {CLASS_COUNT}")
+    if backbone:
+        require_backbone(path, origin, backbone)
+    network = _build(path, origin, size or origin.size)
+    (legacy if legacy_file else weights).load(path, network)
+    return network, origin
+
+
+def require_backbone(path: Path, origin: weights.Origin, backbone: str) -> None:
+    """Raise UserError unless weights are of a model with that backbone."""
+    theirs = models.options_of(origin.model, origin.options).get("backbone")
+    if theirs is None:
+        raise UserError(
+            f"{path} holds weights of {origin.model}, which has no backbone; leave --backbone out"
+        )
+    if theirs != backbone:
+        raise UserError(f"{path} holds weights with backbone {theirs}, not {backbone}; leave --backbone out")
+
+
+def legacy_origin(path: Path, model: str | None) -> weights.Origin:
+    """What a file of Keras 2, which does not name its architecture, is taken for.
+
+    Raises:
+        UserError: no model is named.
+    """
+    if model is None:
+        raise UserError(f"{path} was written by Keras 2 and names no architecture; give -m separable_unet")
+    return weights.Origin(model, legacy.OUTPUTS, legacy.SIZE)
+
+
+def _build(path: Path, origin: weights.Origin, size: tuple[int, int]):
+    """The model that a weights file belongs to, with fresh weights."""
+    # the file holds the encoder as well; a stranger's may not make this machine download or open another
+    options = {name: value for name, value in origin.options.items() if name != "encoder_weights"}
+    try:
+        return models.build(origin.model, (*size, 3), origin.classes, **options)
+    except (OptionError, TypeError) as error:  # an option that is unknown, or its value
+        raise UserError(f"{path} was written by another version of this project ({error})") from error
+
+
+class KerasRuntime:
+    """A Keras model on TensorFlow, arg-max on the device.
+
+    Attributes:
+        name: the architecture's.
+        size: (height, width) of its input in pixels.
+    """
+
+    def __init__(self, network, jit: bool):
+        import tensorflow as tf
+
+        self.name, self.size = network.name, tuple(network.input_shape[1:3])
+        signature = tf.TensorSpec((None, *self.size, 3), tf.uint8)
+
+        @tf.function(input_signature=[signature], jit_compile=jit)
+        def classify(images):
+            logits = network(images, training=False)  # [N, H, W, classes or more]
+            # Void, an old network's last output, means "not scored"; as an answer it would always be wrong.
+            logits = logits[..., :CLASS_COUNT]
+            return tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
+
+        self._network, self._jit, self._classify = network, jit, classify
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
+        return self._classify(images).numpy()
+
+    def sampling(self, samples: int, seed: int = 0):
+        """The same model with dropout left active, a `deploy.sampling.SamplingRuntime`.
+
+        Args:
+            samples: passes per picture.
+            seed: of their random numbers.
+
+        Raises:
+            UserError: the model has no dropout.
+        """
+        from deploy.sampling import SamplingRuntime
+
+        return SamplingRuntime(self._network, samples, seed, self._jit)

@@ -1,0 +1,137 @@
+"""Tidying of ONNX graphs: constants folded, batch norm in the convolutions, names from the layers."""
+
+import re
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import numpy_helper
+
+
+def tidy(model: onnx.ModelProto, layers: set[str]) -> onnx.ModelProto:
+    """A graph that computes the same with fewer nodes and readable names.
+
+    Args:
+        model: a graph of static shapes as tf2onnx writes it.
+        layers: names of the network's layers; TensorFlow appends numbers to them.
+    """
+    _mend_resizes(model)
+    model = onnx.shape_inference.infer_shapes(model)
+    _drop_idle_reshapes(model.graph)
+    model = _optimize(model)
+    _rename(model.graph, layers)
+    del model.graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+
+
+def shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
+    """Shape of each tensor whose shape is known, by name."""
+    found = {}
+    for value in (*graph.value_info, *graph.input, *graph.output):
+        if value.type.tensor_type.HasField("shape"):
+            found[value.name] = tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
+    return found | {constant.name: tuple(constant.dims) for constant in graph.initializer}
+
+
+def _drop_idle_reshapes(graph) -> None:
+    """Remove what leaves the shape: tf2onnx turns transposes of 1x1 maps into it, which hides batch norm."""
+    known, outputs = shapes(graph), {value.name for value in graph.output}
+    for node in list(graph.node):
+        if node.op_type != "Reshape" or node.output[0] in outputs:
+            continue
+        before, after = known.get(node.input[0]), known.get(node.output[0])
+        if before is not None and before == after:
+            for user in graph.node:
+                for position, name in enumerate(user.input):
+                    if name == node.output[0]:
+                        user.input[position] = node.input[0]
+            graph.node.remove(node)
+
+
+def _mend_resizes(model) -> None:
+    """Give every Resize an exact size, and a mode that is in the standard.
+
+    tf2onnx writes the factor as float32, whose product with the size may be a pixel less: 30 for 7 to 31. And
+    for nearest neighbours it writes a mode that ONNX dropped, equal for whole factors to `asymmetric`.
+    """
+    constants = {constant.name: constant for constant in model.graph.initializer}
+    pending = [node for node in model.graph.node if node.op_type == "Resize"]  # in the graph's order
+    while pending:
+        known = shapes(onnx.shape_inference.infer_shapes(model).graph)
+        while pending:
+            node = pending.pop(0)
+            factors = numpy_helper.to_array(constants[node.input[2]])
+            if (factors == np.rint(factors)).all():
+                for attribute in node.attribute:
+                    if attribute.s == b"tf_half_pixel_for_nn":
+                        attribute.s = b"asymmetric"
+                continue
+            size = np.rint(np.array(known[node.input[0]]) * factors.astype(np.float64)).astype(np.int64)
+            name = f"{node.name}/size"
+            model.graph.initializer.append(numpy_helper.from_array(size, name))
+            node.input[1:] = ["", "", name]
+            break  # what follows may have had wrong shapes
+
+
+def _optimize(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Rewrite by ONNX Runtime, standard operators only: fold constants and batch norm, move transposes."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.log_severity_level = 3
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "optimized.onnx"
+        options.optimized_model_filepath = str(path)
+        ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        optimized = onnx.load(path)
+    used = {node.domain for node in optimized.graph.node} | {""}
+    kept = [entry for entry in optimized.opset_import if entry.domain in used]
+    del optimized.opset_import[:]
+    optimized.opset_import.extend(kept)
+    optimized.graph.name = model.graph.name
+    return optimized
+
+
+def _rename(graph, layers: set[str]) -> None:
+    """Name nodes and tensors after the layers: `downsample1_conv/convolution` and its `/weights`."""
+    fixed = {value.name for value in (*graph.input, *graph.output)}
+    users = Counter(name for node in graph.node for name in node.input)
+    constants = {constant.name: constant for constant in graph.initializer}
+    new, taken, layer_of = {}, Counter(), {}
+    for node in graph.node:
+        path = _layer_path(node.name, layers)
+        if path is None:  # made by tf2onnx: named after the layer before it
+            before = next((layer_of[name] for name in node.input if name in layer_of), "input")
+            path = f"{before}/{node.op_type}"
+        taken[path] += 1
+        node.name = path if taken[path] == 1 else f"{path}_{taken[path]}"
+        for number, name in enumerate(node.output):
+            layer_of[name] = path.split("/")[0]
+            if name and name not in fixed:
+                new[name] = node.name if number == 0 else f"{node.name}:{number}"
+        for number, name in enumerate(node.input):
+            if name in constants and users[name] == 1 and name not in fixed:
+                new[name] = f"{node.name}/{_role(node.op_type, number)}"
+    for name, constant in constants.items():
+        constant.name = new.get(name, name)
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [new.get(name, name) for name in names]
+
+
+def _layer_path(name: str, layers: set[str]) -> str | None:
+    """`fastscnn_1/downsample1_conv_1/convolution` -> `downsample1_conv/convolution`."""
+    parts = name.split("/")
+    for start, part in enumerate(parts[:-1]):
+        layer = part if part in layers else re.sub(r"_\d+$", "", part)
+        if layer in layers:
+            return "/".join([layer, *parts[start + 1 :]]).split("__")[0]
+    return None
+
+
+def _role(operator: str, number: int) -> str:
+    if operator in ("Conv", "ConvTranspose"):
+        return ("input", "weights", "bias")[number]
+    return f"constant{number}"

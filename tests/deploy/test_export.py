@@ -1,0 +1,261 @@
+"""Exported graphs: clean, known to TensorRT, and equal to their Keras models."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import models
+from common.errors import UserError
+from data.labels import CLASS_COUNT, CLASS_NAMES, PALETTE
+from deploy import export, onnx_graph, operators, parity
+from deploy.form import Form
+from models.backbones import BACKBONES
+from trained import network, noise
+
+SIZE = (64, 128)
+SMALL = [
+    ("fastscnn", {}),
+    ("unet", {"width": 4}),
+    ("separable_unet", {}),
+    ("separable_unet", {"variant": "large"}),
+    ("deeplabv3+", {"backbone": "mobilenetv2"}),
+]
+LARGE = [("bayes_segnet", {})]
+LARGE += [("deeplabv3+", {"backbone": name}) for name in BACKBONES if name != "mobilenetv2"]
+LARGE += [("deeplabv3+", {"backbone": "resnet50", "output_stride": 8})]
+ALL = SMALL + [pytest.param(*one, marks=pytest.mark.slow) for one in LARGE]
+
+
+def images(count=2):
+    return np.stack([noise(*SIZE, seed=10 + number) for number in range(count)])
+
+
+def run(model, form, pictures):
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (output,) = session.run(None, {session.get_inputs()[0].name: form.arrange(pictures)})
+    return output
+
+
+@pytest.fixture(scope="module")
+def fastscnn():
+    return network("fastscnn", SIZE)
+
+
+@pytest.mark.parametrize(("name", "options"), ALL)
+class TestEveryModel:
+    def test_is_clean_and_equal(self, name, options):
+        model, form = network(name, SIZE, **options), Form()
+        graph = export.export(model, form)
+        assert operators.violations(graph) == []
+        kinds = Counter(node.op_type for node in graph.graph.node)
+        assert kinds["BatchNormalization"] == 0 and kinds["Transpose"] <= 2 and kinds["Conv"] >= 19
+        assert not {"Identity", "Tile", "Loop", "If", "Shape"} & set(kinds)
+        assert_no_wide_numbers(graph)
+        layers = {layer.name for layer in model.layers} | {"input"}
+        assert all(node.name.split("/")[0] in layers for node in graph.graph.node)
+        found = parity.measure(graph, model, form, images())
+        assert found.difference < 1e-3 and found.agreement > 0.9999
+        assert len(np.unique(run(graph, form, images(1)).argmax(-1))) >= 3  # or agreement would say little
+
+
+def test_every_model_and_backbone_is_here():
+    assert {one[0] for one in SMALL + LARGE} == set(models.ARCHITECTURES)
+    assert {one[1]["backbone"] for one in SMALL + LARGE if "backbone" in one[1]} == set(BACKBONES)
+
+
+def assert_no_wide_numbers(graph):
+    """No float64 at all; int64 only as shapes and axes, and as what ArgMax returns."""
+    for value in graph.graph.value_info:
+        wide = value.type.tensor_type.elem_type in (TensorProto.DOUBLE, TensorProto.INT64)
+        assert not wide or any(n.op_type == "ArgMax" and value.name in n.output for n in graph.graph.node)
+    for constant in graph.graph.initializer:
+        assert constant.data_type != TensorProto.DOUBLE
+        assert constant.data_type != TensorProto.INT64 or np.prod(constant.dims) <= 8
+
+
+@pytest.mark.parametrize("float_input", [False, True])
+@pytest.mark.parametrize("layout", ["nhwc", "nchw"])
+@pytest.mark.parametrize("argmax", [False, True])
+def test_forms_return_the_same(fastscnn, layout, argmax, float_input):
+    form = Form(2, layout, float_input, argmax)
+    graph = export.export(fastscnn, form)
+    assert operators.violations(graph) == []
+    found = run(graph, form, images())
+    logits = fastscnn(images(), training=False).numpy()
+    if argmax:
+        assert found.dtype == np.uint8 and (found == logits.argmax(-1)).all()
+    else:
+        assert found.dtype == np.float32
+        found = found.transpose(0, 2, 3, 1) if layout == "nchw" else found
+        np.testing.assert_allclose(found, logits, atol=1e-4 * np.abs(logits).max())
+    transposes = sum(node.op_type == "Transpose" for node in graph.graph.node)
+    assert transposes == (0 if layout == "nchw" else 1 if argmax else 2)
+    assert parity.measure(graph, fastscnn, form, images(3)).agreement == 1.0
+
+
+@pytest.mark.parametrize("opset", [13, 15, 17])
+def test_opsets(fastscnn, opset):
+    graph = export.export(fastscnn, Form(opset=opset))
+    assert [(entry.domain, entry.version) for entry in graph.opset_import] == [("", opset)]
+    assert operators.violations(graph) == []
+
+
+def test_void_of_an_old_network_is_no_answer():
+    model = network("separable_unet", SIZE, classes=CLASS_COUNT + 1)
+    model.get_layer("logits").bias.assign(np.eye(20)[19] * 1e4)  # void everywhere
+    labels = run(export.export(model, Form(argmax=True)), Form(), images(1))
+    assert labels.max() < CLASS_COUNT
+    assert (labels == model(images(1), training=False).numpy()[..., :CLASS_COUNT].argmax(-1)).all()
+
+
+def test_metadata_tell_what_it_is(fastscnn):
+    graph = export.export(
+        fastscnn, Form(), {"model": "fastscnn", "training_run": None, "code_version": "abc"}
+    )
+    notes = {entry.key: entry.value for entry in graph.metadata_props}
+    assert (notes["model"], notes["code_version"]) == ("fastscnn", "abc") and "training_run" not in notes
+    assert json.loads(notes["classes"]) == list(CLASS_NAMES)
+    assert json.loads(notes["palette"]) == PALETTE[:CLASS_COUNT].tolist()
+
+
+@pytest.mark.parametrize("size", [(96, 160), (160, 416), (224, 352)])
+def test_sizes_that_do_not_divide_evenly(size):
+    """Pyramid pooling resizes 3 to 5 and 6 to 11, factors that float32 does not hold."""
+    model = network("fastscnn", size)
+    graph = export.export(model, Form())
+    pictures = np.stack([noise(*size, seed) for seed in range(2)])
+    assert parity.measure(graph, model, Form(), pictures).difference < 1e-3
+
+
+def resizing(mode, coordinates, before, after):
+    """A graph of one Resize by a float32 factor."""
+    factors = [large / small for small, large in zip(before, after)]
+    node = helper.make_node(
+        "Resize",
+        ["x", "", "factors"],
+        ["y"],
+        "r",
+        mode=mode,
+        coordinate_transformation_mode=coordinates,
+        nearest_mode="floor",
+    )
+    graph = helper.make_graph(
+        [node],
+        "resizing",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, before)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, after)],
+        [numpy_helper.from_array(np.array(factors, np.float32), "factors")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_a_factor_that_rounds_down_becomes_a_size():
+    before, after = (1, 1, 7, 1), (1, 1, 31, 1)
+    assert int(np.floor(np.float32(31 / 7) * np.float32(7))) == 30  # what the factor would give
+    graph = onnx_graph.tidy(resizing("linear", "half_pixel", before, after), set())
+    x = np.random.default_rng(0).normal(size=before).astype("float32")
+    assert run(graph, Form(float_input=True), x).shape == after
+
+
+class TestParity:
+    def test_sees_a_changed_weight(self, fastscnn):
+        graph = export.export(fastscnn, Form())
+        change(graph, 1.1)
+        found = parity.measure(graph, fastscnn, Form(), images())
+        assert found.difference > 1e-3
+        with pytest.raises(UserError, match="the graph and its Keras model disagree .*: no file written"):
+            parity.require(found, "the graph")
+
+    def test_does_not_take_nan(self, fastscnn):
+        graph = export.export(fastscnn, Form(argmax=True))
+        change(graph, np.nan)
+        with pytest.raises(UserError, match="disagree"):
+            parity.require(parity.measure(graph, fastscnn, Form(argmax=True), images()), "the graph")
+
+    def test_compares_on_streets_unless_told_otherwise(self):
+        pictures = parity.pictures((64, 128))
+        assert pictures.shape == (parity.PICTURES, 64, 128, 3) and pictures.dtype == np.uint8
+        assert len({picture.tobytes() for picture in pictures}) == parity.PICTURES
+        assert pictures.std() > 20
+
+
+def change(model, factor):
+    """Multiply the first convolution's weights, in place."""
+    node = next(node for node in model.graph.node if node.op_type == "Conv")
+    constant = next(c for c in model.graph.initializer if c.name == node.input[1])
+    array = numpy_helper.to_array(constant) * np.float32(factor)
+    constant.CopyFrom(numpy_helper.from_array(array, constant.name))
+
+
+def one_node(operator, kind=TensorProto.FLOAT, inputs=1, opset=17, outputs=1, constants=(), **attributes):
+    names = [f"x{number}" for number in range(inputs)]
+    node = helper.make_node(
+        operator,
+        names + [constant.name for constant in constants],
+        [f"y{number}" for number in range(outputs)],
+        "suspect",
+        **attributes,
+    )
+    graph = helper.make_graph(
+        [node],
+        "one",
+        [helper.make_tensor_value_info(name, kind, (1, 4, 8, 8)) for name in names],
+        [],
+        list(constants),
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+
+
+@pytest.mark.parametrize(
+    ("model", "fault"),
+    [
+        (one_node("MaxPool", outputs=2, kernel_shape=[2, 2]), "no Indices"),
+        (one_node("MaxUnpool", inputs=2, kernel_shape=[2, 2]), "no such operator"),
+        (one_node("AveragePool", kernel_shape=[2, 2], dilations=[2, 2]), "without dilation"),
+        (one_node("ArgMax", TensorProto.INT32, axis=1), "takes no int32 ('x0')"),
+        (one_node("Add", TensorProto.INT64, inputs=2), "takes no int64"),
+        (one_node("Mul", TensorProto.DOUBLE, inputs=2), "takes no double"),
+        (one_node("Transpose", TensorProto.UINT8), "takes no uint8"),
+        (one_node("Resize", mode="cubic"), "mode is cubic"),
+        (one_node("Resize", coordinate_transformation_mode="tf_crop_and_resize"), "tf_crop_and_resize"),
+        (one_node("QLinearConv", TensorProto.INT8), "no such operator"),
+        (one_node("LayerNormalization"), "no such operator"),
+        (
+            one_node(
+                "QuantizeLinear",
+                constants=[
+                    numpy_helper.from_array(np.float32(0.1), "scale"),
+                    numpy_helper.from_array(np.int8(3), "zero"),
+                ],
+            ),
+            "zero point",
+        ),
+    ],
+    ids=lambda value: value.graph.node[0].op_type if isinstance(value, onnx.ModelProto) else value,
+)
+def test_what_tensorrt_lacks_is_named(model, fault):
+    found = operators.violations(model)
+    assert found
+    for line in found:
+        assert line.startswith(f"suspect ({model.graph.node[0].op_type}): ") and fault in line
+
+
+def test_an_opset_above_tensorrt_8_5_is_named():
+    (found,) = operators.violations(one_node("Relu", opset=18))
+    assert found == "opset 18: TensorRT 8.5 reads at most 17"
+
+
+def test_what_tensorrt_takes_is_not_named():
+    for model in (
+        one_node("Relu"),
+        one_node("Where", TensorProto.BOOL, inputs=3),
+        one_node("Cast", TensorProto.UINT8, to=TensorProto.FLOAT),
+        one_node("MaxPool", kernel_shape=[2, 2]),
+        one_node("Resize", mode="linear", coordinate_transformation_mode="half_pixel"),
+    ):
+        assert operators.violations(model) == []

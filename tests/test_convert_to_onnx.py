@@ -1,0 +1,115 @@
+"""convert_to_onnx.py as a user runs it: a file that the other scripts take, or one line and no file."""
+
+import json
+import sys
+
+import onnx
+import pytest
+
+import convert_to_onnx
+from common.errors import UserError
+from data import png
+from deploy import export
+from deploy.onnx_file import metadata
+from models import weights
+from processes import assert_one_line_error, run_script
+from tiny import tiny_dataset
+from trained import network, weights_file
+
+SIZE = (64, 128)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return weights_file(tmp_path_factory.mktemp("trained") / "model.weights.h5", "fastscnn", SIZE)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    return tiny_dataset(tmp_path_factory.mktemp("town"), train=1, val=2, size=SIZE)
+
+
+@pytest.fixture
+def here(monkeypatch):
+    def run(*options):
+        monkeypatch.setattr(sys, "argv", ["convert_to_onnx.py", *map(str, options)])
+        return convert_to_onnx.main()
+
+    return run
+
+
+def test_from_weights_to_pictures_and_scores(trained, town, tmp_path):
+    """Three processes; pictures and scores by the ONNX file equal those by the weights."""
+    done = run_script("convert_to_onnx.py", "-m", "fastscnn", "-w", trained, "--verify-on", town)
+    path = trained.parent / "fastscnn-64x128.onnx"
+    assert done.returncode == 0 and done.stderr.splitlines() == [f"wrote {path}"], done.stderr
+    parity, miou = done.stdout.splitlines()
+    assert parity.startswith("parity with Keras: ") and parity.endswith("100.000 %")
+    assert miou.startswith("mIoU on 2 pictures: Keras 0.")
+    notes = metadata(onnx.load(path))
+    assert notes["model"] == "fastscnn" and json.loads(notes["model_options"]) == {}
+    for source in (trained, path):
+        done = run_script("predict.py", "-w", source, "-p", town, "-r", tmp_path / source.suffix)
+        assert done.returncode == 0 and len(done.stderr.splitlines()) == 1, done.stderr
+        done = run_script("evaluate.py", "-w", source, "-p", town)
+        assert done.returncode == 0, done.stderr
+    names = sorted(file.relative_to(tmp_path / ".h5") for file in (tmp_path / ".h5").rglob("*_labelIds.png"))
+    assert len(names) == 2
+    for name in names:
+        by_keras, by_onnx = (png.decode_labels(tmp_path / kind / name) for kind in (".h5", ".onnx"))
+        assert (by_keras == by_onnx).mean() > 0.999
+    scores = [
+        json.loads((trained.parent / folder / "scores.json").read_text())["averageScoreClasses"]
+        for folder in ("evaluation", "evaluation-fastscnn-64x128")
+    ]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-3)
+
+
+def test_says_in_the_name_what_is_inside(trained, here):
+    assert here("-w", trained, "-t", "32,64", "--batch", 2, "--input-format", "nchw", "--argmax") == 0
+    path = trained.parent / "fastscnn-32x64-batch2-nchw-argmax.onnx"
+    graph = onnx.load(path).graph
+    assert [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim] == [2, 3, 32, 64]
+    assert [d.dim_value for d in graph.output[0].type.tensor_type.shape.dim] == [2, 32, 64]
+
+
+def test_build_options_come_from_the_weights(here, tmp_path):
+    path = weights_file(tmp_path / "narrow.weights.h5", "unet", (32, 64), width=3)
+    assert here("-w", path, "-o", tmp_path / "narrow.onnx") == 0
+    notes = metadata(onnx.load(tmp_path / "narrow.onnx"))
+    assert (notes["model"], json.loads(notes["model_options"])) == ("unet", {"width": 3})
+
+
+def test_a_graph_that_disagrees_is_not_written(trained, here, tmp_path, monkeypatch):
+    other = network("fastscnn", SIZE)
+    other.get_layer("classifier_scores").bias.assign([1.0] * 19)
+    real = export.export
+    monkeypatch.setattr(export, "export", lambda model, form, about: real(other, form, about))
+    with pytest.raises(UserError, match="the exported graph and its Keras model disagree"):
+        here("-w", trained, "-o", tmp_path / "wrong.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_operator_that_tensorrt_lacks_is_not_written(trained, here, tmp_path, monkeypatch):
+    from deploy import operators
+
+    monkeypatch.delitem(operators.OPERATORS, "AveragePool")
+    words = r"TensorRT would refuse the graph: pool1_average/AvgPool \(AveragePool\): .* and 3 more"
+    with pytest.raises(UserError, match=words):
+        here("-w", trained, "-o", tmp_path / "odd.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_mistakes_are_one_line(trained, here, tmp_path):
+    assert_one_line_error(run_script("convert_to_onnx.py"), "-w/--weights RUN")
+    with pytest.raises(UserError, match="no weights at"):
+        here("-w", tmp_path / "missing")
+    with pytest.raises(UserError, match="holds weights of fastscnn, not of unet"):
+        here("-w", trained, "-m", "unet")
+    with pytest.raises(UserError, match="multiples of 32"):
+        here("-w", trained, "-t", "30,64")
+    with pytest.raises(UserError, match="correct -o/--output"):
+        here("-w", trained, "-o", tmp_path / "no" / "a.onnx")
+    with pytest.raises(UserError, match="no data set at"):
+        here("-w", trained, "--verify-on", tmp_path / "no")
+    assert weights.read_origin(trained).model == "fastscnn"
