@@ -1,10 +1,12 @@
 """Pictures in, predicted pictures out: what `predict.py` reads and writes."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from common.errors import UserError
@@ -18,6 +20,10 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 OVERLAY = 0.5  # share of the class colours
 WRITERS = 4
 AS_STORED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH  # grey stays grey, 16 bits stay 16; but upright by EXIF
+
+FORMATS = ("JPEG", "BMP", "TIFF", "WEBP")  # as PIL calls those of SUFFIXES that are no PNG
+warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)  # decode() tells it with the name
+Image.MAX_IMAGE_PIXELS = None  # its limit only warns up to twice as many; decode() has one of its own
 
 # decode() says what is wrong with a picture; OpenCV would say it as well, without the file's name
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -75,10 +81,11 @@ def decode(path: Path) -> np.ndarray:
     """Decode a picture to uint8 RGB [H, W, 3].
 
     Raises:
-        UserError: unreadable, damaged, or not an 8-bit colour picture.
+        UserError: unreadable, damaged, not an 8-bit colour picture, or of an absurd size.
     """
     if path.suffix.lower() == ".png":
         return png.decode_image(path)
+    _require_sane_size(path)
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -90,6 +97,17 @@ def decode(path: Path) -> np.ndarray:
         kind = f"{8 * image.itemsize}-bit {'grey' if image.ndim == 2 else 'colour'}"
         raise UserError(f"{path}: {kind} picture, need 8-bit RGB; convert it")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _require_sane_size(path: Path) -> None:
+    """Raise UserError if a header claims more pixels than any picture has, before any is decoded."""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            width, height = picture.size
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        return  # damaged, which decoding tells
+    if width * height > png.MAX_PIXELS:
+        raise UserError(f"{path}: its header claims {height}x{width} pixels; leave it out")
 
 
 def require_writable(folder: Path) -> None:

@@ -55,3 +55,18 @@ def bomb(path: Path) -> None:
     """A small file whose header claims 100,000 x 100,000 pixels, 30 GB once decoded."""
     few_rows = zlib.compress(b"\0" * 99)
     path.write_bytes(chunks(image_header(100_000, 100_000), (b"IDAT", few_rows), (b"IEND", b"")))
+
+
+def bmp_bomb(path: Path) -> None:
+    """A BMP of 54 bytes whose header claims 30,000 x 30,000 pixels, 2.7 GB once decoded."""
+    side = 30_000
+    header = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 24, 0, 3 * side * side, 2835, 2835, 0, 0)
+    path.write_bytes(b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + header)
+
+
+def jpeg_bomb(path: Path) -> None:
+    """A true JPEG of a few bytes whose header is changed to claim 60,000 x 60,000 pixels."""
+    content = bytearray(imagecodecs.jpeg8_encode(np.zeros((8, 8, 3), np.uint8)))
+    frame = content.index(b"\xff\xc0") + 5
+    content[frame : frame + 4] = struct.pack(">HH", 60_000, 60_000)
+    path.write_bytes(content)

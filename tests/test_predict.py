@@ -1,5 +1,6 @@
 """predict.py from weights to pictures, and its mistakes in one line each."""
 
+import resource
 import shutil
 import sys
 
@@ -321,6 +322,17 @@ def test_a_broken_picture_is_named_without_noise(tmp_path, capfd, suffix, harm):
     with pytest.raises(UserError, match=f"^{path}"):
         pictures.decode(path)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "bomb"), [("a.png", damage.bomb), ("a.bmp", damage.bmp_bomb), ("a.jpg", damage.jpeg_bomb)]
+)
+def test_a_picture_bomb_is_refused_before_it_is_decoded(tmp_path, name, bomb):
+    bomb(tmp_path / name)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB
+    with pytest.raises(UserError, match=f"{tmp_path / name}: .*header claims [0-9]+x[0-9]+ pixels"):
+        pictures.decode(tmp_path / name)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
 class TestWeights:
