@@ -3,6 +3,9 @@
     python convert_to_onnx.py -w logs/fastscnn/RUN                           # uint8 RGB in, logits out
     python convert_to_onnx.py -w logs/fastscnn/RUN --argmax -t 1024,2048     # label map out
     python convert_to_onnx.py -w logs/fastscnn/RUN --verify-on DATASET       # and mIoU before and after
+    python convert_to_onnx.py -w logs/fastscnn/RUN --int8 --calibration DATASET          # for TensorRT
+    python convert_to_onnx.py -w logs/fastscnn/RUN --int8 cpu --calibration DATASET      # for ONNX Runtime
+    python convert_to_onnx.py -w logs/fastscnn/RUN --fp16 --verify-on DATASET
 
 The graph takes RGB in 0..255 and normalises inside; batch norm is folded into convolutions. A file appears
 only after ONNX Runtime and Keras agreed on pictures, and if TensorRT 8.5 and 10 know all its operators.
@@ -47,6 +50,27 @@ def arguments():
     checks = parser.add_argument_group("checks")
     checks.add_argument("--verify-on", type=Path, metavar="DATASET", help="compare mIoU on this data set")
     checks.add_argument("--split", default="val", help="of --verify-on (default: val)")
+    small = parser.add_argument_group("smaller numbers", "written only if mIoU hardly drops")
+    small.add_argument("--fp16", action="store_true", help="float16 inside")
+    small.add_argument(
+        "--int8",
+        nargs="?",
+        choices=("tensorrt", "cpu"),
+        const="tensorrt",
+        help="int8 convolutions (QDQ), as TensorRT takes them (bare), or as ONNX Runtime is fastest on a CPU",
+    )
+    small.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="PATH",
+        help="pictures to measure the ranges of --int8 on: a data set (its split train) or a folder",
+    )
+    small.add_argument(
+        "--calibration-pictures", type=cli.positive_int, metavar="N", help="how many (default: 64)"
+    )
+    small.add_argument(
+        "--max-drop", type=cli.non_negative_float, metavar="POINTS", help="of mIoU, in 100 (default: 1.0)"
+    )
     return parser.parse_args()
 
 
@@ -54,8 +78,10 @@ def main() -> int:
     options = arguments()
     if not options.weights:
         raise UserError("give the weights to convert with -w/--weights RUN")
+    require_fitting(options)
     require_packages()
-    samples = labelled(options.verify_on, options.split)
+    samples = labelled(options.verify_on or labelled_calibration(options), options.split)
+    pictures = calibration_pictures(options)
     cli.quiet_tensorflow()
 
     from common.files import write_bytes
@@ -64,15 +90,69 @@ def main() -> int:
 
     form = Form(options.batch, options.input_format, options.float_input, options.argmax, options.opset)
     made = convert.convert(options.weights, options.model, options.target_size, form, samples)
-    path = options.output or made.default_path
+    path = options.output or made.default_path(precision(options))
     convert.require_folder(path)
     print(f"parity with Keras: {made.parity}")
     if samples:
         before, after = convert.scores(made, samples)
         print(f"mIoU on {len(samples)} pictures: Keras {before:.4f}, ONNX {after:.4f}")
-    write_bytes(path, made.model.SerializeToString())
+    model = made.model
+    if options.int8 or options.fp16:
+        model = smaller(made, form, options, samples, pictures)
+    write_bytes(path, model.SerializeToString())
     print(f"wrote {path}", file=sys.stderr)
     return 0
+
+
+def require_fitting(options) -> None:
+    """Raise UserError for options that belong to others which are missing."""
+    if options.int8 and options.fp16:
+        raise UserError("--int8 or --fp16: make one file after the other")
+    if options.int8 and not options.calibration:
+        raise UserError("--int8 measures ranges on pictures: give --calibration DATASET or a folder of them")
+    if not options.int8 and (options.calibration or options.calibration_pictures):
+        raise UserError("--calibration and --calibration-pictures belong to --int8; add it or leave them out")
+    if options.max_drop is not None and not (options.int8 or options.fp16):
+        raise UserError("--max-drop belongs to --int8 and --fp16; add one or leave it out")
+    if (options.int8 or options.fp16) and not (options.verify_on or labelled_calibration(options)):
+        raise UserError("smaller numbers are judged by mIoU: give labelled pictures with --verify-on DATASET")
+
+
+def labelled_calibration(options):
+    """The path of --calibration if it is a data set, which can judge as well; else None."""
+    path = options.calibration
+    return path if path and (path / "leftImg8bit").is_dir() else None
+
+
+def calibration_pictures(options) -> list[Path]:
+    """The pictures to measure ranges on, spread over all there are."""
+    if not options.calibration:
+        return []
+    from deploy import pictures
+
+    found = [job.image for job in pictures.find([options.calibration], "train", coarse=False)]
+    count = min(options.calibration_pictures or 64, len(found))
+    return [found[number * len(found) // count] for number in range(count)]
+
+
+def precision(options) -> str:
+    """What the file's name says of it."""
+    return {None: "fp16" if options.fp16 else "", "tensorrt": "int8", "cpu": "int8-cpu"}[options.int8]
+
+
+def smaller(made, form, options, samples, paths):
+    """The graph in float16 or int8; prints what that costs."""
+    from deploy import convert
+
+    max_drop = 1.0 if options.max_drop is None else options.max_drop
+    if options.fp16:
+        model, after = convert.float16(made, samples, max_drop)
+        print(f"mIoU of float16: {after:.4f}")
+        return model
+    found = convert.int8(made, form, options.int8, paths, samples, max_drop)
+    kept = f"; kept in float: {', '.join(found.kept)}" if found.kept else ""
+    print(f"mIoU of int8, calibrated on {len(paths)} pictures: {found.miou:.4f}{kept}")
+    return found.model
 
 
 def require_packages() -> None:

@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 import models
 from common.errors import UserError
-from deploy import export, operators, parity
+from data.augment import resize_image
+from deploy import export, operators, parity, pictures
 from deploy.form import Form
 from deploy.keras_runtime import KerasRuntime, load_network
 from deploy.onnx_runtime import OnnxRuntime
+from models.weights import Origin
 from training import run_folder
 
 
@@ -22,13 +25,26 @@ class Conversion:
         model: the graph.
         network: the Keras model.
         parity: how they compare.
-        default_path: where the file goes unless told otherwise.
+        form: what the graph takes and returns.
+        origin: of the weights.
+        home: the run's folder, or that of the weights file.
     """
 
     model: onnx.ModelProto
     network: object
     parity: parity.Parity
-    default_path: Path
+    form: Form
+    origin: Origin
+    home: Path
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return tuple(self.network.input_shape[1:3])
+
+    def default_path(self, precision: str = "") -> Path:
+        """Where the file goes unless told otherwise."""
+        return self.home / self.form.file_name(self.origin.model, self.size, precision)
 
 
 def convert(
@@ -51,7 +67,7 @@ def convert(
     require_operators(graph)
     found = parity.measure(graph, network, form, parity.pictures(size, [sample.image for sample in samples]))
     parity.require(found, "the exported graph")
-    return Conversion(graph, network, found, home / form.file_name(origin.model, size))
+    return Conversion(graph, network, found, form, origin, home)
 
 
 def about(origin, home: Path) -> dict:
@@ -90,3 +106,49 @@ def scores(made: Conversion, samples) -> tuple[float, float]:
     from training.devices import prepare
 
     return miou(KerasRuntime(made.network, prepare()), samples), miou(OnnxRuntime(made.model, "it"), samples)
+
+
+def int8(made: Conversion, form: Form, target: str, paths: list[Path], samples, max_drop: float):
+    """The graph in int8, see `deploy.quantize.int8`, checked for its target.
+
+    Args:
+        made: the float32 graph.
+        form: what it takes and returns.
+        target: a key of `deploy.quantize.TARGETS`.
+        paths: pictures to measure ranges on.
+        samples: labelled pictures to judge by.
+        max_drop: of mIoU, in points of 100.
+
+    Raises:
+        UserError: too much is lost, or TensorRT lacks an operator.
+    """
+    from deploy import quantize
+
+    images = np.stack([resize_image(pictures.decode(path), made.size) for path in paths])
+    found = quantize.int8(made.model, form, target, images, _score(samples), max_drop)
+    if target == "tensorrt":
+        require_operators(found.model)
+    _note_precision(found.model, f"int8 for {target}")
+    return found
+
+
+def float16(made: Conversion, samples, max_drop: float) -> tuple[onnx.ModelProto, float]:
+    """The graph in float16 and its mIoU, see `deploy.quantize.float16`."""
+    from deploy import quantize
+
+    model, after = quantize.float16(made.model, _score(samples), max_drop)
+    require_operators(model)
+    _note_precision(model, "float16")
+    return model, after
+
+
+def _score(samples):
+    from deploy.scoring import miou
+
+    return lambda model: miou(OnnxRuntime(model, "the smaller graph"), samples)
+
+
+def _note_precision(model: onnx.ModelProto, precision: str) -> None:
+    for entry in model.metadata_props:
+        if entry.key == "precision":
+            entry.value = precision

@@ -113,3 +113,36 @@ def test_mistakes_are_one_line(trained, here, tmp_path):
     with pytest.raises(UserError, match="no data set at"):
         here("-w", trained, "--verify-on", tmp_path / "no")
     assert weights.read_origin(trained).model == "fastscnn"
+
+
+class TestSmaller:
+    @pytest.mark.slow
+    def test_int8_and_float16_from_the_command_line(self, trained, town, tmp_path):
+        for name, options in (
+            ("int8", ["--int8", "--calibration", town]),
+            ("fp16", ["--fp16", "--verify-on", town]),
+        ):
+            path = tmp_path / f"{name}.onnx"
+            done = run_script("convert_to_onnx.py", "-w", trained, *options, "--max-drop", 100, "-o", path)
+            assert done.returncode == 0 and done.stderr.splitlines() == [f"wrote {path}"], done.stderr
+            assert "mIoU of " in done.stdout.splitlines()[2]
+            assert metadata(onnx.load(path))["precision"].startswith(
+                {"int8": "int8", "fp16": "float16"}[name]
+            )
+            done = run_script("evaluate.py", "-w", path, "-p", town)
+            assert done.returncode == 0, done.stderr
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (["--int8"], "--int8 measures ranges on pictures: give --calibration"),
+            (["--int8", "--fp16", "--calibration", "."], "one file after the other"),
+            (["--fp16"], "judged by mIoU: give labelled pictures with --verify-on"),
+            (["--int8", "--calibration", "."], "judged by mIoU"),
+            (["--calibration", "."], "belong to --int8"),
+            (["--max-drop", 2], "--max-drop belongs to"),
+        ],
+    )
+    def test_options_that_do_not_fit(self, trained, here, options, words):
+        with pytest.raises(UserError, match=words):
+            here("-w", trained, *options)

@@ -1,0 +1,134 @@
+"""Int8 and float16 graphs: close to float32, as their targets want them, and refused where they lose."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, numpy_helper
+
+from common.errors import UserError
+from deploy import export, operators, quantize
+from deploy.form import Form
+from deploy.onnx_runtime import OnnxRuntime
+from trained import network, noise
+
+SIZE = (32, 64)
+NARROW = "encoder2a_conv/convolution"
+
+
+def images(count=8, seed=0):
+    return np.stack([noise(*SIZE, seed + number) for number in range(count)])
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return export.export(network("unet", SIZE, width=8), Form(), {"precision": "float32"})
+
+
+def agreement(reference):
+    """A score: the share of pixels with the label that `reference` gives, on pictures not calibrated on."""
+    test = images(4, seed=100)
+    expected = OnnxRuntime(reference, "reference").predict(test)
+    assert len(np.unique(expected)) >= 3
+    return lambda model: float((OnnxRuntime(model, "it").predict(test) == expected).mean())
+
+
+@pytest.mark.parametrize("form", [Form(), Form(2, "nchw", argmax=True)], ids=str)
+@pytest.mark.parametrize("target", ["tensorrt", "cpu"])
+def test_int8_is_close_and_as_its_target_wants_it(target, form):
+    graph = export.export(network("unet", SIZE, width=8), form)
+    found = quantize.int8(graph, form, target, images(), agreement(graph), max_drop=20.0)
+    assert 0.8 < found.miou <= 1.0 and found.kept == []
+    onnx.checker.check_model(found.model, full_check=True)
+    assert found.model.ByteSize() < 0.5 * graph.ByteSize()
+    kinds = Counter(node.op_type for node in found.model.graph.node)
+    assert kinds["QuantizeLinear"] >= kinds["Conv"] == 19
+    refused = operators.violations(found.model)
+    assert refused == [] if target == "tensorrt" else "zero point" in " ".join(refused)
+
+
+def test_weights_have_a_scale_for_each_channel(graph):
+    found = quantize.int8(graph, Form(), "tensorrt", images(), agreement(graph), max_drop=20.0)
+    scales = {c.name: numpy_helper.to_array(c) for c in found.model.graph.initializer}
+    shapes = [scales[n.input[1]].size for n in found.model.graph.node if n.op_type == "DequantizeLinear"]
+    assert sum(size > 1 for size in shapes) >= 19
+    weights = [
+        c for c in found.model.graph.initializer if c.data_type == TensorProto.INT8 and len(c.dims) == 4
+    ]
+    assert len(weights) >= 19
+
+
+def spoilt(graph):
+    """The same function, but one channel is so large that a common scale leaves nothing of the others."""
+    copy = onnx.ModelProto.FromString(graph.SerializeToString())
+    nodes = {node.name: node for node in copy.graph.node}
+    constants = {constant.name: constant for constant in copy.graph.initializer}
+
+    def scale(name, axis, factor):
+        for number in (1, 2) if axis == 0 else (1,):
+            constant = constants[nodes[name].input[number]]
+            array = numpy_helper.to_array(constant).copy()
+            np.moveaxis(array, axis, 0)[0] *= factor
+            constant.CopyFrom(numpy_helper.from_array(array, constant.name))
+
+    scale(NARROW, 0, 3e4)
+    scale("encoder2b_conv/convolution", 1, 1 / 3e4)
+    return copy
+
+
+def test_layers_that_hurt_are_kept_in_float_and_listed(graph, monkeypatch):
+    bad = spoilt(graph)
+    score = agreement(graph)
+    assert score(bad) > 0.999
+    monkeypatch.setattr(quantize, "ROUNDS", 1)
+    with pytest.raises(UserError, match=r"^int8 loses \d+\.\d points of mIoU .*no file written$") as caught:
+        quantize.int8(bad, Form(), "tensorrt", images(), score, max_drop=20.0)
+    monkeypatch.undo()
+    assert "add most error: encoder2b_conv/convolution" in str(caught.value)  # the one behind NARROW
+    found = quantize.int8(bad, Form(), "tensorrt", images(), score, max_drop=20.0)
+    assert {NARROW, "encoder2b_conv/convolution"} <= set(found.kept)
+    assert found.miou > 0.8 and 0 < len(found.kept) < 19
+    inputs = {n.output[0]: n.op_type for n in found.model.graph.node}
+    for node in found.model.graph.node:
+        if node.op_type == "Conv":
+            assert (inputs.get(node.input[1]) == "DequantizeLinear") == (node.name not in found.kept)
+
+
+def test_layer_errors_are_relative_norms(graph):
+    copy = onnx.ModelProto.FromString(graph.SerializeToString())
+    last = [node for node in copy.graph.node if node.op_type == "Conv"][-1]
+    for constant in copy.graph.initializer:
+        if constant.name in last.input[1:]:
+            array = numpy_helper.to_array(constant) * np.float32(1.25)
+            constant.CopyFrom(numpy_helper.from_array(array, constant.name))
+    errors = quantize.layer_errors(graph, copy, Form(), images(1))
+    assert errors.pop(last.name) == pytest.approx(0.25, rel=1e-4)
+    assert len(errors) >= 18 and max(errors.values()) == 0
+
+
+def test_float16_is_close_and_half_as_large(graph):
+    model, score = quantize.float16(graph, agreement(graph), max_drop=1.0)
+    assert score > 0.99 and model.ByteSize() < 0.6 * graph.ByteSize()
+    assert operators.violations(model) == []
+    ends = [value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)]
+    assert ends == [TensorProto.UINT8, TensorProto.FLOAT]
+
+
+def test_float16_that_overflows_is_refused(graph):
+    copy = onnx.ModelProto.FromString(graph.SerializeToString())
+    node = next(node for node in copy.graph.node if node.name == NARROW)
+    constant = next(c for c in copy.graph.initializer if c.name == node.input[1])
+    constant.CopyFrom(
+        numpy_helper.from_array(numpy_helper.to_array(constant) * np.float32(1e6), constant.name)
+    )
+    with pytest.raises(UserError, match="^float16 loses .* more than --max-drop 1.0; no file written$"):
+        quantize.float16(copy, agreement(copy), max_drop=1.0)
+
+
+def test_predecessors_are_the_nearest_convolutions(graph):
+    found = quantize.predecessors(graph)
+    assert found["encoder2b_conv/convolution"] == {NARROW}
+    assert found["encoder1a_conv/convolution"] == set()
+    names = {next(name for name in found if name.startswith(start)) for start in ("encoder1b", "decoder1_up")}
+    assert found["decoder1a_conv/convolution"] == names
