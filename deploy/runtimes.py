@@ -35,7 +35,7 @@ def load(
         provider: what runs an .onnx file, a key of `deploy.onnx_runtime.PROVIDERS`; None takes the best.
 
     Raises:
-        UserError: no or broken file, one of another model, backbone or size, or an option that its runtime lacks.
+        UserError: no or broken file, one of another model, backbone or size, or an option it cannot take.
     """
     source = Path(source)
     if source.suffix.lower() == ONNX:

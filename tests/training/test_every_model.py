@@ -21,8 +21,8 @@ MODELS = {
     "bayes_segnet": ({"dropout": 0.0}, 0.0005, 60),
     "deeplabv3+": ({"dropout": 0.0}, 0.001, 100),
     "deeplabv3+ resnet50": ({"backbone": "resnet50", "dropout": 0.0}, 0.0005, 60),
-    "deeplabv3+ xception": ({"backbone": "xception", "dropout": 0.0}, 0.0005, 60),
-    "deeplabv3+ modified_xception": ({"backbone": "modified_xception", "dropout": 0.0}, 0.0005, 60),
+    "deeplabv3+ xception": ({"backbone": "xception", "dropout": 0.0}, 0.0005, 160),
+    "deeplabv3+ modified_xception": ({"backbone": "modified_xception", "dropout": 0.0}, 0.0005, 160),
 }
 HEAVY = ("bayes_segnet", "deeplabv3+ resnet50", "deeplabv3+ xception", "deeplabv3+ modified_xception")
 CASES = [pytest.param(case, marks=pytest.mark.slow) if case in HEAVY else case for case in MODELS]
