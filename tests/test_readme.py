@@ -18,6 +18,7 @@ COMMANDS = [line for line in LINES if line.startswith("python ")]
 SMALL = {  # options to append; the last of an option's values counts
     "train.py": "-t 64,128 -b 2 -e 1",
     "train.py --resume": "-e 2",
+    "train.py -f": "-t 64,128 -b 2",
     "benchmark.py train-step": "-t 64,128 --rounds 1",
     "benchmark.py pipeline": "-t 64,128 --rounds 1 --pictures 4",
     "benchmark.py summary": "-t 64,128 -m fastscnn",

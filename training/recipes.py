@@ -41,8 +41,12 @@ RECIPES = {
     "fastscnn": Recipe(Rates("polynomial", 0.045)),  # arXiv 1902.04502, section 4.1
     # No paper. On a made-up town both variants learn most at 0.05, of 0.003, 0.05 and 0.1; at 0.003 the
     # original has barely begun when the run ends. Its published weights were written at a rate of 0.046.
-    "separable_unet": Recipe(Rates("polynomial", 0.05)),
-    "unet": Recipe(Rates("polynomial", 0.01)),  # the paper's momentum, 0.99, is for batches of one picture
+    # After 160 steps Nesterov's momentum has a loss of 1.59 on validation pictures, plain momentum 1.64.
+    "separable_unet": Recipe(Rates("polynomial", 0.05), "sgd_nesterov"),
+    # The paper's SGD is for batches of one picture. The finder's minimum / 10 for Adam is 0.0026 at a width
+    # of 32 on a made-up town; there 96 steps at 0.003 end with less loss than at 0.01 or 0.001. (A width of
+    # 8 bears 0.01: the wider, the lower.)
+    "unet": Recipe(Rates("polynomial", 0.003), "adam", 0.0),
 }
 
 
@@ -51,11 +55,10 @@ def recipe(model: str, optimizer: str | None = None) -> Recipe:
     own = RECIPES[model]
     if optimizer in (None, own.optimizer):
         return own
-    momentum = own.momentum if is_sgd(optimizer) else 0.0
     if is_sgd(optimizer) and is_sgd(own.optimizer):
-        return Recipe(own.rates, optimizer, momentum)
-    rate = OPTIMIZERS[optimizer]
-    return Recipe(Rates("polynomial", rate), optimizer, momentum)
+        return Recipe(own.rates, optimizer, own.momentum)
+    momentum = Recipe.momentum if is_sgd(optimizer) else 0.0
+    return Recipe(Rates("polynomial", OPTIMIZERS[optimizer]), optimizer, momentum)
 
 
 def is_sgd(optimizer: str) -> bool:

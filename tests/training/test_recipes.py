@@ -23,6 +23,11 @@ def test_another_optimizer_comes_with_its_own_rate_and_no_momentum():
     assert recipes.recipe("fastscnn", "rmsprop").momentum == 0.0
 
 
+def test_sgd_instead_of_a_recipes_adam_has_momentum():
+    assert recipes.recipe("unet").optimizer == "adam"
+    assert recipes.recipe("unet", "sgd") == recipes.Recipe(Rates("polynomial", 0.01), "sgd", 0.9)
+
+
 def test_momentum_is_refused_where_it_has_no_place():
     recipes.require_momentum_fits("rmsprop", 0.5)
     with pytest.raises(UserError, match="adam takes no --momentum, only rmsprop, sgd, sgd_nesterov do"):
