@@ -35,7 +35,7 @@ def load(
         provider: what runs an .onnx file, a key of `deploy.onnx_runtime.PROVIDERS`; None takes the best.
 
     Raises:
-        UserError: no or broken file, one of another model, backbone or size, or an option it cannot take.
+        UserError: no or broken file, one of another model, backbone or size, or an option it lacks.
     """
     source = Path(source)
     if source.suffix.lower() == ONNX:
