@@ -7,14 +7,15 @@ from keras import layers
 def calibrate(network, images) -> None:
     """Random scales and offsets for batch norm, and the statistics of the batch `images` [B, H, W, 3].
 
-    With fresh weights alone the picture fades within ten layers.
+    With fresh weights alone the picture fades within ten layers. The offsets leave most values above zero:
+    where half of them are cut off, rounding grows from layer to layer, a hundredfold in 65 of them.
     """
     norms = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
     random = np.random.default_rng(0)
     for norm in norms:
         norm.gamma.assign(random.uniform(0.5, 1.5, norm.gamma.shape))
-        norm.beta.assign(random.uniform(-0.2, 0.4, norm.beta.shape))
+        norm.beta.assign(random.uniform(0.5, 1.0, norm.beta.shape))
         norm.momentum = 0.0
     network(images, training=True)
     for norm, momentum in zip(norms, momenta):

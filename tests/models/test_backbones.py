@@ -10,6 +10,7 @@ from models.backbones import mobilenet_v2, modified_xception, resnet50, xception
 from models.backbones.dilation import dilate, plan
 from models.backbones.pooling import DilatedMaxPooling2D
 from models.layers import BatchNorm
+from networks import calibrate
 
 MODULES = {
     "mobilenetv2": mobilenet_v2,
@@ -25,7 +26,7 @@ def strided(request):
     """(name, network with stride 32)."""
     keras.utils.set_random_seed(0)
     network = MODULES[request.param].network(keras.Input((None, None, 3), name="image"))
-    calibrate(network)
+    calibrate(network, pictures(seed=2))
     return request.param, network
 
 
@@ -34,20 +35,6 @@ def reference(strided):
     """The stride-32 network that can be compared: Xception's needs exact sizes first."""
     name, network = strided
     return transferred(network, 32) if name == "xception" else network
-
-
-def calibrate(network):
-    """Statistics of a batch for batch norm: with fresh weights alone the picture fades within ten layers."""
-    norms = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
-    momenta = [norm.momentum for norm in norms]
-    random = np.random.default_rng(0)
-    for norm in norms:
-        norm.gamma.assign(random.uniform(0.5, 1.5, norm.gamma.shape))
-        norm.beta.assign(random.uniform(-0.2, 0.4, norm.beta.shape))
-        norm.momentum = 0.0
-    network(pictures(seed=2), training=True)
-    for norm, momentum in zip(norms, momenta):
-        norm.momentum = momentum
 
 
 def transferred(network, output_stride, size=SIZE):

@@ -38,31 +38,12 @@ def test_parameters_are_within_the_published_range(model):
     assert 1.11e6 <= sum(math.prod(v.shape) for v in model.trainable_variables) <= 1.14e6
 
 
-@pytest.mark.parametrize("size", [(32, 32), (64, 96), (96, 160), (352, 480)])
+@pytest.mark.parametrize("size", [(32, 32), (352, 480)])
 def test_logits_have_the_pictures_size(size):
     image = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
     logits = models.build("fastscnn", (*size, 3), 19)(image)
     assert tuple(logits.shape) == (2, *size, 19)
     assert logits.dtype == "float32"
-
-
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
-def test_logits_are_float32_under_mixed_precision(precision):
-    model = models.build("fastscnn", (32, 64, 3), 19, precision)
-    logits = model(np.full((1, 32, 64, 3), 200, np.uint8), training=True)
-    assert logits.dtype == "float32"
-    assert np.isfinite(keras.ops.convert_to_numpy(logits)).all()
-    assert keras.config.dtype_policy().name == "float32"  # the policy is not left behind
-
-
-def test_bytes_and_floats_give_the_same_logits(model):
-    image = np.random.default_rng(1).integers(0, 256, (1, 64, 96, 3), np.uint8)
-    np.testing.assert_array_equal(model(image), model(image.astype("float32")))
-
-
-def test_a_picture_is_classified_alike_alone_and_in_a_batch(model):
-    images = np.random.default_rng(2).integers(0, 256, (3, 64, 96, 3), np.uint8)
-    np.testing.assert_allclose(model(images)[1], model(images[1:2])[0], rtol=1e-4, atol=1e-5)
 
 
 def test_a_wrong_size_names_the_nearest_valid_ones():

@@ -1,17 +1,14 @@
-"""Separable U-Net in both variants: size, shapes, gradients, and how little is at full resolution."""
+"""Separable U-Net in both variants: size, smallest picture, and how little is at full resolution."""
 
 import math
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import models
 from common.errors import UserError
 from models import weights
 from models.separable_unet import VARIANTS
-from training.losses.total import PLAIN as cross_entropy
 from training.step import loss_head
 from training.upsampled_loss import upsampled_cross_entropy_sums
 
@@ -20,12 +17,6 @@ SIZE = (64, 96)
 
 def noise(count, height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), np.uint8)
-
-
-@pytest.fixture(scope="module", params=VARIANTS)
-def model(request):
-    keras.utils.set_random_seed(0)
-    return models.build("separable_unet", (*SIZE, 3), 19, variant=request.param)
 
 
 def original_count(classes):
@@ -77,51 +68,9 @@ def test_the_large_variant_equals_the_hand_count():
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("size", [(32, 32), (64, 64), (96, 160)])
-def test_logits_have_the_pictures_size(size, variant):
-    logits = models.build("separable_unet", (*size, 3), 19, variant=variant)(noise(2, *size))
-    assert tuple(logits.shape) == (2, *size, 19)
-    assert logits.dtype == "float32"
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
-def test_logits_are_float32_under_mixed_precision(precision, variant):
-    model = models.build("separable_unet", (*SIZE, 3), 19, precision, variant=variant)
-    assert {layer.compute_dtype for layer in model.layers if layer.name.endswith("_conv")} == {
-        precision.removeprefix("mixed_")
-    }
-    logits = model(noise(2, *SIZE), training=True)
-    assert logits.dtype == "float32"
-    assert np.isfinite(keras.ops.convert_to_numpy(logits)).all()
-
-
-def test_a_gradient_reaches_every_weight(model):
-    labels = np.random.default_rng(1).integers(0, 19, (2, *SIZE), np.uint8)
-    with tf.GradientTape() as tape:
-        loss = cross_entropy(model(noise(2, *SIZE), training=True), labels)
-    for variable, gradient in zip(
-        model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
-    ):
-        if variable.path.endswith("_conv/bias"):  # batch norm takes every constant out again
-            assert np.abs(gradient).max() < 1e-5, variable.path
-        else:
-            assert np.isfinite(gradient).all() and np.abs(gradient).max() > 1e-6, variable.path
-
-
-def test_a_picture_is_classified_alike_alone_and_in_a_batch(model):
-    images = noise(3, *SIZE)
-    np.testing.assert_allclose(model(images)[1], model(images[1:2])[0], rtol=1e-4, atol=1e-5)
-
-
-def test_saved_weights_give_the_same_logits(model, tmp_path):
-    path = tmp_path / "s.weights.h5"
-    variant = "large" if model.count_params() > 1e6 else "original"
-    weights.write(path, model, weights.Origin("separable_unet", 19, SIZE, {"variant": variant}))
-    origin = weights.read_origin(path)
-    other = models.build(origin.model, (*origin.size, 3), origin.classes, **origin.options)
-    weights.load(path, other)
-    np.testing.assert_array_equal(model(noise(1, *SIZE)), other(noise(1, *SIZE)))
+def test_the_smallest_size_is_32(variant):
+    logits = models.build("separable_unet", (32, 32, 3), 19, variant=variant)(noise(2, 32, 32))
+    assert tuple(logits.shape) == (2, 32, 32, 19)
 
 
 def test_weights_of_one_variant_do_not_fit_the_other(tmp_path):

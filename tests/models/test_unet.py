@@ -1,16 +1,13 @@
-"""U-Net: its size, its shapes, gradients into every weight, and its options."""
+"""U-Net: its size, its smallest picture, its skips, and its options."""
 
 import math
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import models
 from common.errors import UserError
-from models import weights
-from training.losses.total import PLAIN as cross_entropy
 
 NARROW = 4  # as the real one, but small enough for a test
 
@@ -50,35 +47,9 @@ def test_width_scales_every_layer(narrow):
     assert trainable(narrow) == hand_count(NARROW, 19)
 
 
-@pytest.mark.parametrize("size", [(16, 16), (64, 64), (96, 160)])
-def test_logits_have_the_pictures_size(size):
-    logits = models.build("unet", (*size, 3), 19, width=NARROW)(noise(2, *size))
-    assert tuple(logits.shape) == (2, *size, 19)
-    assert logits.dtype == "float32"
-
-
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
-def test_logits_are_float32_under_mixed_precision(precision):
-    model = models.build("unet", (64, 64, 3), 19, precision, width=NARROW)
-    assert model.get_layer("bottomb_conv").compute_dtype == precision.removeprefix("mixed_")
-    logits = model(noise(2, 64, 64), training=True)
-    assert logits.dtype == "float32"
-    assert np.isfinite(keras.ops.convert_to_numpy(logits)).all()
-
-
-def test_a_gradient_reaches_every_weight(narrow):
-    labels = np.random.default_rng(1).integers(0, 19, (2, 64, 64), np.uint8)
-    with tf.GradientTape() as tape:
-        loss = cross_entropy(narrow(noise(2, 64, 64), training=True), labels)
-    for variable, gradient in zip(
-        narrow.trainable_variables, tape.gradient(loss, narrow.trainable_variables), strict=True
-    ):
-        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 1e-6, variable.path
-
-
-def test_a_picture_is_classified_alike_alone_and_in_a_batch(narrow):
-    images = noise(3, 64, 64)
-    np.testing.assert_allclose(narrow(images)[1], narrow(images[1:2])[0], rtol=1e-4, atol=1e-5)
+def test_the_smallest_size_is_sixteen():
+    logits = models.build("unet", (16, 16, 3), 19, width=NARROW)(noise(2, 16, 16))
+    assert tuple(logits.shape) == (2, 16, 16, 19)
 
 
 def test_skips_keep_single_pixels(narrow):
@@ -87,14 +58,6 @@ def test_skips_keep_single_pixels(narrow):
     images[1, 21, 37] = 255 - images[1, 21, 37]
     change = np.abs(np.subtract(*narrow(images).numpy())).sum(-1)
     assert np.hypot(*np.subtract(np.unravel_index(change.argmax(), change.shape), (21, 37))) <= 3
-
-
-def test_saved_weights_give_the_same_logits(narrow, tmp_path):
-    weights.write(tmp_path / "u.weights.h5", narrow, weights.Origin("unet", 19, (64, 64), {"width": NARROW}))
-    origin = weights.read_origin(tmp_path / "u.weights.h5")
-    other = models.build(origin.model, (*origin.size, 3), origin.classes, **origin.options)
-    weights.load(tmp_path / "u.weights.h5", other)
-    np.testing.assert_array_equal(narrow(noise(1, 64, 64)), other(noise(1, 64, 64)))
 
 
 @pytest.mark.parametrize("width", [0, -4, 1.5, "64", True])
