@@ -28,14 +28,16 @@ def untracked_statistics():
 
 @keras.saving.register_keras_serializable("street_scenes")
 class BatchNorm(layers.BatchNormalization):
-    """Batch normalisation over [B, H, W, C] by TensorFlow's fused kernel; elsewhere Keras's own.
+    """Batch normalisation over [B, H, W, C] by TensorFlow's fused kernel, which there is not for float64.
 
-    Keras 3 composes the operation from a dozen element-wise ones on TensorFlow. Same variables, names
-    and numbers: the kernel reports the unbiased variance, which is turned back into Keras's biased one.
+    Elsewhere it is Keras's own, which on TensorFlow is composed of a dozen element-wise operations. Same
+    variables, names and numbers: the kernel reports the unbiased variance, which is turned back into Keras's
+    biased one.
     """
 
     def call(self, inputs, training=None, mask=None):
-        if keras.backend.backend() != "tensorflow" or len(inputs.shape) != 4:
+        fused = keras.backend.backend() == "tensorflow" and self.compute_dtype != "float64"
+        if not fused or len(inputs.shape) != 4:
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 

@@ -1,8 +1,9 @@
 """A process of its own, because Keras's backend holds for the whole process.
 
-    KERAS_BACKEND=jax python logits_on_a_backend.py pictures.npy a.h5 b.h5 ...
+    KERAS_BACKEND=jax python logits_on_a_backend.py pictures.npy float32:a.h5 float64:b.h5 ...
 
-Builds the model of each weights file, fills it, and writes its logits beside the file, as .npy.
+Builds the model of each weights file in that precision, fills it, and writes its logits beside the file, as
+.BACKEND.npy.
 """
 
 import sys
@@ -23,13 +24,15 @@ class Nothing(keras.initializers.Initializer):
 
 
 def main():
-    pictures, *files = map(Path, sys.argv[1:])
-    for file in files:
-        origin = weights.read_origin(file)
-        model = models.build(origin.model, (*origin.size, 3), origin.classes, **origin.options)
-        weights.load(file, model)
+    pictures, *jobs = sys.argv[1:]
+    for job in jobs:
+        precision, file = job.split(":", 1)
+        path = Path(file)
+        origin = weights.read_origin(path)
+        model = models.build(origin.model, (*origin.size, 3), origin.classes, precision, **origin.options)
+        weights.load(path, model)
         logits = model.predict_on_batch(np.load(pictures))
-        np.save(file.with_suffix(f".{keras.backend.backend()}.npy"), logits)
+        np.save(path.with_suffix(f".{keras.backend.backend()}.npy"), logits)
 
 
 if __name__ == "__main__":

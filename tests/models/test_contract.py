@@ -32,7 +32,10 @@ CASES = {
 }
 # convolutions with a bias, which the batch norm behind them takes out again
 BIASED = {"deeplabv3+-resnet50": 53, "separable_unet-original": 23}
-# share of logits that differ where rounding decides which pixel of a window unpooling puts a value back to
+# Rounding decides which of a window's nearly equal pixels wins, and unpooling puts the value back there:
+# another order of the same sums moves values. Backends are therefore compared in float64, where nothing is
+# that close; between batches, this share of logits may differ.
+PRECISION = {"bayes_segnet": "float64"}
 MOVED = {"bayes_segnet": 0.25}
 
 
@@ -78,12 +81,12 @@ def logits(model, images, training=False):
     return keras.ops.convert_to_numpy(model(images, training=training))
 
 
-def assert_close(actual, expected, case):
-    """Equal to 1e-4 of the largest value, and neither constant nor without end."""
+def assert_close(actual, expected, moved=0.0):
+    """Equal to 1e-4 of the largest value but for a share `moved`, and neither constant nor without end."""
     largest = np.abs(expected).max()
     assert np.isfinite(expected).all() and np.isfinite(actual).all() and expected.std() > 1e-2 * largest
     differences = np.abs(actual - expected) / largest
-    assert np.mean(differences > 1e-4) <= MOVED.get(case, 0.0), differences.max()
+    assert np.mean(differences > 1e-4) <= moved, differences.max()
 
 
 def test_every_architecture_has_its_case():
@@ -114,7 +117,7 @@ def test_logits_have_the_pictures_size_in_float32(case, model, file):
 
 def test_a_picture_is_classified_alike_alone_and_in_a_batch(case, model):
     images = pictures(3, SIZE)
-    assert_close(logits(model, images)[1], logits(model, images[1:2])[0], case)
+    assert_close(logits(model, images)[1], logits(model, images[1:2])[0], MOVED.get(case, 0.0))
 
 
 def test_a_finite_gradient_reaches_every_weight(case, model):
@@ -162,12 +165,13 @@ def backend(request, kept):
     name = request.param
     if not importlib.util.find_spec(name):
         pytest.skip(f"{name} is not installed: pip install -c constraints.txt -e .[backends]")
-    files = [kept(case)[1] for case in CASES]
-    given = files[0].with_name("pictures.npy")
+    files = {case: kept(case)[1] for case in CASES}
+    given = files["fastscnn"].with_name("pictures.npy")
     np.save(given, pictures(2, SIZE))
+    jobs = [f"{PRECISION.get(case, 'float32')}:{file}" for case, file in files.items()]
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("logits_on_a_backend.py"), given, *files],
-        env=os.environ | {"KERAS_BACKEND": name, "PYTHONPATH": str(REPO)},
+        [sys.executable, Path(__file__).with_name("logits_on_a_backend.py"), given, *jobs],
+        env=os.environ | {"KERAS_BACKEND": name, "PYTHONPATH": str(REPO), "JAX_ENABLE_X64": "1"},
         capture_output=True,
         text=True,
     )
@@ -179,4 +183,7 @@ def backend(request, kept):
 @pytest.mark.parametrize("of", CASES)
 def test_the_same_weights_give_the_same_logits_on_every_backend(backend, kept, of):
     model, file = kept(of)
-    assert_close(np.load(file.with_suffix(f".{backend}.npy")), logits(model, pictures(2, SIZE)), of)
+    if of in PRECISION:
+        model = build(of, precision=PRECISION[of])
+        weights.load(file, model)
+    assert_close(np.load(file.with_suffix(f".{backend}.npy")), logits(model, pictures(2, SIZE)))
