@@ -7,6 +7,7 @@
     python evaluate.py --predictions FOLDER -p DATASET --split train -r scores/train
     python evaluate.py --baseline colour -p DATASET                      # what a model has to beat
     python evaluate.py -w logs/bayes_segnet/RUN -p DATASET --samples 20  # the mean of passes with dropout
+    python evaluate.py -w logs/fastscnn/RUN -p DATASET --scales 0.5,1,1.5 --flip  # of passes over a picture
 
 Predictions are scored at the resolution of the ground truth. nIoU needs the instanceIds files.
 scores.txt, scores.csv and scores.json go to -r, by default to `evaluation/` in the run's folder, beside the
@@ -67,6 +68,7 @@ def arguments():
     )
     cli.add_provider(parser)
     cli.add_sampling(parser)
+    cli.add_passes(parser)
     return parser.parse_args()
 
 
@@ -111,12 +113,13 @@ def require_one_source(options):
     if sum(source is not None for source in sources) != 1:
         raise UserError("give one thing to score: -w/--weights RUN, --predictions FOLDER, or --baseline NAME")
     of_a_model = (options.model, options.backbone, options.target_size, options.samples, options.provider)
-    if not options.weights and any(of_a_model):
+    if not options.weights and (any(of_a_model) or cli.passes(options)):
         raise UserError(
-            "-m, --backbone, -t, --provider and --samples belong to a model: "
+            "-m, --backbone, -t, --provider, --samples, --tile, --scales and --flip belong to a model: "
             "leave them out, or give its -w/--weights"
         )
     cli.require_samples_with_seed(options)
+    cli.passes(options)  # refuses what does not go together
 
 
 def truth_samples(root, split, coarse):
@@ -174,6 +177,10 @@ def classifier(options, root):
 
         sampling = sampling_of(runtime, options.samples, options.seed or 0)
         return lambda image: segment_sampled(sampling, image)
+    if cli.passes(options):
+        from deploy.runtimes import refined
+
+        runtime = refined(runtime, **cli.passes(options))
     return lambda image: (segment(runtime, image), None)
 
 
@@ -219,6 +226,7 @@ def about(options, root, pictures):
         "baseline": options.baseline,
         "samples": options.samples,
         "seed": (options.seed or 0) if options.samples else None,
+        **cli.passes(options),
     }
     given = {
         name: str(value) if isinstance(value, Path) else value

@@ -7,6 +7,8 @@
     python predict.py -m separable_unet -w OLD.hdf5 -p a.png b.jpg               # weights that Keras 2 wrote
     python predict.py -w fastscnn.onnx -p my_pictures                            # by convert_to_onnx.py
     python predict.py -m bayes_segnet -w logs/bayes_segnet/RUN --samples 20      # and how uncertain they are
+    python predict.py -w logs/fastscnn/RUN -p my_pictures --scales 0.5,1,1.5 --flip   # mean of six passes
+    python predict.py -w logs/fastscnn/RUN -p my_panoramas --tile                # larger than the model
 
 Written are, in the pictures' own size, under RESULTS/ and with the folders and names of the pictures:
 labelIds/*_labelIds.png as the Cityscapes server takes them, color/*_color.png, overlay/*_overlay.png.
@@ -72,22 +74,26 @@ def arguments():
     )
     cli.add_provider(parser)
     cli.add_sampling(parser)
+    cli.add_passes(parser)
     return parser.parse_args()
 
 
 def main() -> int:
     options = arguments()
     cli.require_samples_with_seed(options)
+    passes = cli.passes(options)
     from deploy import pictures
 
     paths = options.path or [cli.dataset_path(None)]
     jobs = pictures.find(paths, options.split, options.coarse)
 
-    from deploy.runtimes import load, sampling_of  # seconds, so only once the rest is known to be right
+    from deploy.runtimes import load, refined, sampling_of  # seconds, so only now that all else is right
 
     runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
     if options.samples:
         runtime = sampling_of(runtime, options.samples, options.seed or 0)
+    if passes:
+        runtime = refined(runtime, **passes)
     pictures.require_writable(options.results_path)
     pictures.predict_all(runtime, jobs, options.results_path)
     kinds = "label maps, colour pictures and overlays"

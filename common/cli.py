@@ -177,6 +177,61 @@ def require_samples_with_seed(options) -> None:
         raise UserError("--seed belongs to --samples; add it or leave --seed out")
 
 
+HIGHEST_SCALE = 4.0  # of a pass; its memory grows with the square
+HIGHEST_OVERLAP = 0.9  # of tiles; a hundred times the work
+
+
+def scales(text: str) -> tuple[float, ...]:
+    """argparse type: different numbers above 0, separated by commas."""
+    wanted = f"a scale above 0, at most {HIGHEST_SCALE:g}"
+    found = tuple(
+        _number(part, float, lambda value: 0 < value <= HIGHEST_SCALE, wanted) for part in text.split(",")
+    )
+    if len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"'{text}' names a scale twice")
+    return found
+
+
+def overlap(text: str) -> float:
+    """argparse type: the part of their sides that tiles share."""
+    wanted = f"an overlap from 0 to {HIGHEST_OVERLAP:g}"
+    return _number(text, float, lambda value: 0 <= value <= HIGHEST_OVERLAP, wanted)
+
+
+def add_passes(parser) -> None:
+    """Add --tile, --scales and --flip."""
+    group = parser.add_argument_group("several passes", "over each picture: slower by their number")
+    group.add_argument(
+        "--tile",
+        nargs="?",
+        type=overlap,
+        const=0.25,
+        metavar="OVERLAP",
+        help="cover pictures in tiles of the model's size, blended where they overlap by this part of their "
+        "sides (bare: 0.25), instead of resizing pictures to that size",
+    )
+    group.add_argument(
+        "--scales",
+        type=scales,
+        metavar="S,S,...",
+        help="average the probabilities at these multiples of the model's size, such as 0.5,1,1.5",
+    )
+    group.add_argument("--flip", action="store_true", help="average with those of the mirrored picture")
+
+
+def passes(options) -> dict:
+    """Those of `add_passes` that are given, as `deploy.runtimes.refined` takes them.
+
+    Raises:
+        UserError: together with --samples.
+    """
+    given = {"overlap": options.tile, "scales": options.scales, "flip": options.flip or None}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given and options.samples:
+        raise UserError("--samples averages passes of its own; leave --tile, --scales and --flip out")
+    return given
+
+
 def dataset_path(option: Path | None) -> Path:
     """The data set's folder: `-p/--path`, else the environment's CITYSCAPES_DATASET.
 

@@ -18,8 +18,8 @@ def load(
 ) -> "KerasRuntime":
     """Load a trained model as a runtime; arguments and errors are those of `load_network`."""
     jit = prepare()
-    network, _ = load_network(source, model, size, backbone)
-    return KerasRuntime(network, jit)
+    network, origin = load_network(source, model, size, backbone)
+    return KerasRuntime(network, jit, origin)
 
 
 def load_network(
@@ -77,7 +77,7 @@ def legacy_origin(path: Path, model: str | None) -> weights.Origin:
     return weights.Origin(model, legacy.OUTPUTS, legacy.SIZE)
 
 
-def _build(path: Path, origin: weights.Origin, size: tuple[int, int]):
+def _build(path: Path | str, origin: weights.Origin, size: tuple[int, int]):
     """The model that a weights file belongs to, with fresh weights."""
     # the file holds the encoder as well; a stranger's may not make this machine download or open another
     options = {name: value for name, value in origin.options.items() if name != "encoder_weights"}
@@ -93,26 +93,53 @@ class KerasRuntime:
     Attributes:
         name: the architecture's.
         size: (height, width) of its input in pixels.
+
+    Args:
+        network: a `keras.Model` [N, H, W, 3] -> logits [N, H, W, classes or more].
+        jit: compile by XLA.
+        origin: what the network was built as; needed for other sizes.
     """
 
-    def __init__(self, network, jit: bool):
+    def __init__(self, network, jit: bool, origin: weights.Origin | None = None):
         import tensorflow as tf
 
         self.name, self.size = network.name, tuple(network.input_shape[1:3])
         signature = tf.TensorSpec((None, *self.size, 3), tf.uint8)
 
+        def logits(images):
+            # Void, an old network's last output, means "not scored"; as an answer it would always be wrong.
+            return network(images, training=False)[..., :CLASS_COUNT]
+
         @tf.function(input_signature=[signature], jit_compile=jit)
         def classify(images):
-            logits = network(images, training=False)  # [N, H, W, classes or more]
-            # Void, an old network's last output, means "not scored"; as an answer it would always be wrong.
-            logits = logits[..., :CLASS_COUNT]
-            return tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
+            return tf.cast(tf.argmax(logits(images), axis=-1, output_type=tf.int32), tf.uint8)
 
-        self._network, self._jit, self._classify = network, jit, classify
+        @tf.function(input_signature=[signature], jit_compile=jit)
+        def softmax(images):
+            return tf.nn.softmax(tf.cast(logits(images), tf.float32))
+
+        self._network, self._jit, self._origin = network, jit, origin
+        self._classify, self._softmax = classify, softmax
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
         return self._classify(images).numpy()
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """uint8 RGB [N, H, W, 3] of the runtime's size -> softmax, float32 [N, H, W, classes]."""
+        return self._softmax(images).numpy()
+
+    def soft(self, scale: float = 1.0) -> "KerasRuntime":
+        """A runtime with `probabilities`: this one, or of the same weights at `scale` times its size.
+
+        Sides are rounded to what the architecture takes.
+        """
+        if scale == 1:
+            return self
+        size = models.nearest_size(self._origin.model, [side * scale for side in self.size])
+        network = _build(self.name, self._origin, size)
+        network.set_weights(self._network.get_weights())
+        return KerasRuntime(network, self._jit, self._origin)
 
     def sampling(self, samples: int, seed: int = 0):
         """The same model with dropout left active, a `deploy.sampling.SamplingRuntime`.

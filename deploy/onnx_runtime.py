@@ -1,11 +1,13 @@
 """ONNX files as a runtime, by ONNX Runtime on whatever the machine has."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError
 from common.threads import usable_cpus
+from data.labels import CLASS_COUNT
 
 # name on the command line -> ONNX Runtime's; the CPU takes what the other does not know
 PROVIDERS = {
@@ -72,46 +74,101 @@ class OnnxRuntime:
     """
 
     def __init__(self, model, source: str, provider: str | None = None):
-        import onnxruntime as ort
-
         from deploy import onnx_file
 
-        options = ort.SessionOptions()
-        options.log_severity_level = 4  # what fails is an exception
-        options.intra_op_num_threads = usable_cpus()
         signature = onnx_file.signature(model, source)
-        content = onnx_file.with_labels(model, signature).SerializeToString()
-        try:
-            self._session = ort.InferenceSession(content, options, providers=_providers(provider))
-        except Exception as error:  # its exceptions have no base class of their own
-            raise UserError(
-                f"{source}: ONNX Runtime refuses it ({_short(error)}); convert it anew"
-            ) from error
         self._source, self._signature, self.size = source, signature, signature.size
+        self._model, self._provider = model, provider
+        self._session = self._open(onnx_file.with_labels(model, signature))
         notes = onnx_file.metadata(model)
         self.name, self.backbone = notes.get("model", model.graph.name), notes.get("backbone")
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
+        return self._batches(images, self._labels)
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """uint8 RGB [N, H, W, 3] of the runtime's size -> softmax, float32 [N, H, W, classes].
+
+        Only of a file that returns logits, see `soft`.
+        """
+        return self._batches(images, self._softmax)
+
+    def soft(self, scale: float = 1.0) -> "OnnxRuntime":
+        """This runtime, if it has `probabilities`; a file has one size, and with arg-max inside none.
+
+        Raises:
+            UserError: it has not.
+        """
+        if scale != 1:
+            height, width = self.size
+            raise UserError(
+                f"{self._source} takes pictures of {height},{width} only; leave --scales out, or give Keras "
+                "weights"
+            )
+        if self._signature.form.argmax:
+            raise UserError(
+                f"{self._source} returns labels, but --tile and --flip need logits; convert it without "
+                "--argmax, or give Keras weights"
+            )
+        return self
+
+    def _batches(self, images, run):
         batch = self._signature.form.batch
-        labels = []
+        parts = []
         for start in range(0, len(images), batch):
             part = images[start : start + batch]
             filler = np.repeat(part[-1:], batch - len(part), axis=0)  # the graph's batch has a fixed size
             feed = self._signature.form.arrange(np.concatenate([part, filler]) if len(filler) else part)
-            labels.append(self._run(feed)[: len(part)])
-        return np.concatenate(labels)
+            parts.append(run(feed)[: len(part)])
+        return np.concatenate(parts)
 
-    def _run(self, feed):
+    def _labels(self, feed):
+        found = self._run(self._session, self._signature.labels, feed)
+        return self._require(found, (np.uint8,), (len(feed), *self.size), "labels")
+
+    def _softmax(self, feed):
+        found = self._run(self._logits_session, self._signature.output, feed)
+        if found.shape == (len(feed), CLASS_COUNT, *self.size):
+            found = found.transpose(0, 2, 3, 1)
+        shape = (len(feed), *self.size, CLASS_COUNT)
+        logits = self._require(found, (np.float32, np.float16), shape, "logits").astype(np.float32)
+        powers = np.exp(logits - logits.max(-1, keepdims=True))
+        return powers / powers.sum(-1, keepdims=True)
+
+    @functools.cached_property
+    def _logits_session(self):
+        return self._open(self._model)
+
+    def _open(self, model):
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.log_severity_level = 4  # what fails is an exception
+        options.intra_op_num_threads = usable_cpus()
         try:
-            (found,) = self._session.run([self._signature.labels], {self._signature.name: feed})
+            return ort.InferenceSession(
+                model.SerializeToString(), options, providers=_providers(self._provider)
+            )
+        except UserError:
+            raise
+        except Exception as error:  # its exceptions have no base class of their own
+            raise UserError(
+                f"{self._source}: ONNX Runtime refuses it ({_short(error)}); convert it anew"
+            ) from error
+
+    def _run(self, session, output, feed):
+        try:
+            return session.run([output], {self._signature.name: feed})[0]
         except Exception as error:  # its exceptions have no base class of their own
             raise UserError(
                 f"{self._source}: ONNX Runtime fails ({_short(error)}); convert it anew"
             ) from error
-        if found.dtype != np.uint8 or found.shape != (len(feed), *self.size):  # a stranger's file may lie
-            kind = f"{found.dtype} {list(found.shape)}"
-            raise UserError(f"{self._source} returned {kind}, not labels; convert it anew")
+
+    def _require(self, found, kinds, shape, what):
+        if found.dtype not in kinds or found.shape != shape:  # a stranger's file may lie
+            returned = f"{found.dtype} {list(found.shape)}"
+            raise UserError(f"{self._source} returned {returned}, not {what}; convert it anew")
         return found
 
 

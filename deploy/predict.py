@@ -26,7 +26,8 @@ def segment(runtime, image: np.ndarray) -> np.ndarray:
     Returns:
         uint8 [H, W] of train ids at the picture's own size.
     """
-    label = runtime.predict(resize_image(image, runtime.size)[None])[0]
+    image_of_its_size = resize_image(image, runtime.size) if runtime.size else image
+    label = runtime.predict(image_of_its_size[None])[0]
     return resize_labels(label, image.shape[:2])
 
 

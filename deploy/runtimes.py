@@ -7,6 +7,7 @@
 
 Every runtime has `name`, `size` (height, width), and
 `predict(images uint8 RGB [N, H, W, 3]) -> train ids uint8 [N, H, W]` at that size.
+One whose size is None takes pictures of any size: `refined` wraps runtimes that have `soft` into such.
 """
 
 from pathlib import Path
@@ -48,6 +49,35 @@ def load(
     from deploy import keras_runtime
 
     return keras_runtime.load(source, model, size, backbone)
+
+
+def refined(
+    runtime, scales: tuple[float, ...] | None = None, flip: bool = False, overlap: float | None = None
+):
+    """The same model on several versions of a picture, or on its tiles, or both.
+
+    Args:
+        runtime: one that `load` returned.
+        scales: average passes at these multiples of the model's size; None: only at that size.
+        flip: average with mirrored passes.
+        overlap: cover pictures in tiles of the model's size, which share at least this part of their sides.
+
+    Returns:
+        A runtime that takes pictures of any size.
+
+    Raises:
+        UserError: the model gives no probabilities, or not at these scales.
+    """
+    if not hasattr(runtime, "soft"):
+        raise UserError(
+            "--tile, --scales and --flip need probabilities; give Keras weights or an .onnx file with logits"
+        )
+    from deploy.averaging import AveragingRuntime
+    from deploy.tiling import TilingRuntime
+
+    tile = runtime.size
+    runtime = AveragingRuntime(runtime, scales or (1.0,), flip) if scales or flip else runtime.soft()
+    return runtime if overlap is None else TilingRuntime(runtime, tile, overlap)
 
 
 def sampling_of(runtime, samples: int, seed: int):

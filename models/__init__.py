@@ -55,6 +55,13 @@ def options_of(name: str, options: dict) -> dict:
     return defaults(import_module(_module(name)).build) | options
 
 
+def nearest_size(name: str, size: tuple[float, float]) -> tuple[int, int]:
+    """The size that an architecture takes, (height, width), next to one in fractions of pixels."""
+    multiple = import_module(_module(name)).SIZE_MULTIPLE
+    height, width = (max(round(side / multiple), 1) * multiple for side in size)
+    return height, width
+
+
 def encoder_layers(name: str, model) -> list:
     """The layers of an architecture's encoder, which can be filled with published weights, and frozen.
 

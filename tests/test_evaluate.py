@@ -207,7 +207,7 @@ def test_samples_are_averaged_and_their_uncertainty_is_written(town, tmp_path, m
 
 def test_samples_belong_to_a_model(town, monkeypatch):
     root, results = town
-    with pytest.raises(UserError, match="-m, --backbone, -t, --provider and --samples belong to a model"):
+    with pytest.raises(UserError, match="-m, --backbone, -t, --provider, --samples, .* belong to a model"):
         evaluate_here(monkeypatch, "--predictions", results, "-p", root, "--samples", 3)
     with pytest.raises(UserError, match="--seed belongs to --samples"):
         evaluate_here(monkeypatch, "--predictions", results, "-p", root, "--seed", 3)
@@ -238,3 +238,39 @@ def test_data_set_from_the_environment(town, monkeypatch, capsys):
     root, results = town
     monkeypatch.setenv(cli.DATASET_VARIABLE, str(root))
     assert evaluate_here(monkeypatch, "--predictions", results) == 0
+
+
+def test_passes_over_a_picture_are_scored_and_recorded(town, tmp_path, monkeypatch):
+    from deploy import predict, runtimes
+    from evaluation import pictures
+    from evaluation.scores import scores
+    from trained import weights_file
+
+    root, _ = town
+    weights = weights_file(tmp_path / "model.weights.h5", "unet", (32, 64), width=4)
+    options = ("-w", weights, "-p", root, "-r", tmp_path / "results")
+    assert evaluate_here(monkeypatch, *options, "--scales", "0.5,1", "--flip", "--tile") == 0
+    data = json.loads((tmp_path / "results" / "scores.json").read_text())
+    assert (data["scales"], data["flip"], data["overlap"]) == ([0.5, 1.0], True, 0.25)
+    runtime = runtimes.refined(runtimes.load(weights), (0.5, 1.0), True, 0.25)
+    counts = pictures.score_arrays(
+        index.labelled(root, "val"), lambda _, image: TRAIN_TO_LABEL[predict.segment(runtime, image)]
+    )
+    assert data["averageScoreClasses"] == pytest.approx(scores(counts)["averageScoreClasses"], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--scales", "0"), "'0' is not a scale above 0, at most 4"),
+        (("--scales", "1,,2"), "'' is not a scale above 0"),
+        (("--scales", "1,1.0"), "'1,1.0' names a scale twice"),
+        (("--scales", "0.5,9"), "'9' is not a scale above 0, at most 4"),
+        (("--tile", "1"), "'1' is not an overlap from 0 to 0.9"),
+        (("--tile", "--samples", "3"), "--samples averages passes of its own; leave --tile, --scales and"),
+        (("--predictions", "x", "--flip"), "--tile, --scales and --flip belong to a model"),
+    ],
+)
+def test_passes_that_do_not_go_together(options, said):
+    source = () if "--predictions" in options else ("-w", "x")
+    require_one_line_error(evaluate_process(*source, *options), said)

@@ -233,6 +233,17 @@ class TestSamples:
         assert (np.diff(brightness[:5]) > 0).all() and brightness[4] == brightness[6] and brightness[0] < 10
 
 
+def test_tiles_and_passes_from_the_command_line(trained, runtime, folder, tmp_path):
+    options = ("-w", trained, "-p", folder / "trip" / "d.webp", "-t", "32,64", "--tile", "0.5", "--flip")
+    done = run_script("predict.py", *options, "-r", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    image = pictures.decode(folder / "trip" / "d.webp")
+    seen = assert_agree(tmp_path / "results", "d", image)  # of the picture's size
+    tiling = runtimes.refined(runtimes.load(trained, size=(32, 64)), flip=True, overlap=0.5)
+    np.testing.assert_array_equal(seen, tiling.predict(image[None])[0])
+    assert (seen != expected_classes(runtime, image)).any()
+
+
 class TestMistakes:
     """In this process: the messages; `TestProcess` sees to the one line."""
 
@@ -277,6 +288,14 @@ class TestMistakes:
     def test_a_seed_without_samples(self, here, trained, results, folder):
         with pytest.raises(UserError, match="--seed belongs to --samples"):
             here("-w", trained, "-p", folder, "-r", results, "--seed", 3)
+
+    def test_passes_that_do_not_go_together(self, here, trained, results, folder):
+        with pytest.raises(UserError, match="--samples averages passes of its own; leave --tile"):
+            here("-w", trained, "-p", folder, "-r", results, "--samples", 3, "--flip")
+        with pytest.raises(UserError, match="--scales 1 and 1.1 are both 64,128 to fastscnn; leave one out"):
+            here("-w", trained, "-p", folder, "-r", results, "--scales", "1,1.1")
+        done = run_script("predict.py", "-w", trained, "-p", folder, "-r", results, "--scales", "0")
+        assert_one_line_error(done, "--scales", "'0' is not a scale above 0")
 
     def test_no_samples(self, trained, results, folder):
         done = run_script("predict.py", "-w", trained, "-p", folder, "-r", results, "--samples", 0)
