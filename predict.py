@@ -10,18 +10,30 @@
     python predict.py -w logs/fastscnn/RUN -p my_pictures --scales 0.5,1,1.5 --flip   # mean of six passes
     python predict.py -w logs/fastscnn/RUN -p my_panoramas --tile                # larger than the model
 
+    python predict.py -w logs/fastscnn/RUN -p drive.mp4 --output seen.mp4        # a video of what it sees
+    python predict.py -w logs/fastscnn/RUN -p my_frames --output seen.mp4 --fps 20
+    python predict.py -w logs/fastscnn/RUN --camera 0 --output seen.mp4          # until Ctrl-C
+
 Written are, in the pictures' own size, under RESULTS/ and with the folders and names of the pictures:
 labelIds/*_labelIds.png as the Cityscapes server takes them, color/*_color.png, overlay/*_overlay.png.
 With --samples also uncertainty/*_uncertainty.npz, arrays in nats (predictive `entropy`, and
 `mutual_information`: the part on which the passes disagree), and pictures of both, brightest at ln 19 and
 ln 2: uncertainty/*_entropy.png, uncertainty/*_mutualInformation.png.
+
+With --output instead one H.264 video: the frames under their classes' colours, frames per second, and a
+legend below. Reading, inference and writing overlap; the last line names the slowest of them. Ctrl-C
+finishes the video with what was done (exit status 130). A damaged video is shown as far as it can be
+decoded, and named (exit status 2).
 """
 
 import sys
 from pathlib import Path
 
 from common import cli
+from common.errors import UserError
 from models import ARCHITECTURES
+
+RESULTS = Path("results")
 
 
 def arguments():
@@ -48,15 +60,15 @@ def arguments():
         type=Path,
         nargs="+",
         metavar="PATH",
-        help=f"data set, folder of pictures, or pictures (default: ${cli.DATASET_VARIABLE})",
+        help="data set, folder of pictures, pictures, or with --output a video "
+        f"(default: ${cli.DATASET_VARIABLE})",
     )
     parser.add_argument(
         "-r",
         "--results-path",
         type=Path,
-        default=Path("results"),
         metavar="FOLDER",
-        help="where the pictures are written (default: results)",
+        help=f"where the pictures are written (default: {RESULTS})",
     )
     parser.add_argument("--split", default="val", help="of a data set (default: val)")
     parser.add_argument(
@@ -75,32 +87,96 @@ def arguments():
     cli.add_provider(parser)
     cli.add_sampling(parser)
     cli.add_passes(parser)
+    add_video(parser)
     return parser.parse_args()
+
+
+def add_video(parser):
+    """Add --output and what belongs to it."""
+    group = parser.add_argument_group(
+        "video", 'needs the extra: pip install -c constraints.txt -e ".[video]"'
+    )
+    group.add_argument(
+        "--output", type=Path, metavar="FILE.mp4", help="write a video of all frames instead of pictures"
+    )
+    group.add_argument("--camera", type=cli.natural, metavar="N", help="read camera N, from 0, instead of -p")
+    group.add_argument(
+        "--fps",
+        type=cli.positive_float,
+        help="the video's frames per second (default: those of the video or camera; 20 for pictures)",
+    )
+    group.add_argument("--frames", type=cli.positive_int, metavar="N", help="stop after N frames")
 
 
 def main() -> int:
     options = arguments()
     cli.require_samples_with_seed(options)
-    passes = cli.passes(options)
-    from deploy import pictures
+    cli.passes(options)  # refuses what does not go together
+    require_video_options(options)
+    if options.output:
+        write_video(options)
+    else:
+        write_pictures(options)
+    return 0
+
+
+def require_video_options(options):
+    """Raise UserError if options of videos and of pictures are mixed."""
+    if options.output is None:
+        of_a_video = {"--camera": options.camera, "--fps": options.fps, "--frames": options.frames}
+        for name, value in of_a_video.items():
+            if value is not None:
+                raise UserError(f"{name} belongs to a video; add --output FILE.mp4 or leave {name} out")
+        return
+    if options.results_path:
+        raise UserError("-r/--results-path belongs to pictures; leave it out, or --output")
+    if options.camera is not None and options.path:
+        raise UserError("--camera and -p/--path are two sources of frames; leave one out")
+
+
+def write_video(options):
+    """Predict frames into a video."""
+    from deploy import video
+
+    video.require_library()
+    from deploy.video import film, frames
+
+    film.require_writable(options.output)
+    rate = frames.exact_rate(options.fps) if options.fps else None
+    if options.camera is not None:
+        source = frames.Camera(options.camera, rate)
+    else:
+        paths = options.path or [cli.dataset_path(None)]
+        source = film.open_frames(paths, options.split, options.coarse, rate, options.output)
+    film.predict_video(load_runtime(options), source, options.output, options.frames)
+
+
+def write_pictures(options):
+    """Predict pictures one by one."""
+    from deploy import pictures, video
 
     paths = options.path or [cli.dataset_path(None)]
+    video.require_none(paths)
     jobs = pictures.find(paths, options.split, options.coarse)
-
-    from deploy.runtimes import load, refined, sampling_of  # seconds, so only now that all else is right
-
-    runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
-    if options.samples:
-        runtime = sampling_of(runtime, options.samples, options.seed or 0)
-    if passes:
-        runtime = refined(runtime, **passes)
-    pictures.require_writable(options.results_path)
-    pictures.predict_all(runtime, jobs, options.results_path)
+    runtime = load_runtime(options)
+    results = options.results_path or RESULTS
+    pictures.require_writable(results)
+    pictures.predict_all(runtime, jobs, results)
     kinds = "label maps, colour pictures and overlays"
     if options.samples:
         kinds = "label maps, colour pictures, overlays and uncertainties"
-    print(f"wrote {len(jobs)} {kinds} to {options.results_path}", file=sys.stderr)
-    return 0
+    print(f"wrote {len(jobs)} {kinds} to {results}", file=sys.stderr)
+
+
+def load_runtime(options):
+    """The trained model; takes seconds, so only once all else is known to be right."""
+    from deploy.runtimes import load, refined, sampling_of
+
+    runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
+    if options.samples:
+        return sampling_of(runtime, options.samples, options.seed or 0)
+    passes = cli.passes(options)
+    return refined(runtime, **passes) if passes else runtime
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         UserError: the folder is missing or not writable, or the disk is full.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")  # threads and nodes share folders
+    partial = partial_name(path)
     try:
         partial.write_bytes(content)
         partial.replace(path)
@@ -23,3 +23,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     finally:  # after an interrupt too; once renamed there is nothing to remove
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def partial_name(path: Path) -> Path:
+    """A name beside `path` for what is not complete yet, which no other thread or node has."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
