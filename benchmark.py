@@ -3,6 +3,7 @@
     python benchmark.py pipeline -p DATASET      # input pipeline against decoding alone
     python benchmark.py train-step               # training step against stock Keras layers and loss
     python benchmark.py scores                   # scoring against the official script
+    python benchmark.py video                    # reading, inference and writing overlapped or not
     python benchmark.py memory -m unet -t 1024,2048   # peak memory with and without --remat
     python benchmark.py summary                  # parameters, MACs and memory of all models
 
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "train-step": "benchmarks.train_step",
     "memory": "benchmarks.memory",
     "scores": "benchmarks.scores",
+    "video": "benchmarks.video",
     "summary": "benchmarks.summary",
 }
 

@@ -42,6 +42,18 @@ def test_train_step(tmp_path):
     assert "this suite" in out
 
 
+@pytest.mark.slow
+def test_video(tmp_path):
+    out, kept = run(tmp_path / "out", "video", "-t", "64,128", "--frames", 24, "--rounds", 2)
+    seconds, ratio = kept["results"]["seconds"], kept["results"]["ratio_by_round"]
+    assert set(seconds) == {"overlapped", "one after the other"}
+    assert 0 < ratio["min"] <= ratio["max"] and f"{ratio['median']:.2f} times as fast" in out
+    for name, busy in kept["results"]["busy_in_last_round"].items():
+        stages = [busy["reading"], busy["inference"], busy["writing"]]
+        assert min(stages) > 0
+        assert max(stages) <= busy["seconds"] and (name == "overlapped" or sum(stages) <= busy["seconds"])
+
+
 def test_the_stock_network_computes_the_same_logits():
     import numpy as np
 
