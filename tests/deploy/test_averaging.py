@@ -97,7 +97,7 @@ def test_of_one_pass_is_the_runtime(runtime):
 
 
 def test_of_a_picture_and_its_mirror_are_mirrors(runtime):
-    """With an even width nothing else is mirror-symmetric about this network: its kernels are random."""
+    """Although the network is not symmetric: its kernels are random."""
     image = noise(*SIZE)
     flipping = AveragingRuntime(runtime, (1.0, 0.5), True)
     one, other = (flipping.probabilities(picture[None])[0] for picture in (image, np.fliplr(image)))

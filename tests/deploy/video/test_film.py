@@ -4,6 +4,7 @@ import sys
 from fractions import Fraction
 from threading import Event
 
+import cv2
 import numpy as np
 import pytest
 
@@ -54,6 +55,18 @@ class TestFile:
         content = path.read_bytes()
         assert content.index(b"moov") < content.index(b"mdat")  # plays while it loads
         assert [file.name for file in tmp_path.iterdir()] == ["out.mp4"]
+
+    def test_is_the_same_to_opencv(self, tmp_path):
+        with H264File(tmp_path / "out.mp4", Fraction(20)) as file:
+            for number, picture in enumerate(videos.drive(25)):
+                file.write(picture, number)
+            file.finish()
+        capture = cv2.VideoCapture(str(tmp_path / "out.mp4"))
+        assert capture.get(cv2.CAP_PROP_FPS) == 20
+        for expected in videos.drive(25):
+            found = cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB)
+            assert np.abs(found.astype(int) - expected).mean() < 4
+        assert not capture.read()[0]
 
     def test_keeps_gaps(self, tmp_path):
         with H264File(tmp_path / "out.mp4", Fraction(10)) as file:
