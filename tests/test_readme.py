@@ -47,6 +47,7 @@ def whole_cityscapes(root):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # each command starts TensorFlow anew
 def test_every_command_runs(tmp_path):
     whole_cityscapes(tmp_path / "cityscapes")
     environment = os.environ | {"CITYSCAPES_DATASET": str(tmp_path / "cityscapes")}
