@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from common.errors import EXIT_USER_ERROR, UserError
+from common.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
 
 DATASET_VARIABLE = "CITYSCAPES_DATASET"
 
@@ -24,10 +24,10 @@ def run(main) -> None:
         sys.stdout.flush()
     except UserError as error:
         print(f"{program()}: error: {error}", file=sys.stderr)
-        status = EXIT_USER_ERROR
+        status = error.status
     except KeyboardInterrupt:
         print(f"{program()}: interrupted", file=sys.stderr)
-        status = 130
+        status = EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has gone, as in `evaluate.py ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141

@@ -1,10 +1,14 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and what to say where they cannot be written."""
 
 import contextlib
+import errno
+import shutil
 import uuid
 from pathlib import Path
 
-from common.errors import UserError
+from common.errors import DiskFullError, UserError
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the user's quota, the limit of a file's size
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -19,7 +23,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; check the folder and the disk") from error
+        raise writing_error(path, error) from error
     finally:  # after an interrupt too; once renamed there is nothing to remove
         with contextlib.suppress(OSError):
             partial.unlink()
@@ -28,3 +32,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 def partial_name(path: Path) -> Path:
     """A name beside `path` for what is not complete yet, which no other thread or node has."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+
+
+def writing_error(path: Path, error: OSError, cure: str = "check the folder and the disk") -> UserError:
+    """What to raise where a file or folder cannot be written; a full disk has an exit status of its own."""
+    if error.errno not in NO_SPACE:
+        return UserError(f"cannot write {path}: {error.strerror or error}; {cure}")
+    folder = next(place for place in path.resolve().parents if place.is_dir())
+    free = shutil.disk_usage(folder).free / 2**20
+    return DiskFullError(f"cannot write {path}: {error.strerror} ({free:.0f} MiB free); {cure}")

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import Colorspace
 
-from common.errors import UserError
-from common.files import partial_name
+from common.files import partial_name, writing_error
 
 SUFFIX = ".mp4"
 QUALITY = {"preset": "veryfast", "crf": "20"}  # the processors have a network to run as well
@@ -83,8 +82,7 @@ class H264File:
         return stream
 
     def _cannot(self, error):
-        reason = getattr(error, "strerror", None) or error
-        return UserError(f"cannot write {self.path}: {reason}; check the folder and the disk")
+        return writing_error(self.path, error)
 
 
 def even(picture: np.ndarray) -> np.ndarray:
