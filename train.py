@@ -9,21 +9,26 @@
     python train.py -m fastscnn --schedule onecycle --max-lr 0.1 --plot-schedule
     python train.py -m unet -f adam                                # find a learning rate
     python train.py -m unet --loss ce+dice --class-weights median --ema
+    python train.py --config logs/fastscnn/RUN/config.json         # the same run again
 
 Everything goes to logs/<model>/<timestamp>/: checkpoints, log, TensorBoard events, pictures, curves.
+SIGTERM, SIGUSR1 and Ctrl-C save at the next step; --resume goes on there. Exit statuses: docs/runs.md.
 """
 
 from pathlib import Path
 
 from common import cli
+from common.errors import UserError
 from models import ARCHITECTURES
 from training import options as recipe
+from training import run_options
+from training.interruptions import Interruptions
 
 
 def arguments():
     """Read the command line. What is not given is None: a resumed run keeps its own settings."""
     parser = cli.Parser(description=__doc__)
-    parser.add_argument("-m", "--model", choices=sorted(ARCHITECTURES), required=True)
+    parser.add_argument("-m", "--model", choices=sorted(ARCHITECTURES), help="what to train")
     parser.add_argument(
         "-r",
         "--resume",
@@ -31,6 +36,12 @@ def arguments():
         const="newest",
         metavar="RUN|FILE",
         help="go on exactly where a run stopped (bare: the newest run of the model)",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="repeat the run of this config.json; options replace its parts",
     )
     parser.add_argument("--init-weights", metavar="RUN|FILE", help="start a new run from these weights")
     parser.add_argument(
@@ -42,10 +53,17 @@ def arguments():
     parser.add_argument(
         "--seed", type=cli.natural, help="of weights, order, augmentation, dropout (default: 0)"
     )
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        default=None,
+        help="the same bits each time on a GPU as well, at some cost in speed; a CPU gives them anyway",
+    )
     parser.add_argument("--logs", type=Path, default=Path("logs"), help="where runs are kept (default: logs)")
     cli.add_model_options(parser)
-    add_encoder_arguments(parser.add_argument_group("encoder", "of bayes_segnet and deeplabv3+"))
-    add_data_arguments(parser.add_argument_group("data"))
+    run_options.add_encoder_arguments(parser.add_argument_group("encoder", "of bayes_segnet and deeplabv3+"))
+    run_options.add_data_arguments(parser.add_argument_group("data"))
+    run_options.add_progress_arguments(parser.add_argument_group("scores and checkpoints"))
     group = parser.add_argument_group
     recipe.add_rate_arguments(group("learning rate", "by default the model's published one"))
     recipe.add_optimizer_arguments(group("optimizer"))
@@ -54,77 +72,91 @@ def arguments():
     return parser.parse_args()
 
 
-def add_encoder_arguments(encoder) -> None:
-    """What the encoder starts from."""
-    encoder.add_argument(
-        "--encoder-weights",
-        metavar="none|imagenet|FILE",
-        help="published weights to start from (default: none)",
-    )
-    encoder.add_argument(
-        "--freeze-encoder",
-        type=cli.natural,
-        metavar="EPOCHS",
-        help="do not train it in the first epochs (default: 0)",
-    )
-
-
-def add_data_arguments(data) -> None:
-    """What is trained on, and how it is fed."""
-    data.add_argument("-p", "--path", type=Path, help=f"data set (default: ${cli.DATASET_VARIABLE})")
-    data.add_argument(
-        "-c",
-        "--coarse",
-        action="store_true",
-        default=None,
-        help="train on the coarse labels, train and train_extra",
-    )
-    data.add_argument(
-        "-t",
-        "--target-size",
-        type=cli.size,
-        metavar="Y,X[,C]",
-        help="height and width that pictures are brought to (default: 1024,2048)",
-    )
-    data.add_argument("-b", "--batch", type=cli.positive_int, help="pictures per GPU and step (default: 4)")
-    data.add_argument("--cache", metavar="none|memory|FOLDER", help="keep decoded pictures (default: none)")
-    data.add_argument(
-        "--workers", type=cli.positive_int, help="threads that prepare pictures (default: all CPUs)"
-    )
-
-
 def main() -> int:
     options = arguments()
-    from data import index
-    from training import config, run_folder
+    if options.lrfinder or options.plot_schedule:
+        return prepare_for_training(options)
+    with Interruptions() as stop:
+        return train(options, stop)
+
+
+def train(options, stop: Interruptions) -> int:
+    """Train, from the start or from where a run stopped."""
+    from training import config, run_folder, trackers
 
     run = checkpoint = None
-    named = given(options)
     if options.resume:
-        bare = options.resume == "newest"
-        run, checkpoint = run_folder.checkpoint_of(
-            run_folder.newest(options.logs, options.model) if bare else Path(options.resume)
-        )
-        settings = config.resumed(config.read(run / run_folder.CONFIG), named, options.path)
+        if options.config:
+            raise UserError("--resume goes on with a run's own config.json; leave --config out")
+        run, checkpoint = run_folder.checkpoint_of(resumed_path(options))
+        saved = config.read(run / run_folder.CONFIG)
+        options.model = options.model or saved.model
+        settings = config.resumed(saved, given(options), options.path)
     else:
-        settings = config.new(named, cli.dataset_path(options.path))
-
-    training = index.training_samples(Path(settings.path), settings.coarse)
-    if options.plot_schedule:
-        return plot_schedule(settings, len(training), recipe.plot_file(options))
-    validation = index.validation_samples(Path(settings.path), settings.coarse)
-    index.require_sound_headers(training + validation)
-
+        settings = started(options)
+    trackers.require_installed(settings)
+    training, validation = samples(settings)
     settings = config.with_class_weights(settings, training)
-
     cli.quiet_tensorflow()  # seconds, so only once the rest is known to be right
-    if options.lrfinder:
-        from training import lr_finder_session
-
-        return lr_finder_session.find(settings, training, options.logs, *recipe.finder_bounds(options))
     from training import session
 
-    return session.train(settings, training, validation, options.logs, run, checkpoint)
+    return session.train(settings, training, validation, options.logs, run, checkpoint, stop)
+
+
+def resumed_path(options) -> Path:
+    """The run or checkpoint to go on with."""
+    from training import run_folder
+
+    if options.resume != "newest":
+        return Path(options.resume)
+    if not options.model:
+        raise UserError(
+            "the newest run of which model? give -m/--model, or --resume logs/<model>/<timestamp>"
+        )
+    return run_folder.newest(options.logs, options.model)
+
+
+def started(options):
+    """The configuration of a new run, from the command line and --config."""
+    from training import config
+
+    if not options.config:
+        if not options.model:
+            raise UserError(f"what to train? give -m/--model {', '.join(sorted(ARCHITECTURES))}")
+        return config.new(given(options), cli.dataset_path(options.path))
+    saved = config.read(options.config)
+    options.model = options.model or saved.model
+    path = options.path or (None if Path(saved.path).is_dir() else cli.dataset_path(None))
+    return config.repeated(saved, given(options), path)
+
+
+def samples(settings):
+    """(training, validation) pictures whose headers are sound."""
+    from data import index
+
+    found = [
+        read(Path(settings.path), settings.coarse)
+        for read in (index.training_samples, index.validation_samples)
+    ]
+    index.require_sound_headers([*found[0], *found[1]])
+    return found
+
+
+def prepare_for_training(options) -> int:
+    """Draw the schedule, or find a learning rate."""
+    from data import index
+    from training import config
+
+    settings = started(options)
+    if options.plot_schedule:
+        pictures = index.training_samples(Path(settings.path), settings.coarse)
+        return plot_schedule(settings, len(pictures), recipe.plot_file(options))
+    training, _ = samples(settings)
+    settings = config.with_class_weights(settings, training)
+    cli.quiet_tensorflow()
+    from training import lr_finder_session
+
+    return lr_finder_session.find(settings, training, options.logs, *recipe.finder_bounds(options))
 
 
 def plot_schedule(settings, pictures: int, path: Path) -> int:
@@ -154,6 +186,12 @@ def given(options) -> dict:
         "encoder_weights",
         "freeze_encoder",
         "remat",
+        "deterministic",
+        "validate_every",
+        "patience",
+        "save_every",
+        "wandb",
+        "mlflow",
     )
     found = {name: getattr(options, name) for name in fields if getattr(options, name) is not None}
     found |= recipe.given(options)

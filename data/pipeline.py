@@ -6,6 +6,7 @@ threads or ranks happen to run, so a run can be repeated, resumed at any step, a
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -44,30 +45,37 @@ class Batches:
     @property
     def steps(self) -> int:
         """Steps of an epoch, the same on every rank; the last one is filled up."""
-        return -(-len(self.samples) // (self.batch * self.shard.ranks))
+        return -(-len(self.samples) // self.global_batch)
 
-    def training(self, seed: int, epoch: int, first_step: int = 0) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """An epoch of augmented batches in random order, from `first_step` on.
+    @property
+    def global_batch(self) -> int:
+        """Pictures of all ranks in a step."""
+        return self.batch * self.shard.ranks
+
+    def training(self, seed: int, epoch: int, seen: int = 0) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """An epoch of augmented batches in random order, without the first `seen` pictures of all ranks.
 
         Raises:
             UserError: a picture is damaged; the message names it.
         """
-        indices = self._mine(epoch_order(len(self.samples), self.steps * self._global_batch, seed, epoch))
+        left = -(-max(len(self.samples) - seen, 0) // self.global_batch) * self.global_batch
+        indices = self._mine(epoch_order(len(self.samples), seen + left, seed, epoch)[seen:])
 
         def load(index):
             return self._augmented(index, augment.draw(augment.generator(seed, epoch, int(index))))
 
-        return self._iterate(indices[first_step * self.batch :], load)
+        return self._iterate(indices, load)
+
+    def files(self, seed: int, epoch: int, seen: int) -> list[Path]:
+        """The pictures of the global training batch that starts after `seen` pictures."""
+        order = epoch_order(len(self.samples), seen + self.global_batch, seed, epoch)
+        return [self.samples[index].image for index in order[seen:]]
 
     def evaluation(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         """Every picture once, in order; the last batches are padded with pictures that are all ignored."""
-        padding = self.steps * self._global_batch - len(self.samples)
+        padding = self.steps * self.global_batch - len(self.samples)
         indices = self._mine(np.concatenate([np.arange(len(self.samples)), np.full(padding, -1)]))
         return self._iterate(indices, self._plain)
-
-    @property
-    def _global_batch(self) -> int:
-        return self.batch * self.shard.ranks
 
     def _mine(self, indices: np.ndarray) -> np.ndarray:
         # [steps, ranks, batch]: a global batch holds the same pictures however many ranks share it

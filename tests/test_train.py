@@ -3,18 +3,17 @@
 import csv
 import json
 import shutil
-import sys
 
 import numpy as np
 import pytest
 
 import damage
 import models
-import train
 from common.errors import UserError
 from data import cache, index, pipeline, png
 from models import weights
 from processes import assert_one_line_error, run_script
+from runs import train_here
 from tiny import tiny_dataset
 from training import run_folder, step
 
@@ -31,25 +30,12 @@ def logs(tmp_path):
     return tmp_path / "logs"
 
 
-@pytest.fixture
-def train_here(monkeypatch):
-    """A function that runs the script in this process, which has TensorFlow already."""
-
-    def run(*options):
-        monkeypatch.setattr(sys, "argv", ["train.py", *map(str, options)])
-        return train.main()
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run of one epoch and its data set, for all tests; to be copied before anything is changed."""
     folder = tmp_path_factory.mktemp("finished")
     town = tiny_dataset(folder / "town", train=4, val=2, size=(64, 128), instances=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["train.py", *TINY, "-p", str(town), "--logs", str(folder / "logs")])
-        assert train.main() == 0
+    assert train_here(*TINY, "-p", town, "--logs", folder / "logs") == 0
     (run,) = (folder / "logs" / "fastscnn").iterdir()
     return town, run
 
@@ -105,12 +91,20 @@ class TestOptions:
             (["-f", "lion"], ["--lrfinder", "adadelta", "sgd_nesterov"]),
             (["-f", "adam", "--schedule", "cosine"], ["does not go with", "--schedule", "--epochs"]),
             (["-f", "sgd", "--resume"], ["-f/--lrfinder does not go with --resume, --epochs"]),
+            (["--config", "nosuch.json"], ["cannot read nosuch.json"]),
+            (["--config", "nosuch.json", "--resume"], ["leave --config out"]),
+            (["--save-every", "0"], ["--save-every", "above 0"]),
             (["--no-such-option"], ["--no-such-option"]),
         ],
         ids=lambda value: " ".join(value) if value[0].startswith("-") else "",
     )
     def test_bad_values_and_contradictions(self, town, logs, options, said):
         assert_one_line_error(run_script("train.py", *TINY, "-p", town, "--logs", logs, *options), *said)
+        assert not logs.exists()
+
+    def test_without_a_model_says_which_there_are(self, town, logs):
+        assert_one_line_error(run_script("train.py", "-p", town, "--logs", logs), "-m/--model", "fastscnn, ")
+        assert_one_line_error(run_script("train.py", "--resume", "--logs", logs), "which model? give -m")
         assert not logs.exists()
 
     def test_no_data_set_names_both_ways_and_the_cure(self, logs):
@@ -123,7 +117,7 @@ class TestOptions:
         assert_one_line_error(done, tmp_path / "missing", "CITYSCAPES_DATASET", "prepare_data.py synthesize")
         assert not logs.exists()
 
-    def test_a_size_the_model_cannot_take_names_the_nearest(self, town, logs, train_here):
+    def test_a_size_the_model_cannot_take_names_the_nearest(self, town, logs):
         with pytest.raises(UserError, match=r"multiples of 32, not 70,128; nearest: 64,128 or 96,128"):
             train_here(*TINY, "-p", town, "--logs", logs, "-t", "70,128")
         assert not logs.exists()
@@ -211,14 +205,14 @@ def test_damage_that_only_decoding_shows_ends_the_run_with_its_name(town, logs, 
 
 
 @pytest.mark.parametrize("spoil", [with_truncated_picture, with_label_200])
-def test_damage_in_a_later_epoch_leaves_log_and_checkpoints_alone(finished, tmp_path, train_here, spoil):
+def test_damage_in_a_later_epoch_leaves_log_and_checkpoints_alone(finished, tmp_path, spoil):
     town, run = (shutil.copytree(part, tmp_path / part.name, symlinks=True) for part in finished)
     said = spoil(town)
     before = contents(run)
     with pytest.raises(UserError, match=str(said[0])):
         train_here("-m", "fastscnn", "--resume", run, "-p", town, "-e", 2)
     changed = dict(contents(run).items() ^ before.items())
-    assert {path.name for path in changed} <= {"config.json", "environment.json"}
+    assert {path.name for path in changed} <= {"config.json", "environment.json", "restarts.json"}
 
 
 class TestRunFolder:
@@ -228,14 +222,14 @@ class TestRunFolder:
         assert_one_line_error(done, tmp_path / "file" / "logs" / "fastscnn", "Not a directory", "--logs")
 
     @pytest.mark.parametrize("place", ["file", "file/logs", "/proc/logs"])
-    def test_that_cannot_be_made_is_named(self, town, tmp_path, train_here, place):
+    def test_that_cannot_be_made_is_named(self, town, tmp_path, place):
         (tmp_path / "file").write_text("text")
         logs = tmp_path / place  # of an absolute place, that place
         with pytest.raises(UserError, match=f"cannot make the run folder {logs}/fastscnn/.*; see --logs"):
             train_here(*TINY, "-p", town, "--logs", logs)
         assert (tmp_path / "file").read_text() == "text"
 
-    def test_a_cache_folder_that_cannot_be_made_comes_before_it(self, town, logs, train_here):
+    def test_a_cache_folder_that_cannot_be_made_comes_before_it(self, town, logs):
         below = index.training_samples(town)[0].image / "cache"
         with pytest.raises(UserError, match=f"{below}: Not a directory; see --cache"):
             train_here(*TINY, "-p", town, "--logs", logs, "--cache", below)
@@ -271,7 +265,7 @@ class TestInitialWeights:
             ("missing.h5", "give a run folder, a checkpoint or a .weights.h5 file"),
         ],
     )
-    def test_that_do_not_fit_are_named(self, town, logs, weights_folder, train_here, name, said):
+    def test_that_do_not_fit_are_named(self, town, logs, weights_folder, name, said):
         with pytest.raises(UserError, match=f"{weights_folder / name}.*{said}"):
             train_here(*TINY, "-p", town, "--logs", logs, "--init-weights", weights_folder / name)
         assert not logs.exists()
@@ -359,7 +353,7 @@ class TestFinder:
         assert_one_line_error(run_script("train.py", *FINDER, *options), said)
         assert not logs.exists()
 
-    def test_without_a_fall_there_is_no_suggestion(self, town, logs, train_here, capsys):
+    def test_without_a_fall_there_is_no_suggestion(self, town, logs, capsys):
         bounds = ("--min-lr", "1e-9", "--max-lr", "1e-8")
         assert train_here(*FINDER, "-p", town, "--logs", logs, "-f", "sgd", *bounds) == 0
         assert "steps from 1e-09 to 1e-08" in capsys.readouterr().out
@@ -377,30 +371,7 @@ class TestPlot:
         assert_one_line_error(done, f"cannot write {town}/leftImg8bit")
 
 
-@pytest.mark.slow
-def test_every_part_of_the_recipe_together_resumes_to_the_bit(town, tmp_path, train_here):
-    recipe = (
-        "--optimizer nadam --schedule onecycle --max-lr 0.01 --warmup-epochs 0.5 --ema 0.9 --accumulate 3"
-    )
-    recipe += " --clip-norm 1 --weight-decay 0.01 --loss ohem+dice+lovasz --class-weights median"
-    recipe += " --label-smoothing 0.1 --mixed-precision float16"
-    start = (*TINY, "-p", town, *recipe.split(), "-e", "2")
-    assert train_here(*start, "--logs", tmp_path / "whole") == 0
-    (whole,) = (tmp_path / "whole" / "fastscnn").iterdir()
-    first = whole / "checkpoints" / "epoch-0001"
-    again = ("-m", "fastscnn", "--resume", first, "--logs", tmp_path / "resumed")
-    assert train_here(*again) == 0
-    (resumed,) = (tmp_path / "resumed" / "fastscnn").iterdir()
-    for name in ("model.weights.h5", "ema.weights.h5", "training.h5"):
-        ours, theirs = (
-            weights.read_arrays(run / "checkpoints" / "last" / name)[0] for run in (resumed, whole)
-        )
-        assert ours.keys() == theirs.keys()
-        for key, array in theirs.items():
-            np.testing.assert_array_equal(ours[key], array, err_msg=f"{name} {key}")
-
-
-def test_averaged_weights_are_what_was_scored_and_what_is_used(town, logs, train_here):
+def test_averaged_weights_are_what_was_scored_and_what_is_used(town, logs):
     assert train_here(*TINY, "-p", town, "--logs", logs, "--ema", "0.9") == 0
     (run,) = (logs / "fastscnn").iterdir()
     averaged = run_folder.weights_file(run)

@@ -1,7 +1,8 @@
 """Checkpoints that a kill at any instant cannot spoil.
 
-A checkpoint is a folder `checkpoints/epoch-0012/` with the weights, everything else that decides the
-rest of the run, and a manifest of checksums. It is written as a hidden folder beside, flushed to disk,
+A checkpoint is a folder `checkpoints/epoch-0012/`, or `epoch-0012-step-00000345/` in the midst of the
+next epoch, with the weights, everything else that decides the rest of the run, and a manifest of checksums.
+It is written as a hidden folder beside, flushed to disk,
 and renamed; the links `last` and `best` are replaced by renaming too. So whatever is visible is whole,
 and what was damaged later is found by its checksum and passed over.
 """
@@ -11,12 +12,14 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from common.errors import UserError
+from common.files import writing_error
 from models import weights
 from training import averages
+from training.progress import Progress
 
 FOLDER = "checkpoints"
 WEIGHTS = "model.weights.h5"
@@ -26,24 +29,14 @@ MANIFEST = "manifest.json"
 KEPT = 2  # newest ones kept beside the best
 
 
-@dataclass
-class Progress:
-    """How far a run has come."""
-
-    epoch: int = 0  # finished epochs
-    step: int = 0  # finished steps
-    best_miou: float = -1.0
-    best_epoch: int = 0
-
-
 def save(run: Path, model, optimizer, origin: weights.Origin, progress: Progress) -> Path:
-    """Write a checkpoint of finished epoch `progress.epoch` and point `last` (and `best`) at it.
+    """Write a checkpoint of where the run stands and point `last` (and `best`) at it.
 
     Raises:
         UserError: the disk is full or the folder not writable; earlier checkpoints are untouched.
     """
     folder = run / FOLDER
-    target = folder / f"epoch-{progress.epoch:04d}"
+    target = folder / _name(progress)
     partial = folder / f".partial-{os.getpid()}"
     try:
         for leftover in folder.glob(".partial-*"):
@@ -60,17 +53,20 @@ def save(run: Path, model, optimizer, origin: weights.Origin, progress: Progress
         partial.rename(target)
         _flush(folder)
         _link(folder / "last", target)
-        if progress.best_epoch == progress.epoch:
+        if progress.is_best:
             _link(folder / "best", target)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        free = shutil.disk_usage(run).free / 2**20
-        raise UserError(
-            f"cannot write checkpoint {target}: {error.strerror or error} ({free:.0f} MiB free); "
-            "earlier ones are untouched: free some space and continue with --resume"
-        ) from error
+        cure = "earlier checkpoints are untouched: free some space and continue with --resume"
+        raise writing_error(target, error, cure) from error
     _prune(folder)
     return target
+
+
+def _name(progress: Progress) -> str:
+    # names sort as the run goes on
+    finished = f"epoch-{progress.epoch:04d}"
+    return f"{finished}-step-{progress.step:08d}" if progress.under_way.steps else finished
 
 
 def training_arrays(model, optimizer) -> dict:
@@ -101,7 +97,7 @@ def restore(checkpoint: Path, model, optimizer) -> Progress:
         raise UserError(f"{checkpoint} holds another optimizer's state; start a new run with --init-weights")
     for name, variable in targets.items():
         variable.assign(arrays[name])
-    return Progress(**progress)
+    return Progress.read(progress)
 
 
 def newest(run: Path) -> Path:
@@ -117,6 +113,29 @@ def newest(run: Path) -> Path:
         except UserError as error:
             print(f"passing over a damaged checkpoint: {error}", file=sys.stderr)
     raise UserError(f"no usable checkpoint in {run / FOLDER}; start anew without --resume")
+
+
+def later_sound(run: Path, checkpoint: Path) -> bool:
+    """Whether a run has a checkpoint later than this one that verifies."""
+    return any(_sound(other) for other in _later(run, checkpoint))
+
+
+def drop_later(run: Path, checkpoint: Path) -> None:
+    """Remove the checkpoints after this one, which are damaged: the run will write others in their place."""
+    for other in _later(run, checkpoint):
+        shutil.rmtree(other)
+
+
+def _later(run: Path, checkpoint: Path) -> list[Path]:
+    return [other for other in found(run) if other.name > checkpoint.name]
+
+
+def _sound(checkpoint: Path) -> bool:
+    try:
+        verify(checkpoint)
+    except UserError:
+        return False
+    return True
 
 
 def found(run: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """A run's configuration: everything that decides its result, as written to `config.json`."""
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from common.errors import UserError
@@ -42,9 +42,20 @@ class Config:
     init_weights: str | None = None  # where the weights came from
     cache: str = "none"
     workers: int = 1
+    deterministic: bool = False  # only operations that give the same bits each time
+    validate_every: int = 1  # epochs
+    patience: int = 0  # epochs without a better mIoU that end the run; 0: none do
+    save_every: float = 10.0  # minutes between checkpoints within an epoch
+    wandb: str | None = None  # project of Weights & Biases
+    mlflow: str | None = None  # tracking URI of MLflow
 
 
-MAY_CHANGE = ("epochs", "path", "cache", "workers", "remat")  # when a run is resumed
+# when a run is resumed
+MAY_CHANGE = ("epochs", "path", "cache", "workers", "remat", "validate_every", "patience", "save_every")
+MAY_CHANGE += ("wandb", "mlflow")
+
+
+OF_THE_OPTIMIZER = ("optimizer", "rates", "momentum", "weight_decay")
 
 
 def new(given: dict, path: Path) -> Config:
@@ -66,6 +77,26 @@ def new(given: dict, path: Path) -> Config:
     rates.require_fitting(config.rates, config.epochs)
     losses.require_fitting(config.loss, config.label_smoothing)
     return config
+
+
+def repeated(saved: Config, given: dict, path: Path | None) -> Config:
+    """A new run's configuration: what is given, else what was saved of another run.
+
+    Another optimizer brings its own rates, momentum and weight decay, unless they are given.
+
+    Raises:
+        UserError: another model, or settings that contradict each other.
+    """
+    if given.get("model", saved.model) != saved.model:
+        raise UserError(f"--config is of a {saved.model}, not of a {given['model']}; leave -m/--model out")
+    kept = {part.name: getattr(saved, part.name) for part in fields(saved) if part.name != "path"}
+    if given.get("optimizer", saved.optimizer) != saved.optimizer:
+        kept = {name: value for name, value in kept.items() if name not in OF_THE_OPTIMIZER}
+    if "class_weights" in given:
+        del kept["weight_of_class"]
+    if "options" in given:
+        given = given | {"options": saved.options | given["options"]}
+    return new(kept | given, path or Path(saved.path))
 
 
 def with_class_weights(config: Config, training: list[Sample]) -> Config:

@@ -20,14 +20,19 @@ def precision(option: str) -> str:
     return "mixed_float16" if old else "mixed_bfloat16"
 
 
-def prepare() -> bool:
+def prepare(deterministic: bool = False) -> bool:
     """Let GPUs allocate memory as needed, and tell whether there is one.
 
     XLA fuses these models' operations on a GPU, but makes them ten times slower on a CPU: steps are
     compiled by it exactly where this returns true.
+
+    Args:
+        deterministic: only operations that give the same bits each time; TensorFlow refuses others.
     """
     import tensorflow as tf
 
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)

@@ -37,23 +37,28 @@ class Logs:
         """Write an epoch's figures and pictures.
 
         Args:
-            row: a value for each of `COLUMNS`.
-            shown: uint8 [H, 3 * W, 3], picture | truth | prediction.
+            row: values of `COLUMNS`; those of the validation are missing where there was none.
+            shown: uint8 [H, 3 * W, 3], picture | truth | prediction; none where there was no validation.
         """
-        self.rows.append({name: _text(row[name]) for name in COLUMNS})
+        self.rows.append({name: _text(row[name]) if name in row else "" for name in COLUMNS})
         text = io.StringIO()
         table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         table.writeheader()
         table.writerows(self.rows)
         write_bytes(self.run / run_folder.LOG, text.getvalue().encode())
-        picture = np.concatenate(shown)
-        png.write(self.run / "images" / f"epoch_{row['epoch']}.png", picture)
+        if shown:
+            png.write(self.picture(row["epoch"]), np.concatenate(shown))
         with self.tensorboard.as_default(step=row["epoch"]):
             for name in COLUMNS[2:]:
-                if not np.isnan(row[name]):
+                if not np.isnan(row.get(name, np.nan)):
                     tf.summary.scalar(name, row[name])
-            tf.summary.image("picture_truth_prediction", picture[None])
+            if shown:
+                tf.summary.image("picture_truth_prediction", np.concatenate(shown)[None])
         self.tensorboard.flush()
+
+    def picture(self, epoch: int) -> Path:
+        """The file that shows an epoch's validation pictures."""
+        return self.run / "images" / f"epoch_{epoch}.png"
 
 
 def read(run: Path) -> list[dict]:
@@ -82,7 +87,6 @@ def draw_curves(run: Path) -> None:
     import matplotlib.pyplot as plt
 
     rows = read(run)
-    epochs = [int(row["epoch"]) for row in rows]
     panels = {
         "loss": {"loss": "training (augmented)", "val_loss": "validation, cross-entropy"},
         "share": {"val_miou": "mIoU", "val_accuracy": "pixel accuracy"},
@@ -91,7 +95,8 @@ def draw_curves(run: Path) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
     for axis, (label, lines) in zip(axes, panels.items()):
         for column, name in lines.items():
-            axis.plot(epochs, [float(row[column]) for row in rows], marker=".", label=name)
+            points = [(int(row["epoch"]), float(row[column])) for row in rows if row[column]]
+            axis.plot(*zip(*points), marker=".", label=name)
         axis.set(xlabel="epoch", ylabel=label)
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)

@@ -5,21 +5,20 @@ import time
 from pathlib import Path
 
 import keras
-import numpy as np
 from tqdm import tqdm
 
 import models
-from common.errors import UserError
-from data.labels import CLASS_COUNT, CLASS_NAMES
+from common.errors import NotFiniteError
+from data.labels import CLASS_COUNT
 from data.pipeline import Batches
-from evaluation.confusion import iou, mean_iou, pixel_accuracy
 from models.weights import Origin
-from training import averages, checkpoints, logs, optimizers, step
-from training.checkpoints import Progress
+from training import averages, checkpoints, logs, optimizers, step, validation
 from training.config import Config
+from training.epoch_clock import EpochClock
+from training.interruptions import Interrupted, Interruptions
 from training.losses import total
-
-REFRESH = 0.5  # seconds between looks at the loss; each one waits for the device
+from training.progress import Progress
+from training.trackers import Tracker
 
 
 class Loop:
@@ -32,6 +31,8 @@ class Loop:
         training, validation: the batches.
         progress: how far the run has come; updated in place.
         jit: compile the steps by XLA.
+        stop: whether a signal asks to stop.
+        trackers: get what the log gets.
     """
 
     def __init__(
@@ -44,30 +45,51 @@ class Loop:
         validation: Batches,
         progress: Progress,
         jit: bool,
+        stop: Interruptions,
+        trackers: list[Tracker],
     ):
         self.config, self.run, self.model, self.optimizer = config, run, model, optimizer
         self.training, self.validation, self.progress = training, validation, progress
         self.jit, self.training_step = jit, None
         self.validation_step = step.validation_step(model, CLASS_COUNT, jit)
+        self.stop, self.trackers = stop, trackers
         self.logs = logs.Logs(run, progress.epoch)
         self.origin = Origin(config.model, CLASS_COUNT, config.target_size, config.options)
+        self._losses = []  # of the steps since the last look, still on the device
+        self._saved = time.monotonic()
 
     def fit(self) -> None:
         """Train, validate, log and save, epoch by epoch.
 
         Raises:
-            UserError: a damaged picture, a loss that is no number, a full disk.
+            Interrupted: by a signal; where the run stands is saved.
+            NotFiniteError: a loss or gradient that is no number; nothing was updated by it.
+            UserError: a damaged picture, a full disk.
         """
-        while self.progress.epoch < self.config.epochs:
-            self._choose_step()
-            row = self._train_epoch()
-            with averages.in_place(self.model, self.optimizer):
-                scores, shown = self._validate()
-            row |= scores
-            self._advance(row["val_miou"])
-            self.logs.write(row, shown)
-            checkpoints.save(self.run, self.model, self.optimizer, self.origin, self.progress)
-            print(self._line(row), flush=True)
+        try:
+            while self.progress.epoch < self.config.epochs and not self.out_of_patience():
+                self._epoch()
+        except Interrupted:  # raised where the model holds its own weights, or their average: now its own
+            self._look()
+            self._save()
+            raise
+
+    def out_of_patience(self) -> bool:
+        """Whether `patience` epochs went by without a better score."""
+        return 0 < self.config.patience <= self.progress.epoch - self.progress.best_epoch
+
+    def _epoch(self) -> None:
+        self._choose_step()
+        self._train()
+        row = self._row()
+        scores, shown = self._validate()
+        row |= scores
+        self.progress.end_epoch(row.get("val_miou"))
+        self.logs.write(row, shown)
+        for tracker in self.trackers:
+            tracker.log(row, self.logs.picture(row["epoch"]) if shown else None)
+        self._save()
+        print(self._line(row), flush=True)
 
     def _choose_step(self) -> None:
         """Compile the training step at the start, and anew when the encoder thaws."""
@@ -81,126 +103,103 @@ class Loop:
         loss = total.build(self.config)
         self.training_step = step.training_step(self.model, self.optimizer, self.jit, self.config.remat, loss)
 
-    def _train_epoch(self) -> dict:
-        """One pass over the data; returns the log's figures about it."""
-        rate = optimizers.learning_rate(self.optimizer)
-        batches = self.training.training(self.config.seed, self.progress.epoch)
-        clock = EpochClock(self.training.batch * self.training.shard.ranks)
-        total, steps = 0.0, self.training.steps
-        bar = tqdm(
-            total=steps,
+    def _train(self) -> None:
+        """Pass over what is left of the epoch's pictures."""
+        done = self.progress.under_way
+        if not done.steps:
+            done.learning_rate = optimizers.learning_rate(self.optimizer)
+        clock = EpochClock(done)
+        batches = self.training.training(self.config.seed, self.progress.epoch, done.pictures)
+        self._between_steps()
+        with self._bar() as bar:
+            for images, labels in clock.timed(batches):
+                self._losses.append(self.training_step(images, labels))
+                done.steps += 1
+                done.pictures += self.training.global_batch
+                self.progress.step += 1
+                if clock.due():
+                    self._look()
+                    bar.update(done.steps - bar.n)
+                    bar.set_postfix_str(f"loss {done.loss / done.steps:.3f}, {done}", refresh=False)
+                self._between_steps()
+        self._look()
+        clock.count()
+
+    def _bar(self) -> tqdm:
+        return tqdm(
+            initial=self.progress.under_way.steps,
+            total=self.training.steps,
             desc=f"epoch {self.progress.epoch + 1}/{self.config.epochs}",
             unit="step",
             leave=False,
             disable=None,
         )
-        with bar:
-            for images, labels in clock.timed(batches):
-                total += self.training_step(images, labels)  # stays on the device
-                self.progress.step += 1
-                if clock.due():
-                    self._require_finite(float(total))
-                    bar.update(clock.steps - bar.n)
-                    bar.set_postfix_str(f"loss {float(total) / clock.steps:.3f}, {clock}", refresh=False)
-        loss = float(total) / steps
-        self._require_finite(loss)
+
+    def _between_steps(self) -> None:
+        """Obey a signal, and save where that is due."""
+        self._obey()
+        if time.monotonic() - self._saved >= 60 * self.config.save_every:
+            self._look()
+            self._save()
+
+    def _look(self) -> None:
+        """Wait for the losses of the latest steps and add them up.
+
+        Raises:
+            NotFiniteError: one is no number.
+        """
+        done = self.progress.under_way
+        waiting, self._losses = self._losses, []
+        for behind, loss in zip(range(len(waiting), 0, -1), map(float, waiting)):
+            if not math.isfinite(loss):
+                raise self._not_finite(behind)
+            done.loss += loss
+
+    def _not_finite(self, behind: int) -> NotFiniteError:
+        """The error of the step that was done `behind` - 1 steps before the last one."""
+        first = self.progress.under_way.pictures - behind * self.training.global_batch
+        files = self.training.files(self.config.seed, self.progress.epoch, first)
+        return NotFiniteError(
+            f"the loss or a gradient is no longer a number at step {self.progress.step - behind + 1} "
+            f"(learning rate {optimizers.learning_rate(self.optimizer):g}, "
+            f"pictures {', '.join(path.name for path in files)}); that step changed nothing and the last "
+            "checkpoint is intact: start a new run with a lower learning rate"
+        )
+
+    def _validate(self):
+        """(figures, pictures to show) of an epoch that is validated, else nothing."""
+        number = self.progress.epoch + 1
+        if number % self.config.validate_every and number < self.config.epochs:
+            return {}, []
+        with averages.in_place(self.model, self.optimizer):
+            return validation.score(self.validation_step, self.validation, self._obey)
+
+    def _obey(self) -> None:
+        if self.stop.received:
+            raise Interrupted
+
+    def _save(self) -> None:
+        checkpoints.save(self.run, self.model, self.optimizer, self.origin, self.progress)
+        self._saved = time.monotonic()
+
+    def _row(self) -> dict:
+        """The log's figures of the training."""
+        done = self.progress.under_way
         return {
             "epoch": self.progress.epoch + 1,
             "step": self.progress.step,
-            "learning_rate": rate,
-            "loss": loss,
-            "images_per_s": clock.images_per_second,
-            "data_wait": clock.data_wait,
-            "seconds": clock.seconds,
+            "learning_rate": done.learning_rate,
+            "loss": done.loss / done.steps,
+            "images_per_s": done.images_per_second,
+            "data_wait": done.data_wait,
+            "seconds": done.seconds,
         }
-
-    def _require_finite(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise UserError(
-                f"the loss is no longer a number at step {self.progress.step} (learning rate "
-                f"{optimizers.learning_rate(self.optimizer):g}); the last checkpoint is intact: "
-                "start a new run with a lower learning rate"
-            )
-
-    def _validate(self) -> tuple[dict, list[np.ndarray]]:
-        """Score the validation pictures at the target size, each once, from one summed matrix."""
-        matrix = np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64)
-        loss, shown = 0.0, []
-        batches = self.validation.evaluation()
-        for images, labels in tqdm(
-            batches, total=self.validation.steps, desc="validate", unit="step", leave=False, disable=None
-        ):
-            summed, counts, predictions = self.validation_step(images, labels)
-            loss += float(summed)
-            matrix += counts.numpy()
-            if len(shown) < logs.PICTURES:
-                shown += logs.samples_of(images, labels, predictions)
-        ious = iou(matrix)
-        row = {
-            "val_loss": loss / max(matrix.sum(), 1),
-            "val_accuracy": pixel_accuracy(matrix),
-            "val_miou": mean_iou(matrix),
-        }
-        row |= {f"iou_{name.replace(' ', '_')}": float(value) for name, value in zip(CLASS_NAMES, ious)}
-        return row, shown[: logs.PICTURES]
-
-    def _advance(self, miou: float) -> None:
-        self.progress.epoch += 1
-        if miou > self.progress.best_miou:
-            self.progress.best_miou, self.progress.best_epoch = miou, self.progress.epoch
 
     def _line(self, row: dict) -> str:
-        mark = " *" if self.progress.best_epoch == row["epoch"] else ""
-        return (
-            f"epoch {row['epoch']}/{self.config.epochs}  "
-            f"loss {row['loss']:.3f}  val_loss {row['val_loss']:.3f}  "
-            f"accuracy {row['val_accuracy']:.3f}  mIoU {row['val_miou']:.3f}{mark}  "
-            f"{row['images_per_s']:.1f} images/s  data wait {row['data_wait']:.0%}"
-        )
-
-
-class EpochClock:
-    """Counts steps and seconds of an epoch, and the share spent waiting for data."""
-
-    def __init__(self, images_per_step: int):
-        self.images_per_step = images_per_step
-        self.steps, self.waited = 0, 0.0
-        self.start = self.looked = time.perf_counter()
-
-    def timed(self, batches):
-        """Hand the batches on, measuring how long each one took to come."""
-        iterator = iter(batches)
-        while True:
-            asked = time.perf_counter()
-            batch = next(iterator, None)
-            if batch is None:
-                return
-            self.waited += time.perf_counter() - asked
-            self.steps += 1
-            yield batch
-
-    def due(self) -> bool:
-        """Whether it is time to look at the loss again."""
-        now = time.perf_counter()
-        if now - self.looked < REFRESH:
-            return False
-        self.looked = now
-        return True
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the epoch began."""
-        return time.perf_counter() - self.start
-
-    @property
-    def images_per_second(self) -> float:
-        """Pictures of all ranks per second."""
-        return self.steps * self.images_per_step / self.seconds
-
-    @property
-    def data_wait(self) -> float:
-        """Share of the time spent waiting for data, 0..1."""
-        return self.waited / self.seconds
-
-    def __str__(self):
-        return f"{self.images_per_second:.1f} images/s, data wait {self.data_wait:.0%}"
+        parts = [f"epoch {row['epoch']}/{self.config.epochs}", f"loss {row['loss']:.3f}"]
+        if "val_miou" in row:
+            mark = " *" if self.progress.is_best else ""
+            parts += [f"val_loss {row['val_loss']:.3f}", f"accuracy {row['val_accuracy']:.3f}"]
+            parts += [f"mIoU {row['val_miou']:.3f}{mark}"]
+        parts += [f"{row['images_per_s']:.1f} images/s", f"data wait {row['data_wait']:.0%}"]
+        return "  ".join(parts)

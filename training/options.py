@@ -11,6 +11,7 @@ EMA = 0.999  # bare --ema
 # what the finder decides by itself, or what only a whole run has
 NOT_WITH_FINDER = (
     "resume",
+    "config",
     "optimizer",
     "learning_rate",
     "schedule",
@@ -23,6 +24,11 @@ NOT_WITH_FINDER = (
     "epochs",
     "freeze_encoder",
     "ema",
+    "validate_every",
+    "patience",
+    "save_every",
+    "wandb",
+    "mlflow",
 )
 
 

@@ -1,24 +1,27 @@
 """One training run from its configuration to its last epoch."""
 
 import json
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 
 import models
 from benchmarks.environment import environment
+from common.errors import EXIT_INTERRUPTED, UserError
 from common.files import write_bytes
 from data.cache import open_cache
 from data.index import Sample
 from data.labels import CLASS_COUNT
 from data.pipeline import Batches
 from models import weights
-from training import checkpoints, config, devices, logs, optimizers, run_folder
-from training.checkpoints import Progress
+from training import checkpoints, config, devices, logs, optimizers, restarts, run_folder, trackers
+from training.interruptions import Interrupted, Interruptions
 from training.loop import Loop
-
-EXIT_INTERRUPTED = 130
+from training.progress import Progress
+from training.trackers import Tracker
 
 
 def train(
@@ -28,13 +31,14 @@ def train(
     logs_folder: Path,
     run: Path | None,
     checkpoint: Path | None,
+    stop: Interruptions,
 ) -> int:
     """Train; with `run` and `checkpoint` go on from there. Returns the exit status.
 
     Raises:
         UserError: anything the user can mend; until the model is built and filled, nothing is written.
     """
-    jit = devices.prepare()
+    jit = devices.prepare(settings.deterministic)
     keras.utils.set_random_seed(settings.seed)
     model = build(settings, fresh=checkpoint is None)
     cache = open_cache(settings.cache, training + validation)
@@ -46,10 +50,13 @@ def train(
     if checkpoint:
         progress = checkpoints.restore(checkpoint, model, optimizer)
         run, progress = continued(run, checkpoint, progress, logs_folder)
+        if progress.epoch < settings.epochs:
+            restarts.note(run, progress.step)
     else:
         if settings.init_weights:
             weights.load(run_folder.weights_file(Path(settings.init_weights)), model)
         run, progress = run_folder.create(logs_folder, settings.model), Progress()
+    services = started_trackers(settings, run, fresh=checkpoint is None)
     write_bytes(run / run_folder.CONFIG, config.to_json(settings).encode())
     write_bytes(run / run_folder.ENVIRONMENT, (json.dumps(environment(), indent=2) + "\n").encode())
     print(
@@ -57,17 +64,47 @@ def train(
         f"{len(training)} training and {len(validation)} validation pictures, run folder {run}",
         flush=True,
     )
+    loop = Loop(settings, run, model, optimizer, *batches, progress, jit, stop, services)
+    return followed(loop)
+
+
+def followed(loop: Loop) -> int:
+    """Run the loop to its end, tell how it ended, and return the exit status."""
+    settings, run, progress = loop.config, loop.run, loop.progress
+    resume = f"go on with: python train.py -m {settings.model} --resume {run}"
+    finished = False
     try:
-        Loop(settings, run, model, optimizer, *batches, progress, jit).fit()
+        loop.fit()
+        finished = True
+    except Interrupted:
+        stop = loop.stop
+        print(
+            f"{stop.received.name}: stopped and saved after step {progress.step}; {resume}", file=sys.stderr
+        )
+        return stop.status
     except KeyboardInterrupt:
-        print(f"interrupted; go on with: python train.py -m {settings.model} --resume {run}", file=sys.stderr)
+        print(f"stopped at once, what came after the last checkpoint is lost; {resume}", file=sys.stderr)
         return EXIT_INTERRUPTED
+    finally:
+        for tracker in loop.trackers:
+            tracker.close(finished)
     logs.draw_curves(run)
+    early = f"no better score in {settings.patience} epochs; " if progress.epoch < settings.epochs else ""
     print(
-        f"best mIoU {progress.best_miou:.3f} in epoch {progress.best_epoch}; "
+        f"{early}best mIoU {progress.best_miou:.3f} in epoch {progress.best_epoch}; "
         f"next: python evaluate.py -m {settings.model} -w {run} -p {settings.path}"
     )
     return 0
+
+
+def started_trackers(settings: config.Config, run: Path, fresh: bool) -> list[Tracker]:
+    """The configured trackers; where one cannot be started, a fresh run folder is taken away again."""
+    try:
+        return trackers.opened(settings, run)
+    except UserError:
+        if fresh:
+            shutil.rmtree(run)
+        raise
 
 
 def build(settings: config.Config, fresh: bool) -> keras.Model:
@@ -88,11 +125,12 @@ def continued(run: Path, checkpoint: Path, progress: Progress, logs_folder: Path
 
     The copy gets the log up to there; the best of its own epochs will be its best.
     """
-    if checkpoint.resolve() == checkpoints.found(run)[-1].resolve():
-        print(f"resuming {run} after epoch {progress.epoch}", flush=True)
+    if not checkpoints.later_sound(run, checkpoint):
+        checkpoints.drop_later(run, checkpoint)
+        print(f"resuming {run} after epoch {progress.epoch}, step {progress.step}", flush=True)
         return run, progress
     branch = run_folder.create(logs_folder, run.parent.name)
     if (run / run_folder.LOG).is_file():
         write_bytes(branch / run_folder.LOG, (run / run_folder.LOG).read_bytes())
     print(f"{run} has later checkpoints than {checkpoint.name}: going on in {branch}", flush=True)
-    return branch, Progress(progress.epoch, progress.step)
+    return branch, replace(progress, best_miou=-1.0, best_epoch=progress.epoch)

@@ -1,6 +1,7 @@
 """One training step and one validation step, compiled."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from data.labels import IGNORED
@@ -34,22 +35,35 @@ def training_step(model: keras.Model, optimizer, jit: bool, remat: bool = False,
     """A compiled function (images uint8 [B, H, W, 3], labels uint8 [B, H, W]) -> loss, float32 scalar.
 
     Gradients are those of the loss times the optimizer's loss scale; a step whose float16 gradients
-    overflow is skipped by the optimizer. `remat` recomputes activations instead of keeping them.
+    overflow is skipped by the optimizer, which lowers the scale. A loss or gradient that is not finite for
+    any other reason changes nothing: that step and all later ones return NaN and leave the weights alone.
+    `remat` recomputes activations instead of keeping them.
     """
     network, loss_of = loss_head(model, jit, loss)
     if remat:
         network = Rematerialized(network)
+    sound = tf.Variable(True, trainable=False, name="sound")
 
     @tf.function(jit_compile=jit)
     def step(images, labels):
         with tf.GradientTape() as tape:
             loss = loss_of(network(images, training=True), labels)
             scaled = optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, network.trainable_variables)
-        optimizer.apply(gradients, network.trainable_variables)
-        return loss
+        variables = network.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
+        sound.assign(sound & tf.math.is_finite(loss) & (finite | overflow_is_expected(optimizer)))
+        tf.cond(sound, lambda: optimizer.apply(gradients, variables), lambda: None)
+        return tf.where(sound, loss, np.nan)
 
     return step
+
+
+def overflow_is_expected(optimizer) -> tf.Tensor:
+    """Whether loss scaling explains gradients that are not finite; a scale below 1 no longer does."""
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return tf.constant(False)
+    return tf.convert_to_tensor(optimizer.dynamic_scale) >= 1.0
 
 
 def validation_step(model: keras.Model, classes: int, jit: bool):

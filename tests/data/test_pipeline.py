@@ -116,14 +116,14 @@ class TestTraining:
         assert set(pictures(alone)) == set(range(PICTURES))
 
     @pytest.mark.parametrize("first_step", [0, 1, 3, 4])
-    def test_from_a_step_on_is_the_end_of_the_epoch(self, first_step):
+    def test_from_a_picture_on_is_the_end_of_the_epoch(self, first_step):
         whole = arrays(numbered(2).training(1, 2))
-        assert_same(arrays(numbered(2).training(1, 2, first_step)), whole[first_step:])
+        assert_same(arrays(numbered(2).training(1, 2, 2 * first_step)), whole[first_step:])
 
     def test_from_a_step_on_holds_for_every_rank(self):
         for rank in range(2):
             whole = arrays(numbered(2, rank, 2).training(1, 2))
-            assert_same(arrays(numbered(2, rank, 2).training(1, 2, first_step=1)), whole[1:])
+            assert_same(arrays(numbered(2, rank, 2).training(1, 2, seen=4)), whole[1:])
 
     def test_workers_do_not_change_the_batches(self):
         one, many = (arrays(numbered(2, workers=workers).training(1, 2)) for workers in (1, 8))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -15,7 +16,7 @@ import pytest
 from common.errors import UserError
 from models.weights import Origin
 from training import checkpoints
-from training.checkpoints import Progress
+from training.progress import Epoch, Progress
 
 ORIGIN = Origin("tiny", 2, (4, 4))
 REPOSITORY = Path(__file__).parents[2]
@@ -46,12 +47,11 @@ def test_everything_comes_back(tmp_path):
     for _ in range(3):  # moves momenta, the step count and dropout's generator
         optimizer.apply([np.ones(v.shape, "float32") for v in model.trainable_variables])
         model(np.ones((1, 3), "float32"), training=True)
-    checkpoints.save(tmp_path, model, optimizer, ORIGIN, Progress(3, 30, 0.25, 3))
+    progress = Progress(3, 30, 0.25, 2, Epoch(8, 4, 0.1 + 0.2, 0.3, 1.5, 0.5))
+    checkpoints.save(tmp_path, model, optimizer, ORIGIN, progress)
 
     other, other_optimizer = tiny()
-    assert checkpoints.restore(tmp_path / "checkpoints" / "last", other, other_optimizer) == Progress(
-        3, 30, 0.25, 3
-    )
+    assert checkpoints.restore(tmp_path / "checkpoints" / "last", other, other_optimizer) == progress
     for a, b in zip([*model.variables, *optimizer.variables], [*other.variables, *other_optimizer.variables]):
         np.testing.assert_array_equal(a, b)
     x = np.ones((8, 3), "float32")
@@ -63,6 +63,18 @@ def test_the_newest_two_and_the_best_are_kept(tmp_path):
     assert names(tmp_path) == ["best", "epoch-0002", "epoch-0004", "epoch-0005", "last"]
     assert (tmp_path / "checkpoints" / "best").resolve().name == "epoch-0002"
     assert (tmp_path / "checkpoints" / "last").resolve().name == "epoch-0005"
+
+
+def test_checkpoints_within_an_epoch_sort_behind_it_and_are_never_the_best(tmp_path):
+    model, optimizer = save(tmp_path, epochs=1)
+    for steps in (9, 10):
+        progress = Progress(1, 10 + steps, 0.5, 1, Epoch(steps=steps))
+        checkpoints.save(tmp_path, model, optimizer, ORIGIN, progress)
+    within = ["epoch-0001-step-00000019", "epoch-0001-step-00000020"]
+    assert names(tmp_path) == ["best", "epoch-0001", *within, "last"]
+    assert (tmp_path / "checkpoints" / "best").resolve().name == "epoch-0001"
+    checkpoints.save(tmp_path, model, optimizer, ORIGIN, Progress(2, 40, 0.6, 2))
+    assert names(tmp_path) == ["best", within[1], "epoch-0002", "last"]
 
 
 @pytest.mark.parametrize("file", [checkpoints.WEIGHTS, checkpoints.TRAINING, checkpoints.MANIFEST])
@@ -95,40 +107,93 @@ def test_a_full_disk_keeps_the_previous_checkpoint(tmp_path, monkeypatch):
 
 
 ENDLESS = """
-import sys
+import itertools, sys
 sys.path[:0] = ["tests/training", "."]
 from pathlib import Path
 import test_checkpoints as t
 from training import checkpoints
 model, optimizer = t.tiny()
 print("ready", flush=True)
-epoch = 0
-while True:
-    epoch += 1
+for epoch in itertools.count(1):
     checkpoints.save(Path(sys.argv[1]), model, optimizer, t.ORIGIN, t.Progress(epoch, epoch, 0.5, epoch))
 """
 
 
-@pytest.mark.slow
-def test_a_kill_at_any_instant_leaves_a_loadable_checkpoint(tmp_path):
-    moments = random.Random(0)
-    for attempt in range(5):
-        run = tmp_path / str(attempt)
-        run.mkdir()
-        process = subprocess.Popen(
-            [sys.executable, "-c", ENDLESS, str(run)],
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+def killed_after(run, seconds):
+    """Save without end in a process of its own, until it is killed so long after its first checkpoint."""
+    run.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, str(run)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with process:
         assert process.stdout.readline() == b"ready\n"
         while not (run / "checkpoints" / "last").exists():
             time.sleep(0.005)
-        time.sleep(moments.uniform(0.0, 0.5))
+        time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        newest = checkpoints.newest(run)
-        assert newest == checkpoints.found(run)[-1]  # none was damaged
-        checkpoints.verify(run / "checkpoints" / "last")
-        checkpoints.restore(newest, *tiny())
+
+
+def assert_loadable(run):
+    newest = checkpoints.newest(run)
+    assert newest == checkpoints.found(run)[-1]  # none was damaged
+    checkpoints.verify(run / "checkpoints" / "last")
+    checkpoints.restore(newest, *tiny())
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_instants_leave_a_loadable_checkpoint(tmp_path):
+    moments = random.Random(0)
+    runs = {tmp_path / str(number): moments.uniform(0.0, 0.5) for number in range(20)}
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(killed_after, runs, runs.values()))
+    for run in runs:
+        assert_loadable(run)
+
+
+PHASES = """
+import os, signal, sys
+sys.path[:0] = ["tests/training", "."]
+from pathlib import Path
+import test_checkpoints as t
+from training import checkpoints
+run, left = Path(sys.argv[1]), 0
+
+def fatal(function):
+    def counted(*arguments, **options):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **options)
+    return counted
+
+model, optimizer = t.tiny()
+saved = lambda epoch: checkpoints.save(run, model, optimizer, t.ORIGIN, t.Progress(epoch, epoch, 0.5, epoch))
+saved(1), saved(2)
+for name in ("mkdir", "write_bytes", "write_text", "rename", "symlink_to", "replace", "unlink"):
+    setattr(Path, name, fatal(getattr(Path, name)))
+os.fsync, checkpoints.shutil.rmtree = fatal(os.fsync), fatal(checkpoints.shutil.rmtree)
+left = int(sys.argv[2])
+saved(3)
+print(left)
+"""
+
+
+@pytest.mark.slow
+def test_a_kill_before_each_operation_of_saving_leaves_a_loadable_checkpoint(tmp_path):
+    def killed_before(operation):
+        run = tmp_path / str(operation)
+        command = [sys.executable, "-c", PHASES, str(run), str(operation)]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        assert_loadable(run)
+        return done.returncode, checkpoints.newest(run).name
+
+    with ThreadPoolExecutor(4) as pool:
+        ends = list(pool.map(killed_before, range(1, 19)))
+    assert ends[0] == (-signal.SIGKILL, "epoch-0002")
+    assert ends[-1] == (0, "epoch-0003")  # there are no more operations than these
+    assert (-signal.SIGKILL, "epoch-0003") in ends  # after the renaming

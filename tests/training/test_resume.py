@@ -1,21 +1,18 @@
 """Whole runs as real processes: repeated, killed and resumed, they end with the same bits."""
 
-import csv
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from models import weights
+from runs import assert_same, log, only_run
 from tiny import tiny_dataset
 
 REPOSITORY = Path(__file__).parents[2]
 EPOCHS = 6
-TIMING = ("images_per_s", "data_wait", "seconds")
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +42,6 @@ def command(town, logs, *options):
     ]
 
 
-def only_run(logs):
-    (run,) = (logs / "fastscnn").iterdir()
-    return run
-
-
-def last_arrays(run):
-    arrays = {}
-    for name in ("model.weights.h5", "training.h5"):
-        arrays |= weights.read_arrays(run / "checkpoints" / "last" / name)[0]
-    return arrays
-
-
-def log(run):
-    with open(run / "csv" / "log.csv", newline="") as file:
-        return [{k: v for k, v in row.items() if k not in TIMING} for row in csv.DictReader(file)]
-
-
 @pytest.fixture(scope="module")
 def undisturbed(town, tmp_path_factory):
     logs = tmp_path_factory.mktemp("undisturbed")
@@ -69,18 +49,11 @@ def undisturbed(town, tmp_path_factory):
     return only_run(logs)
 
 
-def assert_same(run, reference):
-    ours, theirs = last_arrays(run), last_arrays(reference)
-    assert ours.keys() == theirs.keys()
-    for name, array in theirs.items():
-        np.testing.assert_array_equal(ours[name], array, err_msg=name)
-    assert log(run) == log(reference)
-
-
 @pytest.mark.slow
 def test_a_killed_and_resumed_run_ends_bit_identical(town, undisturbed, tmp_path):
-    process = subprocess.Popen(command(town, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list(tmp_path.glob("fastscnn/*/checkpoints/epoch-0002")):
+    saving = command(town, tmp_path, "--save-every", "0.0001")  # minutes: after each step
+    process = subprocess.Popen(saving, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list(tmp_path.glob("fastscnn/*/checkpoints/epoch-0002-step-*")):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -94,8 +67,10 @@ def test_a_killed_and_resumed_run_ends_bit_identical(town, undisturbed, tmp_path
 
 
 @pytest.mark.slow
-def test_the_same_command_gives_the_same_bits_from_the_cache(town, undisturbed, tmp_path):
-    options = ("--cache", "memory", "--workers", "1")
+def test_the_same_command_gives_the_same_bits_from_the_cache_and_with_deterministic_operations(
+    town, undisturbed, tmp_path
+):
+    options = ("--cache", "memory", "--workers", "1", "--deterministic")
     subprocess.run(command(town, tmp_path, *options), check=True, capture_output=True)
     assert_same(only_run(tmp_path), undisturbed)
 

@@ -1,0 +1,45 @@
+"""Training runs in this process, and what they leave."""
+
+import csv
+import sys
+
+import numpy as np
+import pytest
+
+import train
+from models import weights
+
+TIMING = ("images_per_s", "data_wait", "seconds")
+
+
+def train_here(*options) -> int:
+    """Run train.py in this process, which has TensorFlow already; its exit status."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["train.py", *map(str, options)])
+        return train.main()
+
+
+def only_run(logs):
+    """The folder of the only Fast-SCNN run."""
+    (run,) = (logs / "fastscnn").iterdir()
+    return run
+
+
+def log(run) -> list[dict]:
+    """The rows of the log, without what two runs never share."""
+    with open(run / "csv" / "log.csv", newline="") as file:
+        return [{k: v for k, v in row.items() if k not in TIMING} for row in csv.DictReader(file)]
+
+
+def assert_same(run, reference) -> None:
+    """The same log, and the same bits in every file of the last checkpoint."""
+    assert log(run) == log(reference)
+    names = {path.name for path in (reference / "checkpoints" / "last").glob("*.h5")}
+    assert names == {path.name for path in (run / "checkpoints" / "last").glob("*.h5")} and len(names) >= 2
+    for name in names:
+        ours, theirs = (
+            weights.read_arrays(folder / "checkpoints" / "last" / name)[0] for folder in (run, reference)
+        )
+        assert ours.keys() == theirs.keys()
+        for key, array in theirs.items():
+            np.testing.assert_array_equal(ours[key], array, err_msg=f"{name} {key}")

@@ -1,0 +1,295 @@
+"""Runs that are stopped, starved or fed with nonsense: what they leave, and that they go on exactly there."""
+
+import functools
+import itertools
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from common.errors import DiskFullError, NoProgressError, NotFiniteError
+from data import pipeline
+from models import weights
+from runs import assert_same, log, only_run, train_here
+from tiny import REPO, tiny_dataset
+from training import checkpoints, restarts
+
+START = ("-m", "fastscnn", "-t", "32,64", "-b", "2")
+STEPS = 3  # of an epoch: 5 pictures, of which the last batch takes one twice
+RECIPES = {
+    "plain": "--ema 0.9 --accumulate 2",
+    "every part": "--optimizer nadam --schedule onecycle --max-lr 0.01 --warmup-epochs 0.5 --ema 0.9 "
+    "--accumulate 2 --clip-norm 1 --weight-decay 0.01 --loss ohem+dice+lovasz --class-weights median "
+    "--label-smoothing 0.1 --mixed-precision float16",
+}
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    return tiny_dataset(tmp_path_factory.mktemp("town"), train=5, val=3, size=(64, 128), instances=False)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(town, tmp_path_factory):
+    """Function of a recipe -> the folder of a run of two epochs."""
+
+    @functools.cache
+    def run(recipe):
+        logs = tmp_path_factory.mktemp("undisturbed")
+        assert train_here(*start(recipe, town, logs)) == 0
+        return only_run(logs)
+
+    return run
+
+
+def start(recipe, town, logs):
+    return [*START, *RECIPES[recipe].split(), "-e", 2, "-p", town, "--logs", logs]
+
+
+@contextmanager
+def signalled(kind, number, which):
+    """Inside, this process gets a signal before the n-th batch of a kind, "training" or "evaluation"."""
+    batches, count = getattr(pipeline.Batches, kind), itertools.count(1)
+
+    def interrupted(self, *arguments):
+        for batch in batches(self, *arguments):
+            if next(count) == number:
+                os.kill(os.getpid(), which)
+            yield batch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline.Batches, kind, interrupted)
+        yield
+
+
+class TestSignals:
+    @pytest.mark.parametrize(
+        ("recipe", "kind", "number", "which", "status", "checkpoint"),
+        [
+            pytest.param(
+                *("every part", "training", STEPS + 1, signal.SIGUSR1, 75, "epoch-0001-step-00000004"),
+                marks=pytest.mark.slow,
+            ),
+            ("plain", "training", 2, signal.SIGINT, 130, "epoch-0000-step-00000002"),
+            ("plain", "evaluation", 1, signal.SIGTERM, 75, f"epoch-0000-step-{STEPS:08d}"),
+        ],
+    )
+    def test_stop_at_the_step_and_the_resumed_run_ends_with_the_same_bits(
+        self, town, undisturbed, tmp_path, recipe, kind, number, which, status, checkpoint, capfd
+    ):
+        with signalled(kind, number, which):
+            assert train_here(*start(recipe, town, tmp_path)) == status
+        run = only_run(tmp_path)
+        assert (run / "checkpoints" / "last").resolve().name == checkpoint
+        said = capfd.readouterr().err
+        assert f"{which.name}: stopped and saved after step {int(checkpoint[-8:])}" in said
+        assert f"--resume {run}" in said
+        assert train_here("--resume", run) == 0
+        assert_same(run, undisturbed(recipe))
+
+    def test_before_the_first_step_saves_what_there_is(self, town, tmp_path, monkeypatch):
+        stop_before_the_first_step(monkeypatch)
+        assert train_here(*START, "-e", 1, "-p", town, "--logs", tmp_path) == 75
+        assert [path.name for path in checkpoints.found(only_run(tmp_path))] == ["epoch-0000"]
+
+    def test_a_second_ctrl_c_stops_at_once(self, town, tmp_path, monkeypatch, capfd):
+        batches = pipeline.Batches.training
+
+        def impatient(self, *arguments):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            yield from batches(self, *arguments)
+
+        monkeypatch.setattr(pipeline.Batches, "training", impatient)
+        assert train_here(*START, "-e", 1, "-p", town, "--logs", tmp_path) == 130
+        said = capfd.readouterr().err
+        assert "Ctrl-C again stops at once" in said and "is lost; go on with" in said
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def stop_before_the_first_step(monkeypatch):
+    batches = pipeline.Batches.training
+
+    def stopped(self, *arguments):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return batches(self, *arguments)
+
+    monkeypatch.setattr(pipeline.Batches, "training", stopped)
+
+
+def test_a_requeue_loop_ends(town, tmp_path, monkeypatch):
+    stop_before_the_first_step(monkeypatch)
+    assert train_here(*START, "-e", 1, "-p", town, "--logs", tmp_path) == 75
+    run = only_run(tmp_path)
+    for _ in range(restarts.ALLOWED):
+        assert train_here("-m", "fastscnn", "--resume", "--logs", tmp_path) == 75
+    with pytest.raises(
+        NoProgressError, match=f"{run} was resumed 3 times at step 0 .*restarts.json"
+    ) as error:
+        train_here("-m", "fastscnn", "--resume", "--logs", tmp_path)
+    assert error.value.status == 71
+
+
+def test_restarts_that_get_further_go_on(tmp_path):
+    for step in (5, 5, 5, 6, 6, 6, 7, 7, 7):
+        restarts.note(tmp_path, step)
+    with pytest.raises(NoProgressError):
+        restarts.note(tmp_path, 7)
+
+
+class TestNotFinite:
+    def test_loss_stops_before_the_update_and_names_step_rate_and_pictures(self, town, tmp_path):
+        # a step an epoch: the rate of the second is absurd, and so are the weights that the third one meets
+        rates = "--schedule cyclic --max-lr 1e30 --min-lr 0.001 --cycle 4 --optimizer sgd --batch 5 -e 4"
+        with pytest.raises(
+            NotFiniteError, match=r"no longer a number at step 3 \(learning rate 1e\+30"
+        ) as error:
+            train_here(*START, "-p", town, "--logs", tmp_path, *rates.split())
+        assert error.value.status == 70
+        names = {path.name for path in (town / "leftImg8bit" / "train" / "tinytown").iterdir()}
+        assert len(names) == 5 and all(name in str(error.value) for name in names)
+        run = only_run(tmp_path)
+        assert checkpoints.newest(run).name == "epoch-0002"
+        saved, _ = weights.read_arrays(checkpoints.newest(run) / "model.weights.h5")
+        assert all(np.isfinite(array).all() for array in saved.values())
+
+
+def limited_to(megabytes):
+    """For a child process: no file may grow beyond that."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (megabytes << 20, megabytes << 20))
+
+    return limit
+
+
+@pytest.fixture(scope="module")
+def finished(town, tmp_path_factory):
+    """The folder of a run of one epoch."""
+    logs = tmp_path_factory.mktemp("finished")
+    assert train_here(*START, "-e", 1, "-p", town, "--logs", logs) == 0
+    return only_run(logs)
+
+
+class TestDiskFull:
+    def resume(self, run, **options):
+        command = [sys.executable, REPO / "train.py", "--resume", run, "-e", "3"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+
+    def assert_previous_checkpoint_survives(self, done, run, reason):
+        assert done.returncode == DiskFullError.status == 74, done.stderr
+        (line,) = done.stderr.splitlines()
+        assert f"cannot write {run}/checkpoints/epoch-0002: {reason} (" in line
+        assert " MiB free); earlier checkpoints are untouched: free some space" in line
+        assert checkpoints.newest(run).name == "epoch-0001"
+        assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best", "epoch-0001", "last"]
+
+    @pytest.mark.slow
+    def test_by_a_limit_of_file_sizes(self, finished, tmp_path):
+        run = shutil.copytree(finished, tmp_path / "run", symlinks=True)
+        done = self.resume(run, preexec_fn=limited_to(2))
+        self.assert_previous_checkpoint_survives(done, run, "File too large")
+
+    @pytest.mark.slow
+    def test_on_a_small_disk(self, finished, tmp_path):
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=14m", "tmpfs", disk]  # a checkpoint is 9 MB
+        if subprocess.run(mount, capture_output=True).returncode:
+            pytest.skip("only root can mount a small disk")
+        try:
+            run = shutil.copytree(finished, disk / "run", symlinks=True)
+            self.assert_previous_checkpoint_survives(self.resume(run), run, "No space left on device")
+        finally:
+            subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_run_can_be_repeated_from_its_config(undisturbed, tmp_path):
+    assert train_here("--config", undisturbed("plain") / "config.json", "--logs", tmp_path) == 0
+    assert_same(only_run(tmp_path), undisturbed("plain"))
+
+
+def test_patience_ends_a_run_and_epochs_without_validation_are_blank(town, tmp_path, capsys):
+    options = "-e 9 --validate-every 2 --patience 2 -l 1e-12"  # too little to change a prediction
+    assert train_here(*START, "-p", town, "--logs", tmp_path, *options.split()) == 0
+    run = only_run(tmp_path)
+    assert [(row["epoch"], bool(row["val_miou"])) for row in log(run)] == [
+        ("1", False),
+        ("2", True),
+        ("3", False),
+        ("4", True),
+    ]
+    assert sorted(path.name for path in (run / "images").iterdir()) == ["epoch_2.png", "epoch_4.png"]
+    assert (run / "curves.png").is_file()
+    assert (run / "checkpoints" / "best").resolve().name == "epoch-0002"
+    assert "no better score in 2 epochs; best mIoU" in capsys.readouterr().out
+
+
+class TestTrackers:
+    @pytest.mark.slow
+    def test_weights_and_biases_offline(self, town, tmp_path):
+        pytest.importorskip(
+            "wandb", reason="wandb is not installed: pip install -c constraints.txt -e .[tracking]"
+        )
+        options = (*START, "-e", "2", "-p", town, "--logs", tmp_path, "--wandb", "streets")
+        environment = os.environ | {"WANDB_MODE": "offline"}
+        command = [sys.executable, REPO / "train.py", *map(str, options)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        run = only_run(tmp_path)
+        (record,) = run.glob("wandb/offline-run-*/run-*.wandb")
+        content = record.read_bytes()
+        assert b"val_miou" in content and b"iou_road" in content and b"images_per_s" in content
+        assert list(run.glob("wandb/offline-run-*/files/media/images/*.png"))
+
+    @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore:The ``noload``")  # MLflow's use of SQLAlchemy
+    def test_mlflow_in_a_database(self, town, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)  # where pictures go
+        mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: see the extra 'tracking'")
+        uri = f"sqlite:///{tmp_path}/mlflow.db"
+        options = (*START, "-p", town, "--logs", tmp_path, "--mlflow", uri)
+        assert train_here(*options, "-e", 1) == 0
+        run = only_run(tmp_path)
+        assert train_here("--resume", run, "-e", 2) == 0  # goes on in the same MLflow run
+        client = mlflow.MlflowClient(tracking_uri=uri)
+        (found,) = client.search_runs([client.get_experiment_by_name("fastscnn").experiment_id])
+        assert (found.info.run_name, found.info.status) == (run.name, "FINISHED")
+        history = client.get_metric_history(found.info.run_id, "val_miou")
+        assert [(point.step, f"{point.value:.6g}") for point in history] == [
+            (int(row["epoch"]), row["val_miou"]) for row in log(run)
+        ]
+        assert found.data.params["model"] == "fastscnn"
+
+    def test_that_are_not_installed_say_how(self, town, tmp_path, monkeypatch):
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        with pytest.raises(ValueError, match="--wandb needs the package wandb: pip install .*tracking"):
+            train_here(*START, "-p", town, "--logs", tmp_path / "logs", "--wandb", "streets")
+        assert not (tmp_path / "logs").exists()
+
+    def test_that_cannot_be_started_leave_nothing(self, town, tmp_path):
+        pytest.importorskip("mlflow", reason="mlflow is not installed: see the extra 'tracking'")
+        with pytest.raises(ValueError, match="cannot start an MLflow run at nosuch://x"):
+            train_here(*START, "-e", 1, "-p", town, "--logs", tmp_path / "logs", "--mlflow", "nosuch://x")
+        assert not list((tmp_path / "logs" / "fastscnn").iterdir())
+
+
+def test_the_configuration_of_another_model_is_refused(undisturbed):
+    with pytest.raises(ValueError, match="--config is of a fastscnn, not of a unet; leave -m/--model out"):
+        train_here("-m", "unet", "--config", undisturbed("plain") / "config.json")
+
+
+def test_another_optimizer_than_the_configs_brings_its_own_rates(undisturbed):
+    from training import config
+
+    saved = config.read(undisturbed("plain") / "config.json")
+    repeated = config.repeated(saved, {"optimizer": "sgd", "class_weights": "none"}, None)
+    assert (repeated.optimizer, repeated.momentum, repeated.rates.maximum) == ("sgd", 0.9, 0.045)
+    assert json.loads(config.to_json(repeated))["ema"] == 0.9

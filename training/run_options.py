@@ -1,0 +1,64 @@
+"""The run on the command line: its data, its encoder's start, when it is scored and saved."""
+
+from pathlib import Path
+
+from common import cli
+
+
+def add_encoder_arguments(encoder) -> None:
+    """What the encoder starts from."""
+    encoder.add_argument(
+        "--encoder-weights",
+        metavar="none|imagenet|FILE",
+        help="published weights to start from (default: none)",
+    )
+    encoder.add_argument(
+        "--freeze-encoder",
+        type=cli.natural,
+        metavar="EPOCHS",
+        help="do not train it in the first epochs (default: 0)",
+    )
+
+
+def add_data_arguments(data) -> None:
+    """What is trained on, and how it is fed."""
+    data.add_argument("-p", "--path", type=Path, help=f"data set (default: ${cli.DATASET_VARIABLE})")
+    data.add_argument(
+        "-c",
+        "--coarse",
+        action="store_true",
+        default=None,
+        help="train on the coarse labels, train and train_extra",
+    )
+    data.add_argument(
+        "-t",
+        "--target-size",
+        type=cli.size,
+        metavar="Y,X[,C]",
+        help="height and width that pictures are brought to (default: 1024,2048)",
+    )
+    data.add_argument("-b", "--batch", type=cli.positive_int, help="pictures per GPU and step (default: 4)")
+    data.add_argument("--cache", metavar="none|memory|FOLDER", help="keep decoded pictures (default: none)")
+    data.add_argument(
+        "--workers", type=cli.positive_int, help="threads that prepare pictures (default: all CPUs)"
+    )
+
+
+def add_progress_arguments(group) -> None:
+    """When a run is scored and saved, when it ends early, and who is told."""
+    group.add_argument(
+        "--validate-every", type=cli.positive_int, metavar="EPOCHS", help="and after the last (default: 1)"
+    )
+    group.add_argument(
+        "--patience", type=cli.positive_int, metavar="EPOCHS", help="stop after so many without a better mIoU"
+    )
+    group.add_argument(
+        "--save-every",
+        type=cli.positive_float,
+        metavar="MINUTES",
+        help="within an epoch; each epoch's end is saved anyway (default: 10)",
+    )
+    group.add_argument("--wandb", metavar="PROJECT", help="log to Weights & Biases as well")
+    group.add_argument(
+        "--mlflow", metavar="URI", help="log to MLflow as well, for example to sqlite:///mlflow.db"
+    )
