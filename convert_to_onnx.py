@@ -6,11 +6,12 @@
     python convert_to_onnx.py -w logs/fastscnn/RUN --int8 --calibration DATASET          # for TensorRT
     python convert_to_onnx.py -w logs/fastscnn/RUN --int8 cpu --calibration DATASET      # for ONNX Runtime
     python convert_to_onnx.py -w logs/fastscnn/RUN --fp16 --verify-on DATASET
+    python convert_to_onnx.py --tensorrt --onnx fastscnn.onnx --fp16         # engine, on the machine for it
 
 The graph takes RGB in 0..255 and normalises inside; batch norm is folded into convolutions. A file appears
 only after ONNX Runtime and Keras agreed on pictures, and if TensorRT 8.5 and 10 know all its operators.
 Dropout is left out: Bayesian SegNet becomes its deterministic network. predict.py and evaluate.py take the
-file with -w.
+file with -w. Building an engine needs neither TensorFlow nor Keras; see docs/jetson.md.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from common import cli
 from common.errors import UserError
+from deploy.tensorrt import command
 
 
 def arguments():
@@ -34,7 +36,7 @@ def arguments():
         "--output",
         type=Path,
         metavar="FILE",
-        help="file to write (default: in the run's folder, named by model and size)",
+        help="file to write (default: in the run's folder, named by model and size); of --tensorrt, a folder",
     )
     graph = parser.add_argument_group("the graph")
     graph.add_argument(
@@ -71,11 +73,16 @@ def arguments():
     small.add_argument(
         "--max-drop", type=cli.non_negative_float, metavar="POINTS", help="of mIoU, in 100 (default: 1.0)"
     )
-    return parser.parse_args()
+    command.add_arguments(parser)
+    options = parser.parse_args()
+    command.require_fitting(options, parser.get_default)
+    return options
 
 
 def main() -> int:
     options = arguments()
+    if options.tensorrt:
+        return command.run(options)
     if not options.weights:
         raise UserError("give the weights to convert with -w/--weights RUN")
     require_fitting(options)

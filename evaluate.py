@@ -11,9 +11,9 @@
 
 Predictions are scored at the resolution of the ground truth. nIoU needs the instanceIds files.
 scores.txt, scores.csv and scores.json go to -r, by default to `evaluation/` in the run's folder, beside the
-weights file, or in the folder of the predictions; an .onnx file's to `evaluation-NAME/`, a baseline's to
-`logs/baseline-NAME/`. Where label pictures
-are written as well, --samples adds `uncertainty/`, as by predict.py.
+weights file, or in the folder of the predictions; those of .onnx and .engine files to `evaluation-NAME/`, a
+baseline's to `logs/baseline-NAME/`. Where label pictures are written as well, --samples adds `uncertainty/`,
+as by predict.py.
 """
 
 import sys
@@ -28,7 +28,9 @@ def arguments():
     parser = cli.Parser(description=__doc__)
     parser.add_argument("-m", "--model", help="model's name (default: the one stored with the weights)")
     parser.add_argument("--backbone", help="backbone's name (default: the one stored with the weights)")
-    parser.add_argument("-w", "--weights", type=Path, help="run folder, weights file or .onnx file to score")
+    parser.add_argument(
+        "-w", "--weights", type=Path, help="run folder, weights, .onnx or .engine file to score"
+    )
     parser.add_argument("--predictions", type=Path, metavar="FOLDER", help="label pictures to score")
     parser.add_argument(
         "--baseline",
@@ -140,7 +142,7 @@ def default_results(options):
     source = options.weights or options.predictions
     if not source.exists():
         raise UserError(f"{source} does not exist; correct -w/--weights or --predictions")
-    if source.suffix == ".onnx":  # may lie in the run's folder, whose own scores stay
+    if source.suffix in (".onnx", ".engine"):  # may lie in the run's folder, whose own scores stay
         return source.parent / f"evaluation-{source.stem}"
     if options.weights:
         return run_folder.home(source) / "evaluation"

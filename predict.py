@@ -52,7 +52,7 @@ def arguments():
         type=Path,
         required=True,
         metavar="RUN|FILE",
-        help="run folder (its best weights), checkpoint, weights file, or .onnx file",
+        help="run folder (its best weights), checkpoint, weights, .onnx or .engine file",
     )
     parser.add_argument(
         "-p",

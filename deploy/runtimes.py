@@ -4,6 +4,7 @@
 |---|---|
 | a run folder, a checkpoint, `.h5`, `.hdf5` | Keras on TensorFlow (`deploy.keras_runtime`) |
 | `.onnx` | ONNX Runtime (`deploy.onnx_runtime`) |
+| `.engine` | TensorRT (`deploy.tensorrt.runtime`) |
 
 Every runtime has `name`, `size` (height, width), and
 `predict(images uint8 RGB [N, H, W, 3]) -> train ids uint8 [N, H, W]` at that size.
@@ -15,7 +16,7 @@ from pathlib import Path
 from common import cli
 from common.errors import UserError
 
-ONNX = ".onnx"
+ONNX, ENGINE = ".onnx", ".engine"
 
 
 def load(
@@ -45,6 +46,8 @@ def load(
         return onnx_runtime.load(source, model, size, backbone, provider)
     if provider:
         raise UserError(f"--provider belongs to an {ONNX} file, not to {source}; leave it out")
+    if source.suffix.lower() == ENGINE:
+        return _engine(source, model, size, backbone)
     cli.quiet_tensorflow()
     from deploy import keras_runtime
 
@@ -78,6 +81,20 @@ def refined(
     tile = runtime.size
     runtime = AveragingRuntime(runtime, scales or (1.0,), flip) if scales or flip else runtime.soft()
     return runtime if overlap is None else TilingRuntime(runtime, tile, overlap)
+
+
+def _engine(path: Path, model, size, backbone):
+    if model or backbone:
+        raise UserError(f"{path} does not tell its model; leave -m and --backbone out")
+    if not path.is_file():
+        raise UserError(f"no engine at {path}; `convert_to_onnx.py --tensorrt` builds one")
+    from deploy.tensorrt.runtime import TensorRTRuntime
+
+    runtime = TensorRTRuntime(path)
+    if size and tuple(size) != runtime.size:
+        height, width = runtime.size
+        raise UserError(f"{path} takes pictures of {height},{width} only; leave -t out")
+    return runtime
 
 
 def sampling_of(runtime, samples: int, seed: int):

@@ -1,0 +1,75 @@
+"""Engines as a runtime: `predict(images) -> labels`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+from deploy.tensorrt import plan as plans
+from deploy.tensorrt.arrays import array_type
+from deploy.tensorrt.build import tensorrt
+from deploy.tensorrt.cuda import Cuda
+
+
+class TensorRTRuntime:
+    """An engine with one picture in and logits or labels out.
+
+    Attributes:
+        name: of the file, up to its first dot.
+        size: (height, width) of its input in pixels.
+
+    Args:
+        path: an engine that was built on this machine.
+
+    Raises:
+        UserError: TensorRT or CUDA is missing, the engine is of another machine, or it is no such model.
+    """
+
+    def __init__(self, path: Path):
+        trt = tensorrt()
+        self._cuda = Cuda()
+        plans.require_same_machine(path, self._cuda.device_name(), trt.__version__)
+        reader = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+        if plans.dla_core(path) is not None:
+            reader.DLA_core = plans.dla_core(path)  # the file does not tell TensorRT
+        self._engine = reader.deserialize_cuda_engine(path.read_bytes())
+        if self._engine is None:
+            raise UserError(f"{path} is no engine that TensorRT {trt.__version__} reads; build it anew")
+        names = [self._engine.get_tensor_name(number) for number in range(self._engine.num_io_tensors)]
+        inputs = [name for name in names if self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
+        if len(names) != 2 or len(inputs) != 1:
+            raise UserError(f"{path} has {names} in and out; need one picture in, logits or labels out")
+        self._context, self._stream = self._engine.create_execution_context(), self._cuda.stream()
+        self._arrays = []
+        for name in sorted(names, key=inputs.__contains__, reverse=True):
+            shape = tuple(self._engine.get_tensor_shape(name))
+            array = np.empty(shape, array_type(self._engine.get_tensor_dtype(name)))
+            address = self._cuda.allocate(array.nbytes)
+            self._context.set_tensor_address(name, address)
+            self._arrays.append((array, address))
+        shape = self._arrays[0][0].shape
+        self._channels_last = len(shape) == 4 and shape[3] == 3
+        self.name, self.size = path.name.split(".")[0], shape[1:3] if self._channels_last else shape[2:]
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
+        batch = len(self._arrays[0][0])
+        labels = []
+        for start in range(0, len(images), batch):
+            part = images[start : start + batch]
+            labels.append(self._run(np.resize(part, (batch, *part.shape[1:])))[: len(part)])
+        return np.concatenate(labels)
+
+    def _run(self, images: np.ndarray) -> np.ndarray:
+        (given, source), (output, target) = self._arrays
+        given[...] = images if self._channels_last else images.transpose(0, 3, 1, 2)
+        self._cuda.upload(source, given)
+        if not self._context.execute_async_v3(self._stream):
+            raise UserError("TensorRT fails to run the engine; build it anew")
+        self._cuda.wait(self._stream)
+        self._cuda.download(output, target)
+        if output.ndim == 3:
+            return output.astype(np.uint8)
+        return output.argmax(3 if output.shape[1:3] == self.size else 1).astype(np.uint8)

@@ -1,0 +1,141 @@
+"""What docs/jetson.md has copied to a Jetson needs NumPy and OpenCV alone, and Python 3.8."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from processes import assert_one_line_error
+from tiny import REPO
+
+COPIED = re.search(
+    r"^rsync -aR (.*?) xavier:", (REPO / "docs/jetson.md").read_text(), re.DOTALL | re.MULTILINE
+)
+NAMES = COPIED[1].replace("\\\n", " ").split()
+VERSION = ["-c", "import sys; print(sys.version_info[:2])"]
+
+
+@pytest.fixture(scope="module")
+def jetson(tmp_path_factory):
+    """A folder with nothing but the files that are copied, and an ONNX file."""
+    folder = tmp_path_factory.mktemp("jetson")
+    for name in NAMES:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (REPO / name).is_dir() else shutil.copy
+        copy(REPO / name, target)
+    (folder / "net.onnx").write_bytes(b"graph")
+    return folder
+
+
+def this_python(folder: Path) -> Path:
+    """A virtual environment with the two packages of this one, and no other."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=60)
+    (site,) = folder.glob("lib/python*/site-packages")
+    for package in (np, cv2):
+        source = Path(package.__file__).parent
+        beside = (f"{source.name}.libs", "opencv*.libs")
+        for path in (source, *(found for name in beside for found in source.parent.glob(name))):
+            if not (site / path.name).exists():
+                os.symlink(path, site / path.name)
+    return folder / "bin" / "python"
+
+
+def python_3_8(folder: Path) -> Path:
+    """A virtual environment of Python 3.8 with the two packages as docs/jetson.md has them installed."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for found in (shutil.which("python3.8"), *sorted(pyenv.glob("3.8*/bin/python"))):
+        if found and subprocess.run([found, *VERSION], capture_output=True, check=False).returncode == 0:
+            break
+    else:
+        pytest.skip("no Python 3.8 here")
+    subprocess.run([found, "-m", "venv", folder], check=True, timeout=60)
+    pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    done = subprocess.run(
+        [*pip, "numpy", "opencv-python-headless<4.11"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"pip installs nothing here: {done.stderr.strip().splitlines()[-1]}")
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="module", params=[this_python, pytest.param(python_3_8, marks=pytest.mark.slow)])
+def run(request, jetson, tmp_path_factory):
+    """Runs Python of such an environment in the folder; returns the completed process."""
+    python = request.param(tmp_path_factory.mktemp("bare") / "venv")
+
+    def start(*arguments):
+        return subprocess.run(
+            [python, *map(str, arguments)],
+            cwd=jetson,
+            env={"PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return start
+
+
+def test_nothing_else_is_there(run):
+    for name in ("tensorflow", "keras", "onnx", "onnxruntime", "h5py"):
+        assert run("-c", f"import {name}").returncode == 1
+    assert run("-c", "import numpy, cv2").returncode == 0
+
+
+def test_every_module_can_be_imported(run, jetson):
+    modules = [f"deploy.tensorrt.{path.stem}" for path in (jetson / "deploy" / "tensorrt").glob("*.py")]
+    modules += [f"common.{path.stem}" for path in (jetson / "common").glob("*.py")]
+    assert {"deploy.tensorrt.runtime", "deploy.tensorrt.calibration", "common.files"} <= set(modules)
+    done = run("-c", f"import convert_to_onnx, {', '.join(sorted(modules))}")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_says_what_to_install_and_what_trtexec_would_do(run):
+    done = run("convert_to_onnx.py", "--tensorrt", "--onnx", "net.onnx", "--fp16", "--dla-core", "0")
+    assert_one_line_error(done, "no TensorRT here", "python3-libnvinfer")
+    assert done.stdout.startswith("the same by TensorRT's own tool: trtexec --onnx=net.onnx ")
+    assert " --fp16 --useDLACore=0 --allowGPUFallback " in done.stdout
+    done = run("convert_to_onnx.py", "--tensorrt", "--onnx", "no.onnx")
+    assert_one_line_error(done, "no ONNX file at no.onnx")
+
+
+def test_help_and_converting_answer(run):
+    assert run("convert_to_onnx.py", "--help").returncode == 0
+    assert_one_line_error(
+        run("convert_to_onnx.py", "-w", "run"), "needs onnx, onnxruntime, tf2onnx, tensorflow"
+    )
+
+
+def test_calibration_pictures_are_read(run, jetson):
+    code = (
+        "import cv2, numpy, pathlib; from deploy.tensorrt.calibration import arranged; "
+        "cv2.imwrite('a.png', numpy.full((8, 8, 3), (1, 2, 3), 'uint8')); "
+        "print(arranged(pathlib.Path('a.png'), (1, 3, 4, 4), 'float32')[0, :, 0, 0].tolist())"
+    )
+    assert run("-c", code).stdout.strip() == "[3.0, 2.0, 1.0]"
+
+
+def test_the_syntax_is_that_of_python_3_8(jetson):
+    """And no annotation of a later one is evaluated."""
+    files = [path for path in jetson.glob("**/*.py") if "__pycache__" not in path.parts]
+    assert len(files) >= 13
+    for path in files:
+        tree = ast.parse(path.read_text(), str(path), feature_version=(3, 8))
+        annotated = any(
+            isinstance(node, (ast.FunctionDef, ast.AnnAssign)) and ast.unparse(node).count(" | ") > 0
+            for node in ast.walk(tree)
+        )
+        assert not annotated or "from __future__ import annotations" in path.read_text(), path
