@@ -6,8 +6,9 @@
     python benchmark.py video                    # reading, inference and writing overlapped or not
     python benchmark.py memory -m unet -t 1024,2048   # peak memory with and without --remat
     python benchmark.py summary                  # parameters, MACs and memory of all models
+    python benchmark.py inference --runtimes keras,onnx,onnx-int8    # latency and throughput
 
-Contestants take turns in one process, so quote the ratios: they hold when the machine's speed drifts.
+Contestants take turns, so quote the ratios: they hold when the machine's speed drifts.
 With --save a record of the figures and the machine goes to benchmarks/results/.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from common import cli
 
 BENCHMARKS = {
+    "inference": "benchmarks.inference",
     "pipeline": "benchmarks.pipeline",
     "train-step": "benchmarks.train_step",
     "memory": "benchmarks.memory",
@@ -47,10 +49,13 @@ def arguments():
 def main() -> int:
     options = arguments()
     measured = import_module(BENCHMARKS[options.benchmark]).run(options)
-    if options.save:
-        from benchmarks import record
+    for one in [measured] if isinstance(measured, dict) else measured:  # a sweep's are kept one by one
+        if options.save:
+            from benchmarks import record
 
-        print(f"record: {record.write(record.make(options.benchmark, **measured), options.save)}")
+            label = one.pop("label", "")
+            path = record.write(record.make(options.benchmark, **one), options.save, label)
+            print(f"record: {path}", flush=True)
     return 0
 
 

@@ -4,6 +4,10 @@ import statistics
 import time
 from collections.abc import Callable
 
+from common.errors import UserError
+
+SLEEP, SIDE = 0.05, 512  # seconds; rows of a square matrix
+
 
 def take_turns(
     contestants: dict[str, Callable[[], object]], rounds: int, warmup: int = 2
@@ -38,3 +42,24 @@ def summary(seconds: list[float]) -> dict[str, float]:
 def ratios(numerators: list[float], denominators: list[float]) -> dict[str, float]:
     """Minimum, median and maximum of the ratios round by round, which a slow moment of the machine spares."""
     return summary([a / b for a, b in zip(numerators, denominators)])
+
+
+def self_check() -> dict[str, float]:
+    """Time a known sleep and a known matrix product.
+
+    Returns:
+        `slept`, seconds measured of `SLEEP`; `matmul_gmacs`, billions of multiply-accumulates per second.
+
+    Raises:
+        UserError: the clock tells less than the sleep.
+    """
+    import numpy as np
+
+    start = time.perf_counter()
+    time.sleep(SLEEP)
+    slept = time.perf_counter() - start
+    if slept < SLEEP:
+        raise UserError(f"the clock tells {slept:.4f} s of a sleep of {SLEEP} s; measure on another machine")
+    ones = np.ones((SIDE, SIDE), np.float32)
+    times = take_turns({"product": lambda: ones @ ones}, rounds=5)["product"]
+    return {"slept": slept, "matmul_gmacs": SIDE**3 / statistics.median(times) / 1e9}

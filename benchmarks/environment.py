@@ -9,6 +9,11 @@ from pathlib import Path
 PACKAGES = (
     "tensorflow",
     "keras",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "tf2onnx",
+    "tensorrt",
     "numpy",
     "opencv-python-headless",
     "imagecodecs",
@@ -16,19 +21,41 @@ PACKAGES = (
     "horovod",
     "jax",
     "torch",
+    "nvidia-cuda-runtime-cu12",
+    "nvidia-cudnn-cu12",
+    "nvidia-nccl-cu12",
 )
+CPU_FEATURES = (
+    "avx2",
+    "avx512f",
+    "avx_vnni",
+    "avx512_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "amx_bf16",
+    "asimddp",
+)
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+GPU = "name,driver_version,memory.total,clocks.sm,clocks.max.sm,power.limit,temperature.gpu"
 ROOT = Path(__file__).parent.parent
 
 
 def environment() -> dict:
-    """CPU, GPUs, threads, versions and git state, as plain values."""
+    """CPU, GPUs, threads, load, power mode, versions and git state, as plain values.
+
+    GPUs are lines of nvidia-smi (`GPU`); a Jetson's clocks and watts follow from `power_mode`.
+    """
     return {
         "host": platform.node(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "cpu": cpu_name(),
+        "cpu_features": cpu_features(),
         "cpus": len(os.sched_getaffinity(0)),
-        "gpus": _lines("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"),
+        "threads": {name: os.environ[name] for name in THREADS if name in os.environ},
+        "load": os.getloadavg()[0],
+        "gpus": _lines("nvidia-smi", f"--query-gpu={GPU}", "--format=csv,noheader"),
+        "power_mode": _lines("nvpmodel", "-q"),
         "packages": versions(),
         "git": git_state(),
     }
@@ -54,6 +81,16 @@ def cpu_name() -> str:
     return next(
         (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
     )
+
+
+def cpu_features() -> list[str]:
+    """Which of the instructions that decide the speed of networks the processor has."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+    flags = next((line.split(":")[1].split() for line in lines if line.startswith(("flags", "Features"))), [])
+    return [name for name in CPU_FEATURES if name in flags]
 
 
 def git_state() -> dict:

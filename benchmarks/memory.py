@@ -1,11 +1,10 @@
 """Peak memory of training steps, with activations kept and recomputed, each in a process of its own."""
 
 import json
-import subprocess
-import sys
 
+from benchmarks import children
 from common import cli
-from common.errors import EXIT_USER_ERROR, UserError
+from common.errors import UserError
 
 HELP = "peak memory of a training step, with and without --remat"
 CHILD = "benchmarks.memory_of_steps"
@@ -52,15 +51,12 @@ def measured(settings: dict) -> dict:
     Raises:
         UserError: settings that the model does not take.
     """
-    command = [sys.executable, "-m", CHILD, json.dumps(settings)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode == 0:
-        return json.loads(done.stdout.splitlines()[-1])
-    if done.returncode == EXIT_USER_ERROR:
-        raise UserError(done.stderr.strip().splitlines()[-1].partition("error: ")[2])
-    last = (done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"])[-1]
-    starved = done.returncode == -9 or "ResourceExhausted" in done.stderr or "OOM" in done.stderr
-    return {"failed": "out of memory" if starved else last}
+    try:
+        return json.loads(children.run(CHILD, json.dumps(settings)))
+    except children.Ended as ended:
+        if ended.mistake:
+            raise UserError(ended.why) from ended
+        return {"failed": ended.why}
 
 
 def line(found: dict) -> str:

@@ -4,13 +4,12 @@ On a GPU it is what TensorFlow allocated there. On a CPU it is the resident memo
 the libraries included, which `before` tells.
 """
 
-import contextlib
 import json
 import resource
 import sys
 import time
-from pathlib import Path
 
+from benchmarks.children import die_first
 from common import cli
 
 
@@ -56,12 +55,6 @@ def peak() -> int:
     if tf.config.list_physical_devices("GPU"):
         return tf.config.experimental.get_memory_info("GPU:0")["peak"]
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def die_first() -> None:
-    """Have the kernel end this process, and no other, where memory runs out."""
-    with contextlib.suppress(OSError):  # not Linux, or not allowed
-        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 if __name__ == "__main__":

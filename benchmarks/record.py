@@ -23,14 +23,19 @@ def make(benchmark: str, settings: dict, results: dict) -> dict:
     }
 
 
-def write(record: dict, folder: Path) -> Path:
+def write(record: dict, folder: Path, label: str = "") -> Path:
     """Write a record under a name of its own.
+
+    Args:
+        record: by `make`.
+        folder: made if it is not there.
+        label: what the name says of the configuration: `fastscnn-1024x2048-b1`.
 
     Raises:
         FileExistsError: there is one of this second; records are never overwritten.
     """
     stamp = record["date"].replace("-", "").replace(":", "")
-    path = folder / f"{record['benchmark']}-{stamp}.json"
+    path = folder / f"{'-'.join(filter(None, [record['benchmark'], label, stamp]))}.json"
     folder.mkdir(parents=True, exist_ok=True)
     if path.exists():
         raise FileExistsError(path)

@@ -148,7 +148,7 @@ class OnnxRuntime:
         options.intra_op_num_threads = usable_cpus()
         try:
             return ort.InferenceSession(
-                model.SerializeToString(), options, providers=_providers(self._provider)
+                model.SerializeToString(), options, providers=providers(self._provider)
             )
         except UserError:
             raise
@@ -172,7 +172,12 @@ class OnnxRuntime:
         return found
 
 
-def _providers(provider: str | None) -> list[str]:
+def providers(provider: str | None) -> list[str]:
+    """ONNX Runtime's names of a provider, a key of `PROVIDERS` or None for the best, and of its substitute.
+
+    Raises:
+        UserError: it is not installed.
+    """
     import onnxruntime as ort
 
     available = ort.get_available_providers()

@@ -20,6 +20,7 @@ SMALL = {  # options to append; the last of an option's values counts
     "train.py --resume": "-e 2",
     "train.py -f": "-t 64,128 -b 2",
     "benchmark.py train-step": "-t 64,128 --rounds 1",
+    "benchmark.py inference": "-t 64,128 --turns 3 --seconds 0.05",
     "benchmark.py pipeline": "-t 64,128 --rounds 1 --pictures 4",
     "benchmark.py video": "-t 64,128 --frames 10 --rounds 1",
     "benchmark.py summary": "-t 64,128 -m fastscnn",

@@ -1,0 +1,117 @@
+"""One runtime of one configuration; a process of its own for `benchmarks.inference`.
+
+The first argument is JSON: `runtime`, `file` (of ONNX runtimes), `model`, `options`, `weights`, `size`,
+`batch`, `scope`, `provider`, `pictures` (of end-to-end: their paths). It loads, warms up and writes a line of
+JSON. Each line of stdin then holds the least seconds of a turn, and is answered by the turn; an empty one is
+answered by the peak of memory, and is the end.
+"""
+
+import itertools
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import latency
+from benchmarks.children import die_first
+from common import cli
+
+KIBIBYTE = 2**10
+
+
+def main() -> int:
+    """Get ready, then take turns as told."""
+    settings = json.loads(sys.argv[1])
+    die_first()
+    start = time.perf_counter()
+    contestant = load(settings)
+    loaded = time.perf_counter()
+    call = call_of(contestant, settings)
+    prepared = time.perf_counter()
+    call()
+    first = time.perf_counter() - prepared
+    tell(
+        model=contestant.name,
+        size=contestant.size,
+        batch=contestant.batch,
+        device=contestant.device,
+        load_seconds=loaded - start,
+        first_call_seconds=first,
+        warm_up=latency.warm_up(call),
+    )
+    for line in sys.stdin:
+        if not line.strip():
+            break
+        tell(**asdict(latency.take_turn(call, float(line))))
+    device = contestant.peak()
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
+    tell(peak_bytes=own if device is None else device, of="process" if device is None else "device")
+    return 0
+
+
+def tell(**values) -> None:
+    """Answer in one line."""
+    print(json.dumps(values), flush=True)
+
+
+def load(settings: dict):
+    """The contestant that settings tell."""
+    if settings["runtime"] == "keras":
+        from benchmarks.summary import import_keras
+
+        import_keras()
+        from benchmarks import keras_contestant
+
+        return keras_contestant.load(settings)
+    from benchmarks import onnx_contestant
+
+    return onnx_contestant.load(Path(settings["file"]), settings["provider"], settings["scope"] == "model")
+
+
+def call_of(contestant, settings: dict):
+    """What is timed in a scope."""
+    if settings["scope"] == "end-to-end":
+        return EndToEnd(contestant, settings["pictures"])
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (contestant.batch, *contestant.size, 3), np.uint8)
+    placed = contestant.place(images)
+    infer = contestant.logits if settings["scope"] == "model" else contestant.labels
+
+    def call():
+        infer(placed)  # what it returns is no stages
+
+    return call
+
+
+class EndToEnd:
+    """From files to label ids of the pictures' own sizes, on the host; returns the seconds of each stage."""
+
+    def __init__(self, contestant, paths: list[str]):
+        self._contestant, self._paths = contestant, itertools.cycle(map(Path, paths))
+
+    def __call__(self) -> dict[str, float]:
+        from data.augment import resize_image, resize_labels
+        from data.labels import TRAIN_TO_LABEL
+        from deploy.pictures import decode
+
+        times = [time.perf_counter()]
+        paths = itertools.islice(self._paths, self._contestant.batch)
+        pictures = [decode(path) for path in paths]
+        times.append(time.perf_counter())
+        images = np.stack([resize_image(picture, self._contestant.size) for picture in pictures])
+        times.append(time.perf_counter())
+        labels = self._contestant.labels(self._contestant.place(images))  # uint8 [B, h, w]
+        times.append(time.perf_counter())
+        for label, picture in zip(labels, pictures):
+            TRAIN_TO_LABEL[resize_labels(label, picture.shape[:2])]  # uint8 [H, W]
+        times.append(time.perf_counter())
+        names = ("decode", "resize", "infer", "label map")
+        return dict(zip(names, (after - before for before, after in itertools.pairwise(times))))
+
+
+if __name__ == "__main__":
+    cli.run(main)

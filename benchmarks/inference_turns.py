@@ -1,0 +1,101 @@
+"""The runtimes of one configuration, each in a process of its own, take turns."""
+
+import contextlib
+import json
+import subprocess
+import tempfile
+
+from benchmarks import children, latency
+from benchmarks.latency import Turn
+
+CHILD = "benchmarks.inference_process"
+
+
+class Runtime:
+    """A process that waits for its turns, loaded and warm.
+
+    Attributes:
+        told: what it wrote when it was ready, see `benchmarks.inference_process`.
+
+    Raises:
+        children.Ended: it ended; so may its methods.
+    """
+
+    def __init__(self, settings: dict, variables: dict[str, str]):
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, open as long as the process
+        self._process = subprocess.Popen(
+            children.command(CHILD, json.dumps(settings)),
+            env=children.environment(**variables),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        self.told = self._answer()
+
+    def turn(self, seconds: float) -> Turn:
+        """Calls for that long."""
+        return Turn(**self._ask(str(seconds)))
+
+    def finish(self) -> dict:
+        """Have it end; returns the peak of its memory."""
+        return self._ask("")
+
+    def close(self) -> None:
+        """End it, whatever it is doing."""
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def _ask(self, line: str) -> dict:
+        with contextlib.suppress(BrokenPipeError):  # it has ended, which the answer tells
+            print(line, file=self._process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self) -> dict:
+        for line in self._process.stdout:
+            if line.startswith("{"):  # libraries may write as well
+                return json.loads(line)
+        status = self._process.wait()
+        self._errors.seek(0)
+        raise children.Ended(status, self._errors.read())
+
+
+def measure(runtimes: dict[str, dict], turns: int, seconds: float, variables: dict[str, str]) -> dict:
+    """Let runtimes take turns.
+
+    Args:
+        runtimes: name -> settings, see `benchmarks.inference_process`.
+        turns: of each, `latency.LEAST_TURNS` or more.
+        seconds: of a turn.
+        variables: of the processes' environment.
+
+    Returns:
+        name -> figures, or `failed`, and whether that was the user's `mistake`.
+    """
+    alive, taken, found = {}, {name: [] for name in runtimes}, {}
+
+    def attempt(name, action, *arguments):
+        try:
+            return action(*arguments)
+        except children.Ended as ended:
+            found[name] = ended.result()
+            if name in alive:
+                alive.pop(name).close()
+
+    try:
+        for name, settings in runtimes.items():
+            if ready := attempt(name, Runtime, settings, variables):
+                alive[name] = ready
+        for _ in range(turns):
+            for name in list(alive):
+                if turn := attempt(name, alive[name].turn, seconds):
+                    taken[name].append(turn)
+        for name in list(alive):
+            if memory := attempt(name, alive[name].finish):
+                told = alive[name].told
+                found[name] = told | latency.figures(taken[name], told["batch"]) | {"memory": memory}
+    finally:
+        for runtime in alive.values():
+            runtime.close()
+    return {name: found[name] for name in runtimes}
