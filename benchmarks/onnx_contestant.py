@@ -7,10 +7,9 @@ import onnxruntime as ort
 
 from benchmarks.keras_contestant import Contestant
 from common.errors import UserError
-from common.threads import usable_cpus
 from deploy import onnx_file
 from deploy.form import Form
-from deploy.onnx_runtime import providers
+from deploy.onnx_runtime import providers, session
 
 
 def load(path: Path, provider: str | None, logits: bool) -> Contestant:
@@ -29,14 +28,11 @@ def load(path: Path, provider: str | None, logits: bool) -> Contestant:
     if logits and signature.form.argmax:
         raise UserError(f"{path} returns labels; measure it with --scope model+argmax")
     chosen = providers(provider)
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # what fails is an exception
-    options.intra_op_num_threads = usable_cpus()
     graph = model if logits else onnx_file.with_labels(model, signature)
-    session = ort.InferenceSession(graph.SerializeToString(), options, providers=chosen)
+    opened = session(graph, str(path), provider)
     device = "cpu" if chosen[0] == "CPUExecutionProvider" else "cuda"
     name = onnx_file.metadata(model).get("model", model.graph.name)
-    place, run = _bound(session, signature.form, device)
+    place, run = _bound(opened, signature.form, device)
     return Contestant(
         name,
         signature.size,
@@ -49,12 +45,12 @@ def load(path: Path, provider: str | None, logits: bool) -> Contestant:
     )
 
 
-def _bound(session, form: Form, device: str):
+def _bound(opened, form: Form, device: str):
     """(pictures -> the device's input, that input -> the device's output, complete)."""
-    given, returned = session.get_inputs()[0], session.get_outputs()[0]
+    given, returned = opened.get_inputs()[0], opened.get_outputs()[0]
     kind = np.uint8 if "uint8" in returned.type else np.float32
     output = ort.OrtValue.ortvalue_from_shape_and_type(returned.shape, kind, device)
-    binding = session.io_binding()
+    binding = opened.io_binding()
     binding.bind_ortvalue_output(returned.name, output)
 
     def place(images):
@@ -62,7 +58,7 @@ def _bound(session, form: Form, device: str):
 
     def run(images):
         binding.bind_ortvalue_input(given.name, images)
-        session.run_with_iobinding(binding)
+        opened.run_with_iobinding(binding)
         binding.synchronize_outputs()
         return output
 

@@ -141,21 +141,7 @@ class OnnxRuntime:
         return self._open(self._model)
 
     def _open(self, model):
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.log_severity_level = 4  # what fails is an exception
-        options.intra_op_num_threads = usable_cpus()
-        try:
-            return ort.InferenceSession(
-                model.SerializeToString(), options, providers=providers(self._provider)
-            )
-        except UserError:
-            raise
-        except Exception as error:  # its exceptions have no base class of their own
-            raise UserError(
-                f"{self._source}: ONNX Runtime refuses it ({_short(error)}); convert it anew"
-            ) from error
+        return session(model, self._source, self._provider)
 
     def _run(self, session, output, feed):
         try:
@@ -170,6 +156,33 @@ class OnnxRuntime:
             returned = f"{found.dtype} {list(found.shape)}"
             raise UserError(f"{self._source} returned {returned}, not {what}; convert it anew")
         return found
+
+
+def session(model, source: str, provider: str | None = None):
+    """An `onnxruntime.InferenceSession` of a graph, on all processors that this process may use.
+
+    Args:
+        model: an `onnx.ModelProto`.
+        source: its name in messages.
+        provider: a key of `PROVIDERS`, or None for the best.
+
+    Raises:
+        UserError: ONNX Runtime does not take the graph, or has no such provider.
+    """
+    import onnxruntime as ort
+
+    from deploy import onnx_tail
+
+    chosen = providers(provider)
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # what fails is an exception
+    options.intra_op_num_threads = usable_cpus()
+    if chosen == [PROVIDERS["cpu"]]:
+        model = onnx_tail.for_cpu(model)
+    try:
+        return ort.InferenceSession(model.SerializeToString(), options, providers=chosen)
+    except Exception as error:  # its exceptions have no base class of their own
+        raise UserError(f"{source}: ONNX Runtime refuses it ({_short(error)}); convert it anew") from error
 
 
 def providers(provider: str | None) -> list[str]:

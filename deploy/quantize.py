@@ -20,6 +20,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from common.errors import UserError
+from deploy import onnx_tail
 from deploy.form import Form
 
 CONVOLUTIONS = ["Conv", "ConvTranspose"]
@@ -180,10 +181,14 @@ def _convolutions(model, feed) -> dict[str, np.ndarray]:
 
 
 def _quantize(model, form, target: Target, images, kept):
+    model = _copy(model)  # whose data the library moves to files
+    if target.operators != CONVOLUTIONS:  # logits at full size are many, and would be rounded for nothing
+        kept = kept + onnx_tail.channels_last_resize(model)
+        model = _infer(model)
     with tempfile.TemporaryDirectory() as folder, _no_advice():
         path = Path(folder) / "int8.onnx"
         quantize_static(
-            _copy(model),  # whose data it moves to files
+            model,
             path,
             Pictures(model.graph.input[0].name, form, images),
             quant_format=QuantFormat.QDQ,
