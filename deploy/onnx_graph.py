@@ -119,7 +119,8 @@ def _fold_scales(graph) -> None:
         kinds = [node.op_type for node in chain]
         if not factor or kinds[-1] != "Conv" or kinds.count("Mul") > 1 or kinds.count("Add") > 1:
             continue
-        shared = (chain[-1].input[1], *(node.input[1] for node in chain if node.op_type == "Add"))
+        added = [name for node in chain if node.op_type == "Add" for name in node.input if name in constants]
+        shared = (chain[-1].input[1], *added)
         if any(name not in constants or len(users[name]) > 1 for name in shared):
             continue
         for name, change in zip(shared, (factor, 1 / factor)):

@@ -259,3 +259,39 @@ def test_what_tensorrt_takes_is_not_named():
         one_node("Resize", mode="linear", coordinate_transformation_mode="half_pixel"),
     ):
         assert operators.violations(model) == []
+
+
+def scaled(users=1):
+    """Picture * 0.5 + 3, channels first, into `users` padded convolutions whose results are added."""
+    random = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("Mul", ["half", "picture"], ["halved"]),
+        helper.make_node("Add", ["three", "halved"], ["shifted"]),
+        helper.make_node("Transpose", ["shifted"], ["planes"], perm=[0, 3, 1, 2]),
+        *[helper.make_node("Conv", ["planes", f"w{i}"], [f"y{i}"], pads=[1, 1, 1, 1]) for i in range(users)],
+        helper.make_node("Sum", [f"y{i}" for i in range(users)], ["result"]),
+    ]
+    constants = {"half": np.float32(0.5), "three": np.full(3, 3, np.float32)}
+    constants |= {f"w{i}": random.normal(size=(2, 3, 3, 3)).astype(np.float32) for i in range(users)}
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "scaled",
+        [value("picture", TensorProto.FLOAT, [1, 5, 6, 3])],
+        [value("result", TensorProto.FLOAT, [1, 2, 5, 6])],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("users, left", [(1, 0), (2, 1)])
+def test_a_factor_goes_into_the_only_convolution_behind_it(users, left):
+    before, after = scaled(users), scaled(users)
+    onnx_graph._fold_scales(after.graph)
+    assert [node.op_type for node in after.graph.node].count("Mul") == left
+    picture = {"picture": np.random.default_rng(1).normal(size=(1, 5, 6, 3)).astype(np.float32)}
+    expected, found = (
+        ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, picture)
+        for model in (before, after)
+    )
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5, atol=1e-5)
