@@ -128,6 +128,9 @@ def _fold_scales(graph) -> None:
             constants[name].CopyFrom(numpy_helper.from_array((values * change).astype(values.dtype), name))
         chain[1].input[list(chain[1].input).index(scale.output[0])] = source
         graph.node.remove(scale)
+        (unused,) = (name for name in scale.input if name != source)
+        if len(users[unused]) == 1:
+            graph.initializer.remove(constants[unused])
 
 
 def _scalar_and_other(node, constants) -> tuple[float, str]:

@@ -289,6 +289,7 @@ def test_a_factor_goes_into_the_only_convolution_behind_it(users, left):
     before, after = scaled(users), scaled(users)
     onnx_graph._fold_scales(after.graph)
     assert [node.op_type for node in after.graph.node].count("Mul") == left
+    assert [constant.name for constant in after.graph.initializer].count("half") == left
     picture = {"picture": np.random.default_rng(1).normal(size=(1, 5, 6, 3)).astype(np.float32)}
     expected, found = (
         ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, picture)
