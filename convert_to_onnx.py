@@ -29,7 +29,12 @@ def arguments():
     parser = cli.Parser(description=__doc__)
     parser.add_argument("-m", "--model", help="model's name (default: the one stored with the weights)")
     parser.add_argument(
-        "-w", "--weights", type=Path, metavar="RUN|FILE", help="run folder, checkpoint or weights file"
+        "-w",
+        "--weights",
+        "--weights-file",
+        type=Path,
+        metavar="RUN|FILE",
+        help="run folder, checkpoint or weights file",
     )
     parser.add_argument(
         "-o",

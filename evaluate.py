@@ -29,7 +29,11 @@ def arguments():
     parser.add_argument("-m", "--model", help="model's name (default: the one stored with the weights)")
     parser.add_argument("--backbone", help="backbone's name (default: the one stored with the weights)")
     parser.add_argument(
-        "-w", "--weights", type=Path, help="run folder, weights, .onnx or .engine file to score"
+        "-w",
+        "--weights",
+        "--weights-file",
+        type=Path,
+        help="run folder, weights, .onnx or .engine file to score",
     )
     parser.add_argument("--predictions", type=Path, metavar="FOLDER", help="label pictures to score")
     parser.add_argument(

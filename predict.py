@@ -49,6 +49,7 @@ def arguments():
     parser.add_argument(
         "-w",
         "--weights",
+        "--weights-file",
         type=Path,
         required=True,
         metavar="RUN|FILE",
