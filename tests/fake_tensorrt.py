@@ -110,6 +110,32 @@ class HostCuda:
         assert stream == 7
 
 
+class Logger:
+    WARNING, ERROR = range(2)
+
+    def __init__(self, level):
+        pass
+
+
+def parser_class(seen, faults):
+    """A parser that finds these faults in any file."""
+
+    class OnnxParser:
+        num_errors = len(faults)
+
+        def __init__(self, network, logger):
+            pass
+
+        def parse(self, content):
+            seen.parsed = content
+            return not faults
+
+        def get_error(self, number):
+            return SimpleNamespace(desc=lambda: faults[number])
+
+    return OnnxParser
+
+
 def package(version="8.5.2.2", layers=(LayerType.CONVOLUTION,), faults=(), engine=b"engine", cores=2):
     """A package of that version; `package.seen` holds what was made: network flags and the configuration.
 
@@ -139,19 +165,6 @@ def package(version="8.5.2.2", layers=(LayerType.CONVOLUTION,), faults=(), engin
         def build_serialized_network(self, network, config):
             return engine
 
-    class OnnxParser:
-        num_errors = len(faults)
-
-        def __init__(self, network, logger):
-            pass
-
-        def parse(self, content):
-            seen.parsed = content
-            return not faults
-
-        def get_error(self, number):
-            return SimpleNamespace(desc=lambda: faults[number])
-
     class Runtime:
         def __init__(self, logger):
             seen.runtime = self
@@ -159,17 +172,11 @@ def package(version="8.5.2.2", layers=(LayerType.CONVOLUTION,), faults=(), engin
         def deserialize_cuda_engine(self, content):
             return engine
 
-    class Logger:
-        WARNING, ERROR = range(2)
-
-        def __init__(self, level):
-            pass
-
     return SimpleNamespace(
         __version__=version,
         seen=seen,
         Builder=Builder,
-        OnnxParser=OnnxParser,
+        OnnxParser=parser_class(seen, faults),
         Logger=Logger,
         Runtime=Runtime,
         TensorIOMode=SimpleNamespace(INPUT="in", OUTPUT="out"),

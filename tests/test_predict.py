@@ -1,11 +1,9 @@
 """predict.py from weights to pictures, and its mistakes in one line each."""
 
-import resource
 import shutil
 import sys
 
 import cv2
-import h5py
 import numpy as np
 import pytest
 
@@ -21,6 +19,7 @@ from deploy import pictures, runtimes, uncertainty
 from models import weights
 from processes import assert_one_line_error, run_script
 from tiny import tiny_dataset, write_pair
+from trained import copy_with_origin
 
 SIZE = (64, 128)
 KERNEL = "downsample1_conv/kernel"
@@ -316,180 +315,3 @@ class TestMistakes:
         with pytest.raises(UserError, match=f"the results folder {tmp_path / place}: .*--results-path"):
             here("-w", trained, "-p", folder, "-r", tmp_path / place)
         assert (tmp_path / "file").read_text() == "text"
-
-
-@pytest.mark.parametrize(
-    ("name", "picture", "said"),
-    [
-        ("grey.png", np.full((40, 70), 9, np.uint8), "8-bit grey picture, need 8-bit RGB; convert"),
-        ("grey.jpg", np.full((40, 70), 9, np.uint8), "8-bit grey picture, need 8-bit RGB; convert"),
-        ("deep.png", np.full((40, 70, 3), 900, np.uint16), "16-bit RGB picture, need 8-bit RGB; convert"),
-        ("deep.tif", np.full((40, 70, 3), 900, np.uint16), "16-bit colour picture, need 8-bit RGB; convert"),
-    ],
-)
-def test_a_picture_of_another_kind_is_named(tmp_path, name, picture, said):
-    cv2.imwrite(str(tmp_path / name), picture)
-    with pytest.raises(UserError, match=f"{tmp_path / name}: {said}"):
-        pictures.decode(tmp_path / name)
-
-
-@pytest.mark.parametrize("harm", [damage.truncate, damage.empty, damage.text])
-@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp", "tif"])
-def test_a_broken_picture_is_named_without_noise(tmp_path, capfd, suffix, harm):
-    path = write_picture(tmp_path / f"a.{suffix}", noise(40, 70))
-    harm(path)
-    with pytest.raises(UserError, match=f"^{path}"):
-        pictures.decode(path)
-    assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("name", "bomb"), [("a.png", damage.bomb), ("a.bmp", damage.bmp_bomb), ("a.jpg", damage.jpeg_bomb)]
-)
-def test_a_picture_bomb_is_refused_before_it_is_decoded(tmp_path, name, bomb):
-    bomb(tmp_path / name)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB
-    with pytest.raises(UserError, match=f"{tmp_path / name}: .*header claims [0-9]+x[0-9]+ pixels"):
-        pictures.decode(tmp_path / name)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
-
-
-class TestWeights:
-    def test_of_another_class_count(self, tmp_path):
-        path = tmp_path / "seven.h5"
-        seven = models.build("fastscnn", (*SIZE, 3), 7)
-        weights.write(path, seven, weights.Origin("fastscnn", 7, SIZE))
-        with pytest.raises(UserError, match=f"{path} was trained for 7 classes; this data set has 19"):
-            runtimes.load(path)
-        weights.write(path, seven, weights.Origin("fastscnn", CLASS_COUNT, SIZE))  # a lie
-        with pytest.raises(UserError, match=r"classifier_scores/kernel.*another number of classes"):
-            runtimes.load(path)
-
-    def test_of_another_model(self, trained, tmp_path):
-        path = copy_with_origin(trained, tmp_path / "other.h5", model="othernet")
-        with pytest.raises(UserError, match=f"{path} holds weights of othernet, not of fastscnn; give -m"):
-            runtimes.load(path, "fastscnn")
-        with pytest.raises(UserError, match=r"unknown model 'othernet'; there are: .*fastscnn"):
-            runtimes.load(path)
-
-    def test_of_a_model_that_lies_about_its_name(self, trained, tmp_path):
-        path = copy_with(trained, tmp_path / "lie.h5", lambda file: file.move(KERNEL, "stem/kernel"))
-        with pytest.raises(UserError, match=f"{path} has no '{KERNEL}'.*: weights of another model"):
-            runtimes.load(path)
-
-    @pytest.mark.parametrize(
-        "changed",
-        [
-            {"classes": "19"},
-            {"format": 99},
-            {"model": []},
-            {"options": {"nonsense": 1}},
-            {"options": {"dropout": "much"}},
-            {"size": 5},
-            {"size": [-64, 128]},
-            {"size": ["a", "b"]},
-            {"surplus": 1},
-        ],
-        ids=str,
-    )
-    def test_that_describe_themselves_in_another_way(self, trained, tmp_path, changed):
-        path = copy_with_origin(trained, tmp_path / "strange.h5", **changed)
-        with pytest.raises(UserError, match=f"{path} was written by another version"):
-            runtimes.load(path)
-
-    def test_that_ask_for_another_file_of_the_machine(self, trained, tmp_path, monkeypatch):
-        """The encoder is in the weights file as well; `encoder_weights` of a stranger's opens nothing."""
-        asked = {}
-        build = models.build
-        monkeypatch.setattr(models, "build", lambda *given, **options: asked.update(options) or build(*given))
-        runtimes.load(
-            copy_with_origin(trained, tmp_path / "a.h5", options={"encoder_weights": "/etc/passwd"})
-        )
-        assert asked == {}
-
-    def test_that_are_missing(self, tmp_path):
-        with pytest.raises(UserError, match=f"no weights at {tmp_path}/missing; give a run folder"):
-            runtimes.load(tmp_path / "missing")
-        with pytest.raises(UserError, match=f"no weights at {tmp_path}; give a run folder"):
-            runtimes.load(tmp_path)
-
-    @pytest.mark.parametrize("harm", [damage.text, damage.truncate, damage.empty])
-    def test_that_are_no_whole_file(self, trained, tmp_path, harm):
-        path = shutil.copy(trained, tmp_path / "broken.h5")
-        harm(path)
-        with pytest.raises(UserError, match=f"{path} is not readable as HDF5 weights .*; copy it again"):
-            runtimes.load(path)
-
-    def test_of_another_program(self, tmp_path):
-        with h5py.File(tmp_path / "keras.h5", "w") as file:
-            file["layers/conv/vars/0"] = np.ones(3)
-        with pytest.raises(UserError, match=r"keras\.h5 is not a weights file of this project"):
-            runtimes.load(tmp_path / "keras.h5")
-
-    def test_that_read_another_file_of_the_machine(self, trained, tmp_path):
-        (tmp_path / "secret").write_bytes(bytes(3 * 3 * 3 * 32 * 4))
-        path = copy_with(trained, tmp_path / "external.h5", external_data)
-        with pytest.raises(UserError, match=f"{path}: '{KERNEL}' points into another file"):
-            runtimes.load(path)
-
-    def test_that_map_another_weights_file(self, trained, tmp_path):
-        path = copy_with(trained, tmp_path / "virtual.h5", virtual_data)
-        with pytest.raises(UserError, match=f"{path}: '{KERNEL}' points into another file"):
-            runtimes.load(path)
-
-    def test_that_link_to_another_weights_file(self, trained, tmp_path):
-        path = copy_with(trained, tmp_path / "linked.h5", external_link)
-        with pytest.raises(UserError, match=f"{path} has no '{KERNEL}'"):
-            runtimes.load(path)
-
-    def test_that_claim_a_terabyte(self, trained, tmp_path):
-        def claim(file):
-            del file[KERNEL]
-            file.create_dataset(KERNEL, (2**38,), "float32")
-
-        path = copy_with(trained, tmp_path / "huge.h5", claim)
-        with pytest.raises(UserError, match=f"{path}: '{KERNEL}' claims 1024 GiB"):
-            runtimes.load(path)
-
-    def test_that_are_no_numbers(self, trained, tmp_path):
-        def texts(file):
-            shape = file[KERNEL].shape
-            del file[KERNEL]
-            file[KERNEL] = np.full(shape, b"text")
-
-        path = copy_with(trained, tmp_path / "texts.h5", texts)
-        with pytest.raises(UserError, match=f"{path}: '{KERNEL}' holds no numbers"):
-            runtimes.load(path)
-
-
-def copy_with(source, path, change):
-    """A copy of a weights file, changed by `change(h5py.File)`."""
-    shutil.copy(source, path)
-    with h5py.File(path, "a") as file:
-        change(file)
-    return path
-
-
-def copy_with_origin(source, path, **changed):
-    """A copy of a weights file that says something else about itself."""
-    arrays, origin = weights.read_arrays(source)
-    weights.write_arrays(path, arrays, origin | changed)
-    return path
-
-
-def external_data(file):
-    shape, place = file[KERNEL].shape, file.filename.replace("external.h5", "secret")
-    del file[KERNEL]
-    file.create_dataset(KERNEL, shape, "float32", external=[(place, 0, h5py.h5f.UNLIMITED)])
-
-
-def virtual_data(file):
-    layout = h5py.VirtualLayout(file[KERNEL].shape, "float32")
-    layout[:] = h5py.VirtualSource("trained.h5", KERNEL, file[KERNEL].shape)
-    del file[KERNEL]
-    file.create_virtual_dataset(KERNEL, layout)
-
-
-def external_link(file):
-    del file[KERNEL]
-    file[KERNEL] = h5py.ExternalLink("trained.h5", KERNEL)

@@ -39,3 +39,10 @@ def weights_file(path, name, size, **options):
     origin = weights.Origin(name, CLASS_COUNT, size, options)
     weights.write(path, network(name, size, **options), origin)
     return path
+
+
+def copy_with_origin(source, path, **changed):
+    """A copy of a weights file that says something else about itself."""
+    arrays, origin = weights.read_arrays(source)
+    weights.write_arrays(path, arrays, origin | changed)
+    return path
