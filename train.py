@@ -64,6 +64,7 @@ def arguments():
     run_options.add_encoder_arguments(parser.add_argument_group("encoder", "of bayes_segnet and deeplabv3+"))
     run_options.add_data_arguments(parser.add_argument_group("data"))
     run_options.add_progress_arguments(parser.add_argument_group("scores and checkpoints"))
+    run_options.add_rank_arguments(parser.add_argument_group("many GPUs", "see docs/hpc.md"))
     group = parser.add_argument_group
     recipe.add_rate_arguments(group("learning rate", "by default the model's published one"))
     recipe.add_optimizer_arguments(group("optimizer"))
@@ -98,9 +99,10 @@ def train(options, stop: Interruptions) -> int:
     training, validation = samples(settings)
     settings = config.with_class_weights(settings, training)
     cli.quiet_tensorflow()  # seconds, so only once the rest is known to be right
-    from training import session
+    from training import distributed, session
 
-    return session.train(settings, training, validation, options.logs, run, checkpoint, stop)
+    ranks = distributed.start(settings.compression)
+    return session.train(settings, training, validation, options.logs, run, checkpoint, stop, ranks)
 
 
 def resumed_path(options) -> Path:
@@ -154,9 +156,10 @@ def prepare_for_training(options) -> int:
     training, _ = samples(settings)
     settings = config.with_class_weights(settings, training)
     cli.quiet_tensorflow()
-    from training import lr_finder_session
+    from training import distributed, lr_finder_session
 
-    return lr_finder_session.find(settings, training, options.logs, *recipe.finder_bounds(options))
+    ranks, bounds = distributed.start(settings.compression), recipe.finder_bounds(options)
+    return lr_finder_session.find(settings, training, options.logs, *bounds, ranks)
 
 
 def plot_schedule(settings, pictures: int, path: Path) -> int:
@@ -192,6 +195,8 @@ def given(options) -> dict:
         "save_every",
         "wandb",
         "mlflow",
+        "compression",
+        "stall_timeout",
     )
     found = {name: getattr(options, name) for name in fields if getattr(options, name) is not None}
     found |= recipe.given(options)

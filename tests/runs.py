@@ -1,12 +1,16 @@
 """Training runs in this process, and what they leave."""
 
 import csv
+import itertools
+import os
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 import train
+from data import pipeline
 from models import weights
 
 TIMING = ("images_per_s", "data_wait", "seconds")
@@ -43,3 +47,19 @@ def assert_same(run, reference) -> None:
         assert ours.keys() == theirs.keys()
         for key, array in theirs.items():
             np.testing.assert_array_equal(ours[key], array, err_msg=f"{name} {key}")
+
+
+@contextmanager
+def signalled(kind, number, which):
+    """Inside, this process gets a signal before the n-th batch of a kind, "training" or "evaluation"."""
+    batches, count = getattr(pipeline.Batches, kind), itertools.count(1)
+
+    def interrupted(self, *arguments):
+        for batch in batches(self, *arguments):
+            if next(count) == number:
+                os.kill(os.getpid(), which)
+            yield batch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline.Batches, kind, interrupted)
+        yield

@@ -18,7 +18,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import writing_error
 from models import weights
-from training import averages
+from training import averages, seeds
 from training.progress import Progress
 
 FOLDER = "checkpoints"
@@ -72,14 +72,8 @@ def _name(progress: Progress) -> str:
 def training_arrays(model, optimizer) -> dict:
     """What decides the rest of a run beside the weights: optimizer, loss scale, dropout's generators."""
     arrays = {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
-    arrays |= {f"random/{i}": variable.numpy() for i, variable in enumerate(_generators(model))}
+    arrays |= {f"random/{i}": variable.numpy() for i, variable in enumerate(seeds.generators(model))}
     return arrays
-
-
-def _generators(model) -> list:
-    # the states of dropout's seed generators are variables of the model, but not among its weights
-    known = {id(variable) for variable in model.weights}
-    return [variable for variable in model.variables if id(variable) not in known]
 
 
 def restore(checkpoint: Path, model, optimizer) -> Progress:
@@ -92,7 +86,7 @@ def restore(checkpoint: Path, model, optimizer) -> Progress:
     weights.load(checkpoint / WEIGHTS, model)
     arrays, progress = weights.read_arrays(checkpoint / TRAINING)
     targets = {f"optimizer/{i}": variable for i, variable in enumerate(optimizer.variables)}
-    targets |= {f"random/{i}": variable for i, variable in enumerate(_generators(model))}
+    targets |= {f"random/{i}": variable for i, variable in enumerate(seeds.generators(model))}
     if {name: tuple(v.shape) for name, v in targets.items()} != {name: a.shape for name, a in arrays.items()}:
         raise UserError(f"{checkpoint} holds another optimizer's state; start a new run with --init-weights")
     for name, variable in targets.items():

@@ -46,13 +46,15 @@ class Config:
     validate_every: int = 1  # epochs
     patience: int = 0  # epochs without a better mIoU that end the run; 0: none do
     save_every: float = 10.0  # minutes between checkpoints within an epoch
+    compression: str = "none"  # of gradients between ranks
+    stall_timeout: float = 300.0  # seconds without a step that end a rank of several
     wandb: str | None = None  # project of Weights & Biases
     mlflow: str | None = None  # tracking URI of MLflow
 
 
 # when a run is resumed
 MAY_CHANGE = ("epochs", "path", "cache", "workers", "remat", "validate_every", "patience", "save_every")
-MAY_CHANGE += ("wandb", "mlflow")
+MAY_CHANGE += ("compression", "stall_timeout", "wandb", "mlflow")
 
 
 OF_THE_OPTIMIZER = ("optimizer", "rates", "momentum", "weight_decay")

@@ -1,6 +1,7 @@
 """Which device TensorFlow uses, and what suits it."""
 
 from common import cli
+from training.distributed import ALONE, Ranks
 
 
 def precision(option: str) -> str:
@@ -20,20 +21,24 @@ def precision(option: str) -> str:
     return "mixed_float16" if old else "mixed_bfloat16"
 
 
-def prepare(deterministic: bool = False) -> bool:
-    """Let GPUs allocate memory as needed, and tell whether there is one.
+def prepare(deterministic: bool = False, ranks: Ranks = ALONE) -> bool:
+    """Take one GPU for each rank, let it allocate memory as needed, and tell whether to compile by XLA.
 
     XLA fuses these models' operations on a GPU, but makes them ten times slower on a CPU: steps are
     compiled by it exactly where this returns true.
 
     Args:
         deterministic: only operations that give the same bits each time; TensorFlow refuses others.
+        ranks: the processes of the run. With several, Horovod's operations have to be ready for XLA.
     """
     import tensorflow as tf
 
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    return bool(gpus)
+    if not gpus:
+        return False
+    mine = gpus[ranks.local_rank % len(gpus)]  # where each process is shown one GPU alone, that one
+    tf.config.set_visible_devices(mine, "GPU")
+    tf.config.experimental.set_memory_growth(mine, True)
+    return ranks.ready_for_xla

@@ -5,20 +5,24 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 import models
-from common.errors import NotFiniteError
+from common.errors import NotFiniteError, RankLostError
 from data.labels import CLASS_COUNT
 from data.pipeline import Batches
 from models.weights import Origin
-from training import averages, checkpoints, logs, optimizers, step, validation
+from training import averages, checkpoints, drift, logs, optimizers, step, validation
 from training.config import Config
+from training.distributed import ALONE, Ranks, lost
 from training.epoch_clock import EpochClock
 from training.interruptions import Interrupted, Interruptions
 from training.losses import total
 from training.progress import Progress
 from training.trackers import Tracker
+from training.watchdog import Watchdog
 
 
 class Loop:
@@ -33,6 +37,7 @@ class Loop:
         jit: compile the steps by XLA.
         stop: whether a signal asks to stop.
         trackers: get what the log gets.
+        ranks: the processes of the run; the first one writes and prints for all.
     """
 
     def __init__(
@@ -47,14 +52,17 @@ class Loop:
         jit: bool,
         stop: Interruptions,
         trackers: list[Tracker],
+        ranks: Ranks = ALONE,
     ):
         self.config, self.run, self.model, self.optimizer = config, run, model, optimizer
         self.training, self.validation, self.progress = training, validation, progress
         self.jit, self.training_step = jit, None
         self.validation_step = step.validation_step(model, CLASS_COUNT, jit)
-        self.stop, self.trackers = stop, trackers
-        self.logs = logs.Logs(run, progress.epoch)
+        self.stop, self.trackers, self.ranks = stop, trackers, ranks
+        self.logs = logs.Logs(run, progress.epoch) if ranks.first else None
         self.origin = Origin(config.model, CLASS_COUNT, config.target_size, config.options)
+        self.watchdog = Watchdog(run, ranks, config.stall_timeout)
+        self._trained = False  # the first step is compiled
         self._losses = []  # of the steps since the last look, still on the device
         self._saved = time.monotonic()
 
@@ -67,8 +75,13 @@ class Loop:
             UserError: a damaged picture, a full disk.
         """
         try:
-            while self.progress.epoch < self.config.epochs and not self.out_of_patience():
-                self._epoch()
+            with self.watchdog:
+                while self.progress.epoch < self.config.epochs and not self.out_of_patience():
+                    self._epoch()
+        except tf.errors.OpError as error:
+            if lost(error):
+                raise RankLostError("another rank has ended; its own message says why") from None
+            raise
         except Interrupted:  # raised where the model holds its own weights, or their average: now its own
             self._look()
             self._save()
@@ -85,10 +98,15 @@ class Loop:
         scores, shown = self._validate()
         row |= scores
         self.progress.end_epoch(row.get("val_miou"))
+        if self.ranks.first:
+            self._record(row, shown)
+        self._save()
+
+    def _record(self, row: dict, shown: list) -> None:
+        """Log an epoch, and print its line."""
         self.logs.write(row, shown)
         for tracker in self.trackers:
             tracker.log(row, self.logs.picture(row["epoch"]) if shown else None)
-        self._save()
         print(self._line(row), flush=True)
 
     def _choose_step(self) -> None:
@@ -101,7 +119,9 @@ class Loop:
             for layer in models.encoder_layers(self.config.model, self.model):
                 layer.trainable = not frozen
         loss = total.build(self.config)
-        self.training_step = step.training_step(self.model, self.optimizer, self.jit, self.config.remat, loss)
+        self.training_step = step.training_step(
+            self.model, self.optimizer, self.jit, self.config.remat, loss, self.ranks
+        )
 
     def _train(self) -> None:
         """Pass over what is left of the epoch's pictures."""
@@ -114,6 +134,7 @@ class Loop:
         with self._bar() as bar:
             for images, labels in clock.timed(batches):
                 self._losses.append(self.training_step(images, labels))
+                self._trained = True
                 done.steps += 1
                 done.pictures += self.training.global_batch
                 self.progress.step += 1
@@ -123,6 +144,8 @@ class Loop:
                     bar.set_postfix_str(f"loss {done.loss / done.steps:.3f}, {done}", refresh=False)
                 self._between_steps()
         self._look()
+        if self._holds_a_part():  # which validation may have to save
+            optimizers.hand_accumulated_to_first(self.optimizer, self.ranks)
         clock.count()
 
     def _bar(self) -> tqdm:
@@ -132,15 +155,30 @@ class Loop:
             desc=f"epoch {self.progress.epoch + 1}/{self.config.epochs}",
             unit="step",
             leave=False,
-            disable=None,
+            disable=None if self.ranks.first else True,
         )
 
     def _between_steps(self) -> None:
-        """Obey a signal, and save where that is due."""
-        self._obey()
-        if time.monotonic() - self._saved >= 60 * self.config.save_every:
+        """Obey a signal of any rank's, and save where the first one's clock says that it is due.
+
+        Several ranks that accumulate gradients do so after an update: until then each holds its own.
+        """
+        due = self.ranks.first and time.monotonic() - self._saved >= 60 * self.config.save_every
+        self.watchdog.beat(compiles=not self._trained)
+        if self.progress.step % drift.EVERY == 0:
+            drift.require_none(self.model, self.ranks, self.progress.step)
+        stops, saves = self.ranks.total(np.array([self.stop.received is not None, due], np.int32))
+        if (stops or saves) and self._holds_a_part():
+            return
+        if stops:
+            raise Interrupted
+        if saves:
             self._look()
             self._save()
+
+    def _holds_a_part(self) -> bool:
+        """Whether this rank's optimizer holds a part of an update whose rest is with other ranks."""
+        return self.ranks.size > 1 and optimizers.amid_update(self.optimizer)
 
     def _look(self) -> None:
         """Wait for the losses of the latest steps and add them up.
@@ -171,15 +209,18 @@ class Loop:
         number = self.progress.epoch + 1
         if number % self.config.validate_every and number < self.config.epochs:
             return {}, []
+        self.watchdog.beat(compiles=True)
         with averages.in_place(self.model, self.optimizer):
-            return validation.score(self.validation_step, self.validation, self._obey)
+            return validation.score(self.validation_step, self.validation, self._obey, self.ranks)
 
     def _obey(self) -> None:
-        if self.stop.received:
+        self.watchdog.beat()
+        if self.ranks.any(self.stop.received is not None):
             raise Interrupted
 
     def _save(self) -> None:
-        checkpoints.save(self.run, self.model, self.optimizer, self.origin, self.progress)
+        if self.ranks.first:
+            checkpoints.save(self.run, self.model, self.optimizer, self.origin, self.progress)
         self._saved = time.monotonic()
 
     def _row(self) -> dict:

@@ -7,33 +7,56 @@ import keras
 
 from data.cache import open_cache
 from data.index import Sample
-from data.pipeline import Batches
+from data.pipeline import Batches, Shard
 from models import weights
-from training import config, devices, lr_finder, lr_finder_report, optimizers, run_folder, session, step
+from training import (
+    config,
+    devices,
+    lr_finder,
+    lr_finder_report,
+    optimizers,
+    run_folder,
+    seeds,
+    session,
+)
+from training.distributed import ALONE, Ranks
 from training.losses import total
+from training.step import training_step
 
 
-def find(settings: config.Config, training: list[Sample], logs: Path, minimum: float, maximum: float) -> int:
+def find(
+    settings: config.Config,
+    training: list[Sample],
+    logs: Path,
+    minimum: float,
+    maximum: float,
+    ranks: Ranks = ALONE,
+) -> int:
     """Sweep the rates from `minimum` to `maximum`, write and print what follows. Returns the exit status.
 
     Raises:
         UserError: anything the user can mend.
     """
-    jit = devices.prepare()
+    jit = devices.prepare(ranks=ranks)
     keras.utils.set_random_seed(settings.seed)
     model = session.build(settings, fresh=True)
     if settings.init_weights:
         weights.load(run_folder.weights_file(Path(settings.init_weights)), model)
     cache = open_cache(settings.cache, training)
-    batches = Batches(training, settings.target_size, settings.batch, cache, settings.workers)
-    optimizer = optimizers.with_schedule(settings, lr_finder.schedule(minimum, maximum), model)
+    shard = Shard(ranks.rank, ranks.size)
+    batches = Batches(training, settings.target_size, settings.batch, cache, settings.workers, shard)
+    optimizer = optimizers.with_schedule(settings, lr_finder.schedule(minimum, maximum), model, ranks)
+    ranks.broadcast([*model.variables, *optimizer.variables])
+    seeds.spread(model, ranks.rank)
     found = lr_finder.sweep(
         model,
         optimizer,
-        step.training_step(model, optimizer, jit, settings.remat, total.build(settings)),
+        training_step(model, optimizer, jit, settings.remat, total.build(settings), ranks),
         endless(batches, settings.seed),
         lambda: optimizers.learning_rate(optimizer),
     )
+    if not ranks.first:
+        return 0
     suggestions = lr_finder.suggest(found)
     print(lr_finder_report.text(settings, found, suggestions))
     written = lr_finder_report.write(logs, settings, found, suggestions)

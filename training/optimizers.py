@@ -5,6 +5,7 @@ from keras import ops
 
 from training import schedules
 from training.config import Config
+from training.distributed import ALONE, Ranks
 from training.ftrl import FtrlProximal
 
 # name on the command line -> class and options
@@ -22,16 +23,19 @@ STEPS = {
 }
 
 
-def build(config: Config, steps_per_epoch: int, model: keras.Model, gpus: int = 1):
+def build(config: Config, steps_per_epoch: int, model: keras.Model, ranks: Ranks = ALONE):
     """The optimizer of a run, with the run's schedule; see `with_schedule`."""
-    schedule = schedules.build(config.rates, steps_per_epoch, config.epochs, gpus)
-    return with_schedule(config, schedule, model)
+    schedule = schedules.build(config.rates, steps_per_epoch, config.epochs, ranks.size)
+    return with_schedule(config, schedule, model, ranks)
 
 
-def with_schedule(config: Config, schedule, model: keras.Model) -> keras.optimizers.Optimizer:
+def with_schedule(
+    config: Config, schedule, model: keras.Model, ranks: Ranks = ALONE
+) -> keras.optimizers.Optimizer:
     """An optimizer, its variables made for the model's.
 
-    One update, of `config.accumulate` steps, goes: mean of the steps' gradients, clipped to the global norm
+    One update, of `config.accumulate` steps, goes: mean of the steps' gradients, summed over the ranks (of a
+    single step `training.step` has done that already), clipped to the global norm
     `clip_norm`, plus the gradient of the penalty, then the named step. The penalty is weight_decay / 2 times
     the sum of squared kernels, as in the papers whose 4e-5 it is; adamw shrinks the kernels by rate *
     weight_decay instead (arXiv 1711.05101). `penalised` says which kernels.
@@ -49,11 +53,13 @@ def with_schedule(config: Config, schedule, model: keras.Model) -> keras.optimiz
         options["gradient_accumulation_steps"] = config.accumulate
     kernels = penalised(model)
     if config.optimizer == "adamw":
-        optimizer = extended(base, model, [], 0.0, config.ema)(weight_decay=config.weight_decay, **options)
+        optimizer = extended(base, model, [], 0.0, config.ema, ranks)(
+            weight_decay=config.weight_decay, **options
+        )
         chosen = {id(kernel) for kernel in kernels}
         optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if id(v) not in chosen])
     else:
-        optimizer = extended(base, model, kernels, config.weight_decay, config.ema)(**options)
+        optimizer = extended(base, model, kernels, config.weight_decay, config.ema, ranks)(**options)
     # built before it is wrapped: the wrapper's build hides a variable of Nadam's from `variables`
     optimizer.build(model.trainable_variables)
     if config.precision == "mixed_float16":
@@ -87,8 +93,12 @@ def _layers(model: keras.Model):
             yield from _layers(layer)
 
 
-def extended(base: type, model: keras.Model, kernels: list, penalty: float, ema: float) -> type:
+def extended(
+    base: type, model: keras.Model, kernels: list, penalty: float, ema: float, ranks: Ranks = ALONE
+) -> type:
     """The optimizer class `base` with a penalty on `kernels` and the average of the model's weights.
+
+    Accumulated gradients are summed over the ranks when they are used, once for all the steps.
 
     The average is of all weights, batch norm's statistics included, and moves at each update by a share of
     1 - min(ema, (n - 1) / (n + 9)) at the n-th: it starts as the weights and follows them more and more
@@ -106,6 +116,12 @@ def extended(base: type, model: keras.Model, kernels: list, penalty: float, ema:
             self.is_penalised = [id(variable) in penalised_ids for variable in variables]
             if averaged:
                 self.averages = self.add_optimizer_variables(averaged, "average")
+
+        def _clip_gradients(self, gradients):
+            # all that Keras does with the mean of accumulated gradients before it uses them
+            if self.gradient_accumulation_steps:
+                gradients = ranks.sum_gradients(gradients)
+            return super()._clip_gradients(gradients)
 
         def update_step(self, gradient, variable, learning_rate):
             if penalty and self.is_penalised[self._get_variable_index(variable)]:
@@ -131,6 +147,41 @@ def extended(base: type, model: keras.Model, kernels: list, penalty: float, ema:
 def inner(optimizer):
     """The optimizer itself, without loss scaling."""
     return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def steps_to_update(optimizer) -> int:
+    """Steps whose gradients are accumulated for an update."""
+    return inner(optimizer).gradient_accumulation_steps or 1
+
+
+def amid_update(optimizer) -> bool:
+    """Whether there are accumulated gradients that no update has used yet."""
+    return bool(int(inner(optimizer)._iterations) % steps_to_update(optimizer))
+
+
+def hand_accumulated_to_first(optimizer, ranks: Ranks) -> None:
+    """Leave all ranks' accumulated gradients with the first one, whose state is saved; their sum stays."""
+    accumulated = _accumulated(optimizer)
+    for own, total in zip(accumulated, ranks.sums([variable.value for variable in accumulated])):
+        own.assign(total)
+    leave_accumulated_to_first(optimizer, ranks)
+
+
+def leave_accumulated_to_first(optimizer, ranks: Ranks) -> None:
+    """Forget what has been accumulated, but on the first rank."""
+    if not ranks.first:
+        for own in _accumulated(optimizer):
+            own.assign(ops.zeros_like(own))
+
+
+def _accumulated(optimizer) -> list:
+    return getattr(inner(optimizer), "_accumulated_gradients", [])
+
+
+def set_steps(optimizer, steps: int) -> None:
+    """Have schedules go on as if about so many steps were done; what is accumulated stays."""
+    done, to_update = inner(optimizer)._iterations, steps_to_update(optimizer)
+    done.assign(steps // to_update * to_update + done % to_update)
 
 
 def learning_rate(optimizer) -> float:

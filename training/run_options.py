@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from common import cli
+from training.distributed import COMPRESSIONS
 
 
 def add_encoder_arguments(encoder) -> None:
@@ -61,4 +62,17 @@ def add_progress_arguments(group) -> None:
     group.add_argument("--wandb", metavar="PROJECT", help="log to Weights & Biases as well")
     group.add_argument(
         "--mlflow", metavar="URI", help="log to MLflow as well, for example to sqlite:///mlflow.db"
+    )
+
+
+def add_rank_arguments(group) -> None:
+    """How several processes work together."""
+    group.add_argument(
+        "--compression", choices=COMPRESSIONS, help="of gradients on their way between GPUs (default: none)"
+    )
+    group.add_argument(
+        "--stall-timeout",
+        type=cli.positive_float,
+        metavar="SECONDS",
+        help="without a step, after which all ranks end (default: 300)",
     )

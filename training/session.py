@@ -15,9 +15,10 @@ from common.files import write_bytes
 from data.cache import open_cache
 from data.index import Sample
 from data.labels import CLASS_COUNT
-from data.pipeline import Batches
+from data.pipeline import Batches, Shard
 from models import weights
-from training import checkpoints, config, devices, logs, optimizers, restarts, run_folder, trackers
+from training import checkpoints, config, devices, logs, optimizers, restarts, run_folder, seeds, trackers
+from training.distributed import Ranks
 from training.interruptions import Interrupted, Interruptions
 from training.loop import Loop
 from training.progress import Progress
@@ -32,40 +33,70 @@ def train(
     run: Path | None,
     checkpoint: Path | None,
     stop: Interruptions,
+    ranks: Ranks,
 ) -> int:
     """Train; with `run` and `checkpoint` go on from there. Returns the exit status.
 
     Raises:
         UserError: anything the user can mend; until the model is built and filled, nothing is written.
     """
-    jit = devices.prepare(settings.deterministic)
+    jit = devices.prepare(settings.deterministic, ranks)
     keras.utils.set_random_seed(settings.seed)
+    run, checkpoint = ranks.agree((run, checkpoint))
     model = build(settings, fresh=checkpoint is None)
     cache = open_cache(settings.cache, training + validation)
+    shard = Shard(ranks.rank, ranks.size)
     batches = [
-        Batches(samples, settings.target_size, settings.batch, cache, settings.workers)
+        Batches(samples, settings.target_size, settings.batch, cache, settings.workers, shard)
         for samples in (training, validation)
     ]
-    optimizer = optimizers.build(settings, batches[0].steps, model, batches[0].shard.ranks)
+    optimizer = optimizers.build(settings, batches[0].steps, model, ranks)
+    progress, services = Progress(ranks=ranks.size), []
     if checkpoint:
         progress = checkpoints.restore(checkpoint, model, optimizer)
-        run, progress = continued(run, checkpoint, progress, logs_folder)
-        if progress.epoch < settings.epochs:
-            restarts.note(run, progress.step)
-    else:
-        if settings.init_weights:
-            weights.load(run_folder.weights_file(Path(settings.init_weights)), model)
-        run, progress = run_folder.create(logs_folder, settings.model), Progress()
-    services = started_trackers(settings, run, fresh=checkpoint is None)
+    elif settings.init_weights:
+        weights.load(run_folder.weights_file(Path(settings.init_weights)), model)
+    if ranks.first:
+        run, progress = folder_of(settings, run, checkpoint, progress, logs_folder)
+        services = started_trackers(settings, run, fresh=checkpoint is None)
+        describe(settings, run, model, len(training), len(validation), ranks)
+    run, progress = ranks.agree((run, progress))
+    ranks.broadcast([*model.variables, *optimizer.variables])
+    optimizers.leave_accumulated_to_first(optimizer, ranks)
+    seeds.spread(model, ranks.rank)
+    if progress.ranks != ranks.size:
+        optimizers.set_steps(optimizer, resharded_steps(progress, batches[0]))
+        progress.ranks = ranks.size
+    return followed(Loop(settings, run, model, optimizer, *batches, progress, jit, stop, services, ranks))
+
+
+def folder_of(
+    settings: config.Config, run: Path | None, checkpoint: Path | None, progress: Progress, logs_folder: Path
+) -> tuple[Path, Progress]:
+    """The folder that a fresh or resumed run writes to, and where it starts from."""
+    if not checkpoint:
+        return run_folder.create(logs_folder, settings.model), progress
+    run, progress = continued(run, checkpoint, progress, logs_folder)
+    if progress.epoch < settings.epochs:
+        restarts.note(run, progress.step)
+    return run, progress
+
+
+def describe(settings: config.Config, run: Path, model, training: int, validation: int, ranks: Ranks) -> None:
+    """Write down and print what the run is."""
     write_bytes(run / run_folder.CONFIG, config.to_json(settings).encode())
     write_bytes(run / run_folder.ENVIRONMENT, (json.dumps(environment(), indent=2) + "\n").encode())
+    several = f"{ranks.size} ranks, " if ranks.size > 1 else ""
     print(
-        f"{settings.model}: {model.count_params():,} parameters, "
-        f"{len(training)} training and {len(validation)} validation pictures, run folder {run}",
+        f"{settings.model}: {model.count_params():,} parameters, {several}"
+        f"{training} training and {validation} validation pictures, run folder {run}",
         flush=True,
     )
-    loop = Loop(settings, run, model, optimizer, *batches, progress, jit, stop, services)
-    return followed(loop)
+
+
+def resharded_steps(progress: Progress, batches: Batches) -> int:
+    """Steps that the same pictures would have taken with the ranks of now: schedules count steps."""
+    return progress.epoch * batches.steps + progress.under_way.pictures // batches.global_batch
 
 
 def followed(loop: Loop) -> int:
@@ -88,13 +119,20 @@ def followed(loop: Loop) -> int:
     finally:
         for tracker in loop.trackers:
             tracker.close(finished)
+    if loop.ranks.first:
+        conclude(loop)
+    return 0
+
+
+def conclude(loop: Loop) -> None:
+    """Draw the curves, and say what came out."""
+    settings, run, progress = loop.config, loop.run, loop.progress
     logs.draw_curves(run)
     early = f"no better score in {settings.patience} epochs; " if progress.epoch < settings.epochs else ""
     print(
         f"{early}best mIoU {progress.best_miou:.3f} in epoch {progress.best_epoch}; "
         f"next: python evaluate.py -m {settings.model} -w {run} -p {settings.path}"
     )
-    return 0
 
 
 def started_trackers(settings: config.Config, run: Path, fresh: bool) -> list[Tracker]:

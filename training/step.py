@@ -1,11 +1,15 @@
 """One training step and one validation step, compiled."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from data.labels import IGNORED
 from models.layers import Resize
+from training import optimizers
+from training.distributed import ALONE, Ranks
 from training.losses.pixels import cross_entropy_sum
 from training.losses.total import PLAIN, Loss
 from training.remat import Rematerialized
@@ -31,17 +35,24 @@ def loss_head(model: keras.Model, jit: bool, loss: Loss = PLAIN):
     return model, loss
 
 
-def training_step(model: keras.Model, optimizer, jit: bool, remat: bool = False, loss: Loss = PLAIN):
+def training_step(
+    model: keras.Model, optimizer, jit: bool, remat: bool = False, loss: Loss = PLAIN, ranks: Ranks = ALONE
+):
     """A compiled function (images uint8 [B, H, W, 3], labels uint8 [B, H, W]) -> loss, float32 scalar.
 
-    Gradients are those of the loss times the optimizer's loss scale; a step whose float16 gradients
-    overflow is skipped by the optimizer, which lowers the scale. A loss or gradient that is not finite for
-    any other reason changes nothing: that step and all later ones return NaN and leave the weights alone.
-    `remat` recomputes activations instead of keeping them.
+    Gradients are those of the loss times the optimizer's loss scale, summed over the ranks
+    (`Loss.across_ranks` makes that the whole batch's); where several steps are accumulated, the optimizer
+    sums them once. Batch norm's moving statistics become their mean over the ranks at each step, so that
+    all ranks hold the same bits throughout.
+
+    A step whose float16 gradients overflow on any rank is skipped by the optimizers of all, which lower their
+    scale. A loss or gradient that is not finite for any other reason changes nothing: that step and all later
+    ones return NaN and leave the weights alone. `remat` recomputes activations instead of keeping them.
     """
-    network, loss_of = loss_head(model, jit, loss)
+    network, loss_of = loss_head(model, jit, replace(loss, across_ranks=ranks.across))
     if remat:
         network = Rematerialized(network)
+    statistics = [weight.value for weight in model.weights if weight.name.startswith("moving_")]
     sound = tf.Variable(True, trainable=False, name="sound")
 
     @tf.function(jit_compile=jit)
@@ -51,12 +62,25 @@ def training_step(model: keras.Model, optimizer, jit: bool, remat: bool = False,
             scaled = optimizer.scale_loss(loss)
         variables = network.trainable_variables
         gradients = tape.gradient(scaled, variables)
+        if optimizers.steps_to_update(optimizer) == 1:
+            gradients = ranks.sum_gradients(gradients)
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
+        if ranks.size > 1:
+            finite = exchange(ranks, finite, statistics)
+            gradients = [tf.where(finite, gradient, np.nan) for gradient in gradients]  # or all overflow
         sound.assign(sound & tf.math.is_finite(loss) & (finite | overflow_is_expected(optimizer)))
         tf.cond(sound, lambda: optimizer.apply(gradients, variables), lambda: None)
         return tf.where(sound, loss, np.nan)
 
     return step
+
+
+def exchange(ranks: Ranks, finite: tf.Tensor, statistics: list[tf.Variable]) -> tf.Tensor:
+    """Average batch norm's statistics over the ranks, in place; whether all is finite on all of them."""
+    faults, *sums = ranks.sums([tf.cast([~finite], tf.float32), *statistics])
+    for statistic, total in zip(statistics, sums):
+        statistic.assign(total / ranks.size)
+    return tf.equal(faults[0], 0.0)
 
 
 def overflow_is_expected(optimizer) -> tf.Tensor:

@@ -9,15 +9,17 @@ from data.labels import CLASS_COUNT, CLASS_NAMES
 from data.pipeline import Batches
 from evaluation.confusion import iou, mean_iou, pixel_accuracy
 from training import logs
+from training.distributed import ALONE, Ranks
 
 
-def score(step: Callable, batches: Batches, between_steps: Callable[[], None]):
+def score(step: Callable, batches: Batches, between_steps: Callable[[], None], ranks: Ranks = ALONE):
     """Score each picture once, from one summed matrix.
 
     Args:
         step: of `training.step.validation_step`.
         batches: the pictures.
         between_steps: called after each step; may raise to stop.
+        ranks: their sums and matrices are added up; each shows its own pictures.
 
     Returns:
         (the log's figures, pictures to show).
@@ -25,7 +27,12 @@ def score(step: Callable, batches: Batches, between_steps: Callable[[], None]):
     matrix = np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64)
     loss, shown = 0.0, []
     bar = tqdm(
-        batches.evaluation(), total=batches.steps, desc="validate", unit="step", leave=False, disable=None
+        batches.evaluation(),
+        total=batches.steps,
+        desc="validate",
+        unit="step",
+        leave=False,
+        disable=None if ranks.first else True,
     )
     for images, labels in bar:
         summed, counts, predictions = step(images, labels)
@@ -34,6 +41,7 @@ def score(step: Callable, batches: Batches, between_steps: Callable[[], None]):
         if len(shown) < logs.PICTURES:
             shown += logs.samples_of(images, labels, predictions)
         between_steps()
+    matrix, loss = ranks.total(matrix), float(ranks.total(np.array([loss]))[0])
     row = {
         "val_loss": loss / max(matrix.sum(), 1),
         "val_accuracy": pixel_accuracy(matrix),

@@ -125,6 +125,11 @@ class TestTraining:
             whole = arrays(numbered(2, rank, 2).training(1, 2))
             assert_same(arrays(numbered(2, rank, 2).training(1, 2, seen=4)), whole[1:])
 
+    def test_another_number_of_ranks_goes_on_at_the_same_picture(self):
+        by_two = joined([arrays(numbered(1, rank, 2).training(1, 2)) for rank in range(2)])
+        by_three = joined([arrays(numbered(1, rank, 3).training(1, 2, seen=4)) for rank in range(3)])
+        assert sorted([*pictures(by_two[:2]), *pictures(by_three)][:PICTURES]) == list(range(PICTURES))
+
     def test_workers_do_not_change_the_batches(self):
         one, many = (arrays(numbered(2, workers=workers).training(1, 2)) for workers in (1, 8))
         assert_same(one, many)

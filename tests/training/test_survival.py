@@ -1,7 +1,6 @@
 """Runs that are stopped, starved or fed with nonsense: what they leave, and that they go on exactly there."""
 
 import functools
-import itertools
 import json
 import os
 import resource
@@ -9,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ import pytest
 from common.errors import DiskFullError, NoProgressError, NotFiniteError
 from data import pipeline
 from models import weights
-from runs import assert_same, log, only_run, train_here
+from runs import assert_same, log, only_run, signalled, train_here
 from tiny import REPO, tiny_dataset
 from training import checkpoints, restarts
 
@@ -51,22 +49,6 @@ def undisturbed(town, tmp_path_factory):
 
 def start(recipe, town, logs):
     return [*START, *RECIPES[recipe].split(), "-e", 2, "-p", town, "--logs", logs]
-
-
-@contextmanager
-def signalled(kind, number, which):
-    """Inside, this process gets a signal before the n-th batch of a kind, "training" or "evaluation"."""
-    batches, count = getattr(pipeline.Batches, kind), itertools.count(1)
-
-    def interrupted(self, *arguments):
-        for batch in batches(self, *arguments):
-            if next(count) == number:
-                os.kill(os.getpid(), which)
-            yield batch
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline.Batches, kind, interrupted)
-        yield
 
 
 class TestSignals:

@@ -33,12 +33,10 @@ def this_rank(sums: tuple) -> tuple:
 class Loss:
     """A sum of terms, called as loss(logits, labels) -> float32 scalar.
 
-    With several ranks `across_ranks` takes a term's sums to those over all ranks,
-
-        own + stop_gradient(all_reduce(own, sum) - own),
-
-    and nothing else has to know of them: every rank has the loss of the global batch, and the *sum* of the
-    ranks' gradients is its gradient, whoever holds which picture and however many of its pixels are ignored.
+    With several ranks `across_ranks` takes a term's sums to those over all ranks, and gradients back to this
+    rank's own sums unchanged; nothing else has to know of them: every rank has the loss of the global batch,
+    and the *sum* of the ranks' gradients is its gradient, whoever holds which picture and however many of its
+    pixels are ignored.
     (Where gradients are averaged, multiply the loss by the number of ranks first.)
     """
 

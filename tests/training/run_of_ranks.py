@@ -1,0 +1,44 @@
+"""A process of several, started by a launcher: trains as train.py does, but harm comes to the second rank.
+
+    horovodrun -np 2 python run_of_ranks.py signal|drift OPTION...
+
+signal: SIGUSR1 before its fourth batch; drift: one of its weights is not the others'.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from common import cli
+from runs import signalled, train_here
+from training import seeds
+
+
+@contextmanager
+def drifted():
+    """Inside, a weight is changed as soon as all ranks hold the same ones."""
+    spread = seeds.spread
+
+    def change(model, rank):
+        model.weights[0].assign(model.weights[0] * 1.001)
+        spread(model, rank)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seeds, "spread", change)
+        yield
+
+
+def main() -> int:
+    what, *options = sys.argv[1:]
+    harm = {"signal": lambda: signalled("training", 4, signal.SIGUSR1), "drift": drifted}[what]
+    is_second = os.environ["HOROVOD_RANK"] == "1"
+    with harm() if is_second else contextlib.nullcontext():
+        return train_here(*options)
+
+
+if __name__ == "__main__":
+    cli.run(main)

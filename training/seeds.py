@@ -1,0 +1,18 @@
+"""The random numbers of dropout: another sequence on each rank, from one checkpoint for all."""
+
+import numpy as np
+
+APART = 0x9E3779B9  # between two ranks' seeds; odd, so that 2**32 ranks would differ
+
+
+def generators(model) -> list:
+    """The states of dropout's seed generators: variables of the model, but not among its weights."""
+    known = {id(variable) for variable in model.weights}
+    return [variable for variable in model.variables if id(variable) not in known]
+
+
+def spread(model, rank: int) -> None:
+    """Move the generators from the first rank's seeds to this one's; how far each has come stays."""
+    for generator in generators(model):
+        seed, count = generator.numpy()
+        generator.assign(np.array([(int(seed) + rank * APART) % 2**32, count], np.uint32))
