@@ -7,7 +7,7 @@ EXTRAS ?= test
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint horovod format clean
 
 # A made-up town, Fast-SCNN trained on it, scored, and pictured: a few minutes on two cores.
 demo: $(VENV)/.run
@@ -30,6 +30,10 @@ test: $(VENV)/.test
 lint: $(VENV)/.test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+
+# Horovod for several GPUs: minutes of compiling the first time, then the wheel is kept.
+horovod: $(VENV)/.run
+	slurm/build_horovod.sh $(PY)
 
 format: $(VENV)/.test
 	$(PY) -m ruff check --fix .

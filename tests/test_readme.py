@@ -32,6 +32,8 @@ def test_the_other_lines_are_known():
     assert {line for line in LINES if line and line not in COMMANDS} == {
         "make demo",
         "make test",
+        "make horovod",
+        "horovodrun -np 8 python train.py -m fastscnn --mixed-precision",
         "source .venv/bin/activate",
         "export CITYSCAPES_DATASET=/data/cityscapes",
     }
