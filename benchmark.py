@@ -7,6 +7,7 @@
     python benchmark.py memory -m unet -t 1024,2048   # peak memory with and without --remat
     python benchmark.py summary                  # parameters, MACs and memory of all models
     python benchmark.py inference --runtimes keras,onnx,onnx-int8    # latency and throughput
+    python benchmark.py scaling                  # training by one rank and by two
 
 Contestants take turns, so quote the ratios: they hold when the machine's speed drifts.
 With --save a record of the figures and the machine goes to benchmarks/results/.
@@ -23,6 +24,7 @@ BENCHMARKS = {
     "train-step": "benchmarks.train_step",
     "memory": "benchmarks.memory",
     "scores": "benchmarks.scores",
+    "scaling": "benchmarks.scaling.command",
     "video": "benchmarks.video",
     "summary": "benchmarks.summary",
 }

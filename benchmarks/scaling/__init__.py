@@ -1,0 +1,1 @@
+"""`benchmark.py scaling`: training by one rank and by several, and where a step's time goes."""

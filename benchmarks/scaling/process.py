@@ -1,0 +1,112 @@
+"""One rank of `benchmark.py scaling`; started beside the others by a launcher.
+
+The first argument is JSON: `model`, `size`, `batch` (of this rank), `precision`, `compression`, `threads`,
+`seconds`, `path` (of a data set, or null for pictures made up in memory), `workers`, `out`. The first rank
+writes what was measured to the file `out`.
+"""
+
+import itertools
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+from common import cli
+
+WARM_UP = 3  # steps, the first of which compiles
+
+
+def main() -> int:
+    """Measure a turn of whole steps, and one of the same steps without any exchange."""
+    settings = json.loads(sys.argv[1])
+    cli.quiet_tensorflow()
+    import tensorflow as tf
+
+    if settings["threads"]:
+        tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    from training import distributed
+
+    ranks = distributed.start(settings["compression"])
+    whole, alone, tally = steps_of(settings, ranks)
+    batches = batches_of(settings, ranks)
+    measured = measure(whole, alone, batches, settings["seconds"], ranks)
+    if ranks.first:
+        measured |= {"exchange": tally.calls, "pictures_of_a_step": settings["batch"] * ranks.size}
+        Path(settings["out"]).write_text(json.dumps(measured))
+    return 0
+
+
+def steps_of(settings: dict, ranks):
+    """(the step of training, the same without any exchange, what the first one exchanges)."""
+    import keras
+
+    import models
+    from benchmarks.scaling.exchange import Tally
+    from benchmarks.train_step import optimizer
+    from data.labels import CLASS_COUNT
+    from training import devices
+    from training.step import training_step
+
+    jit = devices.prepare(ranks=ranks)
+    keras.utils.set_random_seed(0)
+    model = models.build(settings["model"], (*settings["size"], 3), CLASS_COUNT, settings["precision"])
+    tally = Tally(ranks)
+    whole = training_step(model, optimizer(model), jit, ranks=tally)
+    return whole, training_step(model, optimizer(model), jit), tally
+
+
+def batches_of(settings: dict, ranks):
+    """Endless batches (uint8 [B, H, W, 3], uint8 [B, H, W]): of a data set's pictures, or one in memory."""
+    import tensorflow as tf
+
+    from benchmarks.train_step import inputs
+    from data.labels import CLASS_COUNT
+
+    if not settings["path"]:
+        batch = inputs(settings["batch"], tuple(settings["size"]), CLASS_COUNT)
+        return itertools.repeat(tuple(map(tf.constant, batch)))
+    from data import index
+    from data.cache import open_cache
+    from data.pipeline import Batches, Shard
+    from training.lr_finder_session import endless
+
+    samples = index.training_samples(Path(settings["path"]))
+    shard = Shard(ranks.rank, ranks.size)
+    cache = open_cache("none", samples)
+    return endless(
+        Batches(samples, settings["size"], settings["batch"], cache, settings["workers"], shard), seed=0
+    )
+
+
+def measure(whole, alone, batches, least: float, ranks) -> dict:
+    """Mean seconds of a step over turns of `least` seconds: `step`, of which `data_wait`, and `compute`."""
+    for step in (alone, whole):
+        for _ in range(WARM_UP):
+            start = time.perf_counter()
+            float(step(*next(batches)))
+            took = time.perf_counter() - start
+    count = ranks.agree(math.ceil(least / took))
+    step, wait = turn(whole, batches, count, ranks)
+    batch = itertools.repeat(next(batches))
+    compute, _ = turn(alone, batch, count, ranks)
+    return {"steps": count, "step": step, "data_wait": wait, "compute": compute}
+
+
+def turn(step, batches, count: int, ranks) -> tuple[float, float]:
+    """Mean seconds of a step, and of waiting for its pictures, on the slowest rank."""
+    ranks.any(False)  # all start at once
+    waited, start = 0.0, time.perf_counter()
+    for _ in range(count):
+        before = time.perf_counter()
+        images, labels = next(batches)
+        waited += time.perf_counter() - before
+        loss = step(images, labels)
+    float(loss)  # steps follow one another: the last one is done, and so are all
+    took = time.perf_counter() - start
+    return max(ranks.gather((took / count, waited / count)))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,93 @@
+"""Scaling, measured with real ranks, and its figures by hand."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+
+import models
+from benchmarks.scaling import command
+from common.errors import UserError
+from data.labels import CLASS_COUNT
+from tiny import REPO
+
+SMALL = ("-t", "32,64", "-b", "2", "--rounds", "3", "--seconds", "0.1")
+
+
+def options(*words):
+    parser = command.cli.Parser()
+    command.add_arguments(parser)
+    return parser.parse_args([*SMALL, *words])
+
+
+def told(step, wait, compute, pictures):
+    return {
+        "step": step,
+        "data_wait": wait,
+        "compute": compute,
+        "pictures_of_a_step": pictures,
+        "exchange": [],
+    }
+
+
+def test_figures_by_hand():
+    """Speeds of one rank: 20, 10, 20 pictures a second; of two: 32, 10, 40."""
+    rounds = [
+        {1: told(0.1, 0.0, 0.1, 2), 2: told(0.125, 0.0125, 0.1, 4)},
+        {1: told(0.2, 0.0, 0.1, 2), 2: told(0.4, 0.0125, 0.1, 4)},
+        {1: told(0.1, 0.0, 0.1, 2), 2: told(0.1, 0.0125, 0.1, 4)},
+    ]
+    found = command.figures(rounds)
+    assert found["efficiency_of_rounds"] == {"2": pytest.approx([0.8, 0.5, 1.0])}
+    assert found["efficiency"] == {"2": pytest.approx(0.8)}
+    two = found["ranks"]["2"]
+    assert two["pictures_per_second"] == {"min": pytest.approx(10), "median": pytest.approx(32), "max": 40}
+    assert two["pictures_per_second_per_device"] == pytest.approx(16)
+    seconds = {name: part["seconds"] for name, part in two["split"].items()}
+    assert seconds == pytest.approx({"compute": 0.1, "all_reduce": 0.0125, "data_wait": 0.0125})
+    assert two["split"]["data_wait"]["share"] == pytest.approx(0.1)
+    assert two["noisy"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ranks", "2"], "add 1 to --ranks"),
+        (["--rounds", "2"], "--rounds 2 tell no spread"),
+        (["--mode", "strong", "--ranks", "1", "3"], "3 ranks cannot share a batch of 2"),
+        (["-p", "nowhere"], "nowhere"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(words, message):
+    with pytest.raises(UserError, match=message):
+        command.require_fitting(options(*words))
+
+
+def test_a_launcher_that_is_missing_is_named():
+    with pytest.raises(UserError, match="nosuchlauncher"):
+        command.launched(options("--launcher", "nosuchlauncher -n {ranks}"), "weak", 2)
+
+
+@pytest.mark.slow
+def test_two_ranks_are_measured_and_recorded(tmp_path):
+    if not importlib.util.find_spec("horovod"):
+        pytest.skip("Horovod is not installed: make horovod")
+    words = ["benchmark.py", "scaling", *SMALL, "--mode", "weak", "strong", "--save", tmp_path]
+    done = subprocess.run([sys.executable, *words], cwd=REPO, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    assert "weak scaling: fastscnn 32x64" in done.stdout and "strong scaling" in done.stdout
+    weak, strong = (json.loads(next(tmp_path.glob(f"*-{mode}-*")).read_text()) for mode in ("weak", "strong"))
+    parameters = sum(
+        variable.value.numpy().size
+        for variable in models.build("fastscnn", (32, 64, 3), CLASS_COUNT).trainable_variables
+    )
+    for record in (weak, strong):
+        two = record["results"]["ranks"]["2"]
+        loss, gradients, statistics = two["exchange"]
+        assert loss["what"] == "loss" and statistics["what"] == "statistics"
+        assert gradients["bytes"] == 4 * parameters
+        assert sum(part["share"] for part in two["split"].values()) == pytest.approx(1, abs=0.3)
+        assert record["results"]["efficiency"]["2"] > 0
+    assert strong["settings"]["batch"] == weak["settings"]["batch"] == 2
