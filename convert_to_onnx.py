@@ -6,12 +6,14 @@
     python convert_to_onnx.py -w logs/fastscnn/RUN --int8 --calibration DATASET          # for TensorRT
     python convert_to_onnx.py -w logs/fastscnn/RUN --int8 cpu --calibration DATASET      # for ONNX Runtime
     python convert_to_onnx.py -w logs/fastscnn/RUN --fp16 --verify-on DATASET
+    python convert_to_onnx.py -w logs/bayes_segnet/RUN --samples 20          # Monte-Carlo dropout inside
     python convert_to_onnx.py --tensorrt --onnx fastscnn.onnx --fp16         # engine, on the machine for it
 
 The graph takes RGB in 0..255 and normalises inside; batch norm is folded into convolutions. A file appears
 only after ONNX Runtime and Keras agreed on pictures, and if TensorRT 8.5 and 10 know all its operators.
-Dropout is left out: Bayesian SegNet becomes its deterministic network. predict.py and evaluate.py take the
-file with -w. Building an engine needs neither TensorFlow nor Keras; see docs/jetson.md.
+Dropout is left out: Bayesian SegNet becomes its deterministic network; --samples T keeps it, with masks drawn
+anew in every run, and returns the mean softmax of T passes. predict.py and evaluate.py take the file with
+-w. Building an engine needs neither TensorFlow nor Keras; see docs/jetson.md.
 """
 
 from __future__ import annotations
@@ -54,6 +56,13 @@ def arguments():
     )
     graph.add_argument("--float-input", action="store_true", help="take float32 instead of uint8")
     graph.add_argument("--argmax", action="store_true", help="return labels uint8 [N,H,W] instead of logits")
+    graph.add_argument(
+        "--samples",
+        type=cli.positive_int,
+        metavar="T",
+        help="average T passes with dropout left active, and return probabilities instead of logits "
+        "(default: one pass without dropout)",
+    )
     checks = parser.add_argument_group("checks")
     checks.add_argument("--verify-on", type=Path, metavar="DATASET", help="compare mIoU on this data set")
     checks.add_argument("--split", default="val", help="of --verify-on (default: val)")
@@ -100,7 +109,14 @@ def main() -> int:
     from deploy import convert
     from deploy.form import Form
 
-    form = Form(options.batch, options.input_format, options.float_input, options.argmax, options.opset)
+    form = Form(
+        options.batch,
+        options.input_format,
+        options.float_input,
+        options.argmax,
+        options.opset,
+        options.samples or 0,
+    )
     made = convert.convert(options.weights, options.model, options.target_size, form, samples)
     path = options.output or made.default_path(precision(options))
     convert.require_folder(path)

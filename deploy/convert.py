@@ -9,7 +9,7 @@ import onnx
 import models
 from common.errors import UserError
 from data.augment import resize_image
-from deploy import export, operators, parity, pictures
+from deploy import export, operators, parity, pictures, sample_parity
 from deploy.form import Form
 from deploy.keras_runtime import KerasRuntime, load_network
 from deploy.onnx_runtime import OnnxRuntime
@@ -65,7 +65,8 @@ def convert(
     home = run_folder.home(Path(source))
     graph = export.export(network, form, about(origin, home))
     require_operators(graph)
-    found = parity.measure(graph, network, form, parity.pictures(size, [sample.image for sample in samples]))
+    measure = sample_parity.measure if form.samples else parity.measure
+    found = measure(graph, network, form, parity.pictures(size, [sample.image for sample in samples]))
     parity.require(found, "the exported graph")
     return Conversion(graph, network, found, form, origin, home)
 
@@ -105,7 +106,9 @@ def scores(made: Conversion, samples) -> tuple[float, float]:
     from deploy.scoring import miou
     from training.devices import prepare
 
-    return miou(KerasRuntime(made.network, prepare()), samples), miou(OnnxRuntime(made.model, "it"), samples)
+    keras = KerasRuntime(made.network, prepare())
+    keras = keras.sampling(made.form.samples) if made.form.samples else keras
+    return miou(keras, samples), miou(OnnxRuntime(made.model, "it"), samples)
 
 
 def int8(made: Conversion, form: Form, target: str, paths: list[Path], samples, max_drop: float):

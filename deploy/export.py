@@ -6,13 +6,14 @@ leaves batch norm in training mode, and tf2onnx's from_keras knows Keras 2 only.
 
 import json
 
+import keras
 import onnx
 import tensorflow as tf
 import tf2onnx
 
 from common import cli
 from data.labels import CLASS_COUNT, CLASS_NAMES, PALETTE
-from deploy import onnx_graph
+from deploy import onnx_graph, onnx_samples, sampling
 from deploy.form import IMAGE, LABELS, LOGITS, Form
 
 
@@ -22,9 +23,13 @@ def export(network, form: Form, about: dict | None = None) -> onnx.ModelProto:
     Args:
         network: a Keras model, RGB in 0..255 [N, H, W, 3] -> logits [N, H, W, classes or more].
         form: what the graph takes and returns.
-        about: more to store in the metadata, besides model, classes, palette and input.
+        about: more to store in the metadata, besides model, classes, palette, input and samples.
+
+    Raises:
+        UserError: samples of a network without dropout.
     """
-    function = _function(network, form)
+    marked, rates = _marked(network) if form.samples else (network, {})
+    function = _function(marked, form)
     with cli.quiet_libraries():  # TensorFlow counts GPUs there
         model, _ = tf2onnx.convert.from_function(
             function,
@@ -34,6 +39,8 @@ def export(network, form: Form, about: dict | None = None) -> onnx.ModelProto:
             custom_op_handlers={"SelectV2": (_select_as_where, [])},
         )
     model = onnx_graph.tidy(model, {layer.name for layer in network.layers})
+    if form.samples:
+        model = onnx_samples.sampled(model, rates, form)
     onnx.helper.set_model_props(model, _metadata(network, form, about or {}))
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -52,6 +59,8 @@ def _function(network, form: Form):
         logits = network(image, training=False)  # [N, H, W, classes or more]
         if logits.shape[-1] > CLASS_COUNT:  # void, an old network's last output, is no answer
             logits = logits[..., :CLASS_COUNT]
+        if form.samples:  # the end is attached to the repeated passes
+            return {LOGITS: tf.transpose(logits, (0, 3, 1, 2))}
         if form.argmax:
             labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
             # through float32, because TensorRT 8.5 makes bytes of nothing else
@@ -59,6 +68,24 @@ def _function(network, form: Form):
         return {LOGITS: tf.transpose(logits, (0, 3, 1, 2)) if form.layout == "nchw" else logits}
 
     return infer
+
+
+class Marker(keras.layers.Layer):
+    """Marks a dropout layer's place by an operator that survives what tidies graphs."""
+
+    def __init__(self, dropout: keras.layers.Layer):
+        super().__init__(name=dropout.name, dtype=dropout.dtype_policy)
+        self.rate = dropout.rate
+
+    def call(self, inputs):
+        return tf.nn.leaky_relu(inputs, self.rate)
+
+
+def _marked(network):
+    """The network with its dropouts marked, and their rates by name."""
+    marked, markers = sampling.with_dropouts(network, Marker)
+    sampling.require_dropout(markers, network)
+    return marked, {marker.name: marker.rate for marker in markers}
 
 
 def _select_as_where(context, node, name, arguments):
@@ -72,6 +99,7 @@ def _metadata(network, form: Form, about: dict) -> dict[str, str]:
         "palette": PALETTE[:CLASS_COUNT].tolist(),
         "input": f"RGB 0..255, {'float32' if form.float_input else 'uint8'}, {form.layout.upper()}",
         "normalization": "inside the graph",
+        "samples": form.samples or None,
         **about,
     }
     return {

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-IMAGE, LOGITS, LABELS = "image", "logits", "labels"  # names of the graph's input and outputs
+# names of the graph's input and outputs
+IMAGE, LOGITS, PROBABILITIES, LABELS = "image", "logits", "probabilities", "labels"
 LATEST_OPSET = 17  # of TensorRT 8.5, the last for the Jetson AGX Xavier
 OLDEST_OPSET = 13  # the first whose quantization has a scale for each channel
 
@@ -20,6 +21,8 @@ class Form:
         float_input: the picture is float32 in 0..255 instead of uint8.
         argmax: the output is `labels`, uint8 [N, H, W] of train ids, instead of `logits`, float32.
         opset: of ONNX.
+        samples: passes with random dropout, whose mean softmax is the output `probabilities`, float32,
+            instead of logits; 0 for one pass without dropout.
     """
 
     batch: int = 1
@@ -27,6 +30,7 @@ class Form:
     float_input: bool = False
     argmax: bool = False
     opset: int = LATEST_OPSET
+    samples: int = 0
 
     def arrange(self, images: np.ndarray) -> np.ndarray:
         """Pictures uint8 [N, H, W, 3] as the graph's input."""
@@ -37,5 +41,6 @@ class Form:
         """A file name that tells what is inside: `fastscnn-1024x2048-argmax.onnx`."""
         parts = [name, f"{size[0]}x{size[1]}"]
         parts += [f"batch{self.batch}"] * (self.batch > 1) + ["nchw"] * (self.layout == "nchw")
-        parts += ["float"] * self.float_input + ["argmax"] * self.argmax + [precision] * bool(precision)
+        parts += ["float"] * self.float_input + ["argmax"] * self.argmax
+        parts += [f"samples{self.samples}"] * bool(self.samples) + [precision] * bool(precision)
         return re.sub(r"[^\w.-]", "_", "-".join(parts)) + ".onnx"

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from common.errors import UserError
 from data.labels import CLASS_COUNT
 from data.png import MAX_PIXELS
-from deploy.form import LABELS, LOGITS, Form
+from deploy.form import LABELS, LOGITS, PROBABILITIES, Form
 
 MAX_BYTES = 2**31  # protobuf's own limit
 
@@ -23,6 +23,7 @@ class Signature:
     Attributes:
         name: of the input.
         output: name of the output.
+        soft: the output are probabilities, not logits or labels.
         labels: name of the output that holds labels; see `with_labels`.
         size: (height, width) in pixels.
         form: of both.
@@ -30,6 +31,7 @@ class Signature:
 
     name: str
     output: str
+    soft: bool
     labels: str
     size: tuple[int, int]
     form: Form
@@ -128,9 +130,10 @@ def signature(model: onnx.ModelProto, source) -> Signature:
         layout=layout,
         float_input=image.type.tensor_type.elem_type == TensorProto.FLOAT,
         argmax=kind[0] == LABELS,
+        samples=int(passes) if (passes := metadata(model).get("samples", "")).isdecimal() else 0,
     )
     labels = output.name if form.argmax else "labels_of_logits"
-    return Signature(image.name, output.name, labels, tuple(size), form)
+    return Signature(image.name, output.name, output.name == PROBABILITIES, labels, tuple(size), form)
 
 
 def _shape(value) -> tuple[int, ...]:

@@ -62,6 +62,7 @@ class OnnxRuntime:
     Attributes:
         name: the architecture's, by the file's metadata, else the graph's.
         backbone: its name by the metadata, or None.
+        samples: passes with random dropout that the graph averages, by the metadata; 0 for one without.
         size: (height, width) of its input in pixels.
 
     Args:
@@ -78,6 +79,7 @@ class OnnxRuntime:
 
         signature = onnx_file.signature(model, source)
         self._source, self._signature, self.size = source, signature, signature.size
+        self.samples = signature.form.samples
         self._model, self._provider = model, provider
         self._session = self._open(onnx_file.with_labels(model, signature))
         notes = onnx_file.metadata(model)
@@ -90,7 +92,7 @@ class OnnxRuntime:
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of the runtime's size -> softmax, float32 [N, H, W, classes].
 
-        Only of a file that returns logits, see `soft`.
+        Only of a file that returns logits or probabilities, see `soft`.
         """
         return self._batches(images, self._softmax)
 
@@ -133,6 +135,8 @@ class OnnxRuntime:
             found = found.transpose(0, 2, 3, 1)
         shape = (len(feed), *self.size, CLASS_COUNT)
         logits = self._require(found, (np.float32, np.float16), shape, "logits").astype(np.float32)
+        if self._signature.soft:
+            return logits
         powers = np.exp(logits - logits.max(-1, keepdims=True))
         return powers / powers.sum(-1, keepdims=True)
 

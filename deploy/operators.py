@@ -24,6 +24,7 @@ _FLOAT_OPERATORS = """
 _ANY_OPERATORS = """
     Concat Expand Flatten Gather Identity Reshape Slice Split Squeeze Tile Transpose Unsqueeze
 """
+DRAWING = ("RandomUniform", "RandomUniformLike")  # both lists: FP32 and FP16, and `seed` is ignored
 
 # operator -> types of the tensors that go in (constants such as shapes are not counted)
 OPERATORS = {
@@ -32,6 +33,7 @@ OPERATORS = {
     **dict.fromkeys(("And", "Not", "Or", "Xor"), BOOLS),
     "Cast": ENDS | INDICES,
     "DequantizeLinear": frozenset({TensorProto.INT8}),
+    **dict.fromkeys(DRAWING, FLOATS),
     "Where": FLOATS | BOOLS,
 }
 RESIZE_MODES = {
@@ -72,6 +74,8 @@ def _faults(node, constants, kinds):
         if name and name not in constants and kind is not None and kind not in OPERATORS[node.op_type]:
             faults.append(f"takes no {TensorProto.DataType.Name(kind).lower()} ('{name}')")
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    if node.op_type in DRAWING and attributes.get("dtype", TensorProto.FLOAT) not in FLOATS:
+        faults.append(f"draws no {TensorProto.DataType.Name(attributes['dtype']).lower()}")
     if node.op_type == "MaxPool" and len(node.output) > 1:
         faults.append("TensorRT returns no Indices")
     if node.op_type in ("MaxPool", "AveragePool") and set(attributes.get("dilations", [1])) != {1}:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import helper
 
 from common.errors import UserError
 from data.augment import resize_image
@@ -23,6 +22,11 @@ class Parity:
 
     difference: float
     agreement: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the two differ by no more than rounding does. A NaN differs."""
+        return self.difference <= LARGEST_DIFFERENCE and self.agreement >= LEAST_AGREEMENT
 
     def __str__(self):
         return (
@@ -50,22 +54,23 @@ def pictures(size: tuple[int, int], paths=()) -> np.ndarray:
 
 
 def measure(model: onnx.ModelProto, network, form: Form, images: np.ndarray) -> Parity:
-    """Compare an exported graph with its Keras model.
+    """Compare an exported graph of one pass with its Keras model; for others see `deploy.sample_parity`.
 
     Args:
         model: what `deploy.export.export` made of the network with this form.
         network: the Keras model.
         images: uint8 RGB [N, H, W, 3] of the model's size.
     """
-    session = _session(model)
+    last = next((node.input[0] for node in model.graph.node if node.op_type == "ArgMax"), None)
+    running = session(model, last if form.argmax else None)
     difference, equal, pixels = 0.0, 0, 0
     for start in range(0, len(images), form.batch):
         part = np.resize(images[start : start + form.batch], (form.batch, *images.shape[1:]))
         expected = np.asarray(network(part, training=False))[..., :CLASS_COUNT]  # [N, H, W, classes]
         found = dict(
             zip(
-                (out.name for out in session.get_outputs()),
-                session.run(None, {session.get_inputs()[0].name: form.arrange(part)}),
+                (out.name for out in running.get_outputs()),
+                running.run(None, {running.get_inputs()[0].name: form.arrange(part)}),
             )
         )
         logits = next(array for array in found.values() if array.ndim == 4)
@@ -78,21 +83,20 @@ def measure(model: onnx.ModelProto, network, form: Form, images: np.ndarray) -> 
     return Parity(difference, equal / pixels)
 
 
-def _session(model):
-    """A session that also returns the logits where the graph returns labels alone."""
+def session(model: onnx.ModelProto, *more: str | None) -> ort.InferenceSession:
+    """A session of a graph that also returns the tensors named in `more`."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    last = next((node for node in copy.graph.node if node.op_type == "ArgMax"), None)
-    if copy.graph.output[0].name == LABELS and last is not None:
-        copy.graph.output.append(helper.make_tensor_value_info(last.input[0], onnx.TensorProto.FLOAT, None))
+    known = {value.name: value for value in copy.graph.value_info}
+    copy.graph.output.extend(known[name] for name in more if name)
     options = ort.SessionOptions()
     options.log_severity_level = 4
     return ort.InferenceSession(copy.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def require(found: Parity, what: str) -> None:
-    """Raise UserError if the two differ by more than rounding does. A NaN differs."""
-    if not (found.difference <= LARGEST_DIFFERENCE and found.agreement >= LEAST_AGREEMENT):
+    """Raise UserError unless the two agree."""
+    if not found.passed:
         raise UserError(
             f"{what} and its Keras model disagree ({found}; allowed are {LARGEST_DIFFERENCE:.0e} and "
             f"{100 * LEAST_AGREEMENT} %): no file written; report this with the weights"

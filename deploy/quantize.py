@@ -20,7 +20,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from common.errors import UserError
-from deploy import onnx_tail
+from deploy import onnx_samples, onnx_tail
 from deploy.form import Form
 
 CONVOLUTIONS = ["Conv", "ConvTranspose"]
@@ -136,7 +136,8 @@ def float16(
     Raises:
         UserError: more than `max_drop` points of mIoU are lost.
     """
-    made = convert_float_to_float16(_copy(model), keep_io_types=True, op_block_list=[])
+    exact = onnx_samples.exact_nodes(model)
+    made = convert_float_to_float16(_copy(model), keep_io_types=True, op_block_list=[], node_block_list=exact)
     made = _infer(made)
     before, after = score(model), score(made)
     if _drop(before, after) > max_drop:
@@ -145,9 +146,9 @@ def float16(
 
 
 def layer_errors(model, quantized, form: Form, images: np.ndarray) -> dict[str, float]:
-    """Relative error of each convolution's output in a quantized graph, of the 2-norm."""
-    feed = {model.graph.input[0].name: form.arrange(images)}
-    exact, rough = (_convolutions(graph, feed) for graph in (model, quantized))
+    """Relative error of each convolution's output in a quantized graph, of the 2-norm, with equal masks."""
+    feed = {model.graph.input[0].name: form.arrange(images)} | onnx_samples.draw(model)
+    exact, rough = (_convolutions(onnx_samples.pinned(graph), feed) for graph in (model, quantized))
     return {
         name: float(np.linalg.norm(rough[name] - exact[name]) / max(np.linalg.norm(exact[name]), 1e-12))
         for name in exact

@@ -101,8 +101,15 @@ def sampling_of(runtime, samples: int, seed: int):
     """The same model with dropout left active, a `deploy.sampling.SamplingRuntime`.
 
     Raises:
-        UserError: the model has no dropout, or its file is an exported graph, which has lost it.
+        UserError: the model has no dropout, or its file is an exported graph, whose passes are fixed.
     """
+    if getattr(runtime, "samples", 0):
+        raise UserError(
+            f"the exported graph averages {runtime.samples} random passes of its own; leave --samples out"
+        )
     if not hasattr(runtime, "sampling"):
-        raise UserError("--samples needs dropout, which exported models have not; give Keras weights with -w")
+        raise UserError(
+            "--samples needs dropout, which this exported model has not; give Keras weights with -w, or "
+            "a file of convert_to_onnx.py --samples"
+        )
     return runtime.sampling(samples, seed)

@@ -107,6 +107,33 @@ def rounds(samples: int, size: tuple[int, int]) -> list[int]:
     return [samples // parts + (part < samples % parts) for part in range(parts)]
 
 
+def passes_with_masks(network: keras.Model, images: np.ndarray, samples: int, seed: int = 0):
+    """Passes with dropout active, each with what was dropped in it.
+
+    Args:
+        network: see `split`.
+        images: RGB [N, H, W, 3] of the network's size.
+        samples: how many passes.
+        seed: of the random numbers.
+
+    Yields:
+        (softmax float32 [N, H, W, classes], dropout layer's name -> its values kept or not, bool [N, ...]).
+
+    Raises:
+        UserError: the network has no dropout.
+    """
+    trunk, head, dropouts = split(network)
+    tensors = keras.tree.flatten(trunk(images, training=False))
+    for states in np.random.SeedSequence(seed).generate_state(samples * len(dropouts)).reshape(samples, -1):
+        kept = {}
+        for dropout, state in zip(dropouts, states):
+            dropout.seed_generator.state.assign([state, 0])
+            ones = tf.ones((len(images), *dropout.output.shape[1:]))
+            kept[dropout.dropout.name] = np.asarray(dropout(ones)) > 0
+            dropout.seed_generator.state.assign([state, 0])  # the pass draws the same again
+        yield tf.nn.softmax(tf.cast(head(tensors, training=False), tf.float32)).numpy(), kept
+
+
 class ActiveDropout(keras.layers.Layer):
     """A dropout layer of any kind that drops in inference as well, by random numbers of its own."""
 
@@ -140,20 +167,40 @@ def split(network: keras.Model) -> tuple[keras.Model, keras.Model, list[ActiveDr
         if _drops(operation) or any(id(tensor) in random for tensor in inputs):
             random |= {id(tensor) for tensor in outputs}
             crossing |= {id(tensor): tensor for tensor in inputs if id(tensor) not in random}
-    if not random:
-        raise UserError(f"{network.name} has no dropout to sample; leave --samples out")
+    require_dropout(random, network)
     crossing = list(crossing.values())
     trunk = keras.Model(network.input, crossing, name=f"{network.name}_trunk")
-    dropouts = []
+    head = keras.Model(crossing, network.output, name=f"{network.name}_head")
+    return trunk, *with_dropouts(head, ActiveDropout)
 
-    def activate(layer):
+
+def dropouts(network: keras.Model) -> list[keras.layers.Layer]:
+    """The dropout layers of a functional model."""
+    return [layer for layer in network.layers if _drops(layer)]
+
+
+def with_dropouts(network: keras.Model, replace) -> tuple[keras.Model, list[keras.layers.Layer]]:
+    """A functional model with other layers for its dropout layers, sharing all others, and these layers.
+
+    Args:
+        network: each of its layers is used once.
+        replace: a function of a dropout layer.
+    """
+    replaced = []
+
+    def change(layer):
         if not _drops(layer):
             return layer
-        dropouts.append(ActiveDropout(layer))
-        return dropouts[-1]
+        replaced.append(replace(layer))
+        return replaced[-1]
 
-    head = keras.Model(crossing, network.output, name=f"{network.name}_head")
-    return trunk, keras.models.clone_model(head, clone_function=activate), dropouts
+    return keras.models.clone_model(network, clone_function=change), replaced
+
+
+def require_dropout(found, network: keras.Model) -> None:
+    """Raise UserError if there is nothing random in a network."""
+    if not found:
+        raise UserError(f"{network.name} has no dropout to sample; leave --samples out")
 
 
 def _drops(operation) -> bool:

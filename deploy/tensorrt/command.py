@@ -11,7 +11,17 @@ from deploy.tensorrt.plan import Plan, require_sound, trtexec
 
 ONLY_HERE = ("onnx", "dla_core", "calibration_cache", "workspace", "timing_cache")
 ONLY_THERE = (
-    *("weights", "model", "target_size", "batch", "opset", "input_format", "float_input", "argmax"),
+    *(
+        "weights",
+        "model",
+        "target_size",
+        "batch",
+        "opset",
+        "input_format",
+        "float_input",
+        "argmax",
+        "samples",
+    ),
     *("verify_on", "split", "max_drop", "calibration_pictures"),
 )
 

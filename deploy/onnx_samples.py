@@ -1,0 +1,168 @@
+"""Monte-Carlo dropout inside an ONNX graph: T passes with random masks, the mean of their softmax.
+
+ONNX's own Dropout drops in training only, and TensorRT removes it; so masks come from RandomUniform, which
+TensorRT 8.5 and 10 list. No seed is stored: equal seeds would give every pass the same masks, and TensorRT
+reads none. What comes before the first dropout is computed once; what follows is there T times over the same
+constants, because one pass after the other needs the memory of one.
+"""
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from deploy import onnx_graph
+from deploy.form import LABELS, PROBABILITIES, Form
+
+MARKER = "LeakyRelu"  # where a graph of one pass has its dropouts, under their layers' names
+TAIL = "samples"  # what stands before the slash in the names of the nodes behind the passes
+DRAW, KEEP = "uniform", "kept"
+
+
+def sampled(model: onnx.ModelProto, rates: dict[str, float], form: Form) -> onnx.ModelProto:
+    """Repeat the random part of a graph `form.samples` times.
+
+    Args:
+        model: one pass, tidied, to logits [N, classes, H, W]; each dropout is a `MARKER` of its layer's name.
+        rates: share of values that a layer drops, by its name.
+        form: what the result takes and returns.
+    """
+    graph = model.graph
+    shapes, nodes = onnx_graph.shapes(graph), list(graph.node)
+    random = _random(nodes, rates)
+    constants = {f"{TAIL}/zero": 0.0, f"{TAIL}/share": 1 / form.samples}
+    trunk = [node for node in nodes if node.output[0] not in random]
+    passes, total = [], None
+    for number in range(1, form.samples + 1):
+        renamed = {name: f"{name}/sample{number}" for name in random}
+        for node in nodes:
+            if node.output[0] not in random:
+                continue
+            if _is_dropout(node, rates):
+                layer = node.name.split("/")[0]
+                constants |= {f"{layer}/rate": rates[layer], f"{layer}/scale": 1 / (1 - rates[layer])}
+                once, each = _dropout(node, layer, shapes[node.output[0]], renamed, number)
+                (passes if node.input[0] in random else trunk if number == 1 else []).append(once)
+                passes += each
+            else:
+                passes.append(_copy(node, renamed, number))
+        softmax = _node("Softmax", [renamed[graph.output[0].name]], "softmax", number, axis=1)
+        passes.append(softmax)
+        if total is not None:
+            passes.append(_node("Add", [total, softmax.output[0]], "sum", number))
+        total = passes[-1].output[0]
+    tail, output = _tail(total, shapes[graph.output[0].name], form)
+    del graph.node[:], graph.value_info[:], graph.output[:]
+    graph.node.extend([*trunk, *passes, *tail])
+    graph.output.append(output)
+    graph.initializer.extend(
+        numpy_helper.from_array(np.float32(value), name) for name, value in constants.items()
+    )
+    return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+
+
+def masks(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
+    """The layer and the pass, from 1, of each tensor that tells which values a dropout keeps."""
+    found = {}
+    for node in model.graph.node:
+        layer, *rest = node.name.split("/")
+        if rest[:1] == [KEEP]:
+            found[node.output[0]] = layer, int(rest[1].removeprefix("sample"))
+    return found
+
+
+def total(model: onnx.ModelProto) -> str:
+    """Name of the tensor that is the sum of all passes' softmax [N, classes, H, W]."""
+    last = next(node for node in model.graph.node if node.name in (f"{TAIL}/mean", f"{TAIL}/argmax"))
+    return last.input[0]
+
+
+def pinned(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy whose masks are inputs, bool tensors by their names in `masks`; equal inputs, equal results."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    shapes, kept = onnx_graph.shapes(copy.graph), masks(model)
+    makers = {node.output[0]: node for node in copy.graph.node}
+    for name in kept:
+        copy.graph.node.remove(makers[makers[name].input[0]])
+        copy.graph.node.remove(makers[name])
+        copy.graph.input.append(helper.make_tensor_value_info(name, TensorProto.BOOL, shapes[name]))
+    return copy
+
+
+def draw(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """Masks that keep one half, for the inputs of `pinned`; always the same."""
+    shapes, random = onnx_graph.shapes(model.graph), np.random.default_rng(0)
+    return {name: random.random(shapes[name]) < 0.5 for name in masks(model)}
+
+
+def exact_nodes(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes that draw, compare and add up, whose numbers must not be rounded to float16."""
+    parts = (node.name.split("/") for node in model.graph.node)
+    return ["/".join(part) for part in parts if part[0] == TAIL or part[1:2] in ([DRAW], [KEEP])]
+
+
+def _is_dropout(node, rates) -> bool:
+    return node.op_type == MARKER and node.name.split("/")[0] in rates
+
+
+def _random(nodes, rates) -> set[str]:
+    """Names of all tensors that depend on a dropout."""
+    found = set()
+    for node in nodes:  # inputs precede what is made of them
+        if _is_dropout(node, rates) or found & set(node.input):
+            found |= set(node.output)
+    return found
+
+
+def _dropout(node, layer, shape, renamed, number):
+    """What is done to the values whatever the pass, and the nodes of a pass."""
+    source, result = renamed.get(node.input[0], node.input[0]), renamed[node.output[0]]
+    suffix = f"/sample{number}" if source != node.input[0] else ""
+    scaled, drawn, kept = (
+        f"{layer}/scaled{suffix}",
+        f"{layer}/{DRAW}/sample{number}",
+        f"{layer}/{KEEP}/sample{number}",
+    )
+    once = helper.make_node("Mul", [source, f"{layer}/scale"], [scaled], scaled)
+    each = [
+        helper.make_node("RandomUniform", [], [drawn], drawn, dtype=TensorProto.FLOAT, shape=shape),
+        helper.make_node("GreaterOrEqual", [drawn, f"{layer}/rate"], [kept], kept),
+        helper.make_node(
+            "Where", [kept, scaled, f"{TAIL}/zero"], [result], f"{layer}/dropped/sample{number}"
+        ),
+    ]
+    return once, each
+
+
+def _copy(node, renamed, number):
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    copy.name = f"{node.name}/sample{number}"
+    copy.input[:] = [renamed.get(name, name) for name in node.input]
+    copy.output[:] = [renamed.get(name, name) for name in node.output]
+    return copy
+
+
+def _node(operator, inputs, name, number=None, output=None, **attributes):
+    name = f"{TAIL}/{name}" + (f"/sample{number}" if number else "")
+    return helper.make_node(operator, inputs, [output or name], name, **attributes)
+
+
+def _tail(total, shape, form):
+    """From the sum of all softmax [N, classes, H, W] to the output."""
+    count, classes, height, width = shape
+    info = helper.make_tensor_value_info
+    if form.argmax:
+        index = _node("ArgMax", [total], "argmax", axis=1, keepdims=0)
+        # through float32, because TensorRT 8.5 makes bytes of nothing else
+        number = _node("Cast", index.output, "float", to=TensorProto.FLOAT)
+        labels = _node("Cast", number.output, "labels", output=LABELS, to=TensorProto.UINT8)
+        return [index, number, labels], info(LABELS, TensorProto.UINT8, (count, height, width))
+    share = f"{TAIL}/share"
+    if form.layout == "nchw":
+        return [_node("Mul", [total, share], "mean", output=PROBABILITIES)], info(
+            PROBABILITIES, TensorProto.FLOAT, shape
+        )
+    mean = _node("Mul", [total, share], "mean")
+    turned = _node("Transpose", mean.output, "channels_last", output=PROBABILITIES, perm=[0, 2, 3, 1])
+    return [mean, turned], info(PROBABILITIES, TensorProto.FLOAT, (count, height, width, classes))

@@ -1,0 +1,128 @@
+"""The gate of graphs that draw random masks, in two exact halves.
+
+What a graph does with masks: Keras's own dropout draws them, the graph gets the same as inputs, and the mean
+softmax of both must agree as in `deploy.parity`. What masks a graph draws: it runs twice as it is, and shares
+of kept values are compared with those of independent draws. The outputs themselves could be compared by their
+means only, whose spread hides small faults.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from data.labels import CLASS_COUNT
+from deploy import onnx_samples, parity, sampling
+from deploy.form import LABELS, PROBABILITIES, Form
+
+# of a share, in standard deviations: one honest graph in 10^5 has a larger one among 10^4 shares
+LARGEST_DEVIATION = 7.0
+
+
+@dataclass(frozen=True)
+class SampledParity(parity.Parity):
+    """How a graph of random passes compares with Keras: with equal masks, and by the masks it draws.
+
+    Attributes:
+        difference: largest one of mean softmax, relative, with equal masks.
+        agreement: share of pixels with the same label, with equal masks.
+        masks: how many the graph drew in two runs.
+        deviation: largest one, in standard deviations, of the share of values that a mask keeps, and of
+            those that two masks of a layer treat alike: of neighbouring passes, and of the same in two runs.
+    """
+
+    masks: int
+    deviation: float
+
+    @property
+    def passed(self) -> bool:
+        return super().passed and self.deviation <= LARGEST_DEVIATION
+
+    def __str__(self):
+        return (
+            f"with equal masks, largest difference of mean softmax {self.difference:.1e}, equal labels "
+            f"{100 * self.agreement:.3f} %; {self.masks} masks drawn in two runs, independent and of the "
+            f"asked shares within {self.deviation:.1f} standard deviations (allowed: {LARGEST_DEVIATION:.0f})"
+        )
+
+
+def measure(model: onnx.ModelProto, network, form: Form, images: np.ndarray) -> SampledParity:
+    """Compare an exported graph of random passes with its Keras model.
+
+    Args:
+        model: what `deploy.export.export` made of the network with this form.
+        network: the Keras model.
+        images: uint8 RGB [N, H, W, 3] of the model's size; of many passes, only the first are used.
+    """
+    used = images[: max(form.batch, len(images) // form.samples)]
+    batches = [
+        np.resize(used[start : start + form.batch], (form.batch, *images.shape[1:]))
+        for start in range(0, len(used), form.batch)
+    ]
+    difference, agreement = _with_equal_masks(model, network, form, batches)
+    rates = {layer.name: layer.rate for layer in sampling.dropouts(network)}
+    masks, deviation = _drawn(model, form, batches[0], rates)
+    return SampledParity(difference, agreement, masks, deviation)
+
+
+def _with_equal_masks(model, network, form, batches) -> tuple[float, float]:
+    session = parity.session(onnx_samples.pinned(model), onnx_samples.total(model) if form.argmax else None)
+    shapes = {given.name: tuple(given.shape) for given in session.get_inputs()}
+    names = {place: name for name, place in onnx_samples.masks(model).items()}
+    difference, equal, pixels = 0.0, 0, 0
+    for seed, batch in enumerate(batches):
+        feed = {model.graph.input[0].name: form.arrange(batch)}
+        expected = 0.0
+        for number, (softmax, kept) in enumerate(
+            sampling.passes_with_masks(network, batch, form.samples, seed), 1
+        ):
+            expected = expected + softmax[..., :CLASS_COUNT]
+            feed |= {
+                names[layer, number]: _laid_out(mask, shapes[names[layer, number]])
+                for layer, mask in kept.items()
+            }
+        expected = expected / form.samples  # [N, H, W, classes]
+        found = dict(zip((out.name for out in session.get_outputs()), session.run(None, feed)))
+        mean = (
+            found[PROBABILITIES]
+            if PROBABILITIES in found
+            else found[onnx_samples.total(model)] / form.samples
+        )
+        mean = mean if mean.shape == expected.shape else mean.transpose(0, 2, 3, 1)
+        labels = found.get(LABELS, mean.argmax(-1))
+        difference = max(difference, float(np.abs(mean - expected).max() / expected.max()))
+        equal += int((labels == expected.argmax(-1)).sum())
+        pixels += labels.size
+    return difference, equal / pixels
+
+
+def _laid_out(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Keras's mask [N, H, W, C] in the graph's layout."""
+    channels_first = np.moveaxis(mask, -1, 1)
+    return np.ascontiguousarray(channels_first if channels_first.shape == shape else mask)
+
+
+def _drawn(model, form, batch, rates) -> tuple[int, float]:
+    """How many masks two runs drew, and the largest deviation of their shares in standard deviations."""
+    places = onnx_samples.masks(model)
+    session = parity.session(model, *places)
+    feed = {model.graph.input[0].name: form.arrange(batch)}
+    before, deviations, drawn = {}, [], 0
+    for _ in range(2):
+        masks = {places[name]: mask for name, mask in zip(places, session.run(list(places), feed))}
+        drawn += len(masks)
+        for (layer, number), mask in masks.items():
+            keep = 1 - rates[layer]
+            alike = keep**2 + (1 - keep) ** 2
+            deviations.append(_deviation(mask, keep))
+            for other in (masks.get((layer, number + 1)), before.get((layer, number))):
+                if other is not None:
+                    deviations.append(_deviation(mask == other, alike))
+        before = masks
+    return drawn, max(deviations)
+
+
+def _deviation(values: np.ndarray, share: float) -> float:
+    """How far the share of true values is from `share`, in its standard deviations."""
+    return abs(values.mean() - share) / math.sqrt(share * (1 - share) / values.size)
