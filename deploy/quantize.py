@@ -18,6 +18,7 @@ import onnx
 import onnxruntime as ort
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
 
 from common.errors import UserError
 from deploy import onnx_samples, onnx_tail
@@ -138,11 +139,37 @@ def float16(
     """
     exact = onnx_samples.exact_nodes(model)
     made = convert_float_to_float16(_copy(model), keep_io_types=True, op_block_list=[], node_block_list=exact)
+    if exact:
+        _drop_round_trips(made)
     made = _infer(made)
     before, after = score(model), score(made)
     if _drop(before, after) > max_drop:
         raise UserError(f"float16 {_loss(before, after)}, more than --max-drop {max_drop}; no file written")
     return made, after
+
+
+def _drop_round_trips(model) -> None:
+    """Join neighbours that stay in float32: the library rounds to float16 between them, by nodes at the end."""
+    graph = OnnxModel(model)
+    makers = graph.output_name_to_node()
+    ends = {value.name for value in model.graph.output}
+    for back in [node for node in model.graph.node if _casts_to(node, onnx.TensorProto.FLOAT)]:
+        there = makers.get(back.input[0])
+        if there is None or not _casts_to(there, onnx.TensorProto.FLOAT16):
+            continue
+        source, result = there.input[0], back.output[0]
+        if result in ends:
+            graph.remove_node(back)
+            graph.replace_output_of_all_nodes(source, result)
+            graph.replace_input_of_all_nodes(source, result)
+        else:
+            graph.replace_input_of_all_nodes(result, source)
+    graph.prune_graph()
+    graph.topological_sort()
+
+
+def _casts_to(node, kind: int) -> bool:
+    return node.op_type == "Cast" and node.attribute[0].i == kind
 
 
 def layer_errors(model, quantized, form: Form, images: np.ndarray) -> dict[str, float]:

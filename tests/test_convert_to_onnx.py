@@ -80,6 +80,31 @@ def test_build_options_come_from_the_weights(here, tmp_path):
     assert (notes["model"], json.loads(notes["model_options"])) == ("unet", {"width": 3})
 
 
+def test_samples_from_weights_to_pictures_and_scores(town, here, capsys, tmp_path):
+    source = weights_file(tmp_path / "model.weights.h5", "separable_unet", SIZE)
+    assert here("-w", source, "--samples", 3, "--argmax", "--verify-on", town) == 0
+    parity, miou = capsys.readouterr().out.splitlines()
+    assert parity.startswith("parity with Keras: with equal masks, largest difference of mean softmax ")
+    assert "; 12 masks drawn in two runs, independent and of the asked shares within " in parity
+    assert miou.startswith("mIoU on 2 pictures: Keras 0.")
+    path = tmp_path / "separable_unet-64x128-argmax-samples3.onnx"
+    assert metadata(onnx.load(path))["samples"] == "3"
+    done = run_script("predict.py", "-w", path, "-p", town, "-r", tmp_path / "results")
+    assert done.returncode == 0 and len(done.stderr.splitlines()) == 1, done.stderr
+    done = run_script("evaluate.py", "-w", path, "-p", town)
+    assert done.returncode == 0, done.stderr
+    words = "averages 3 random passes of its own; leave --samples out"
+    assert_one_line_error(run_script("predict.py", "-w", path, "-p", town, "--samples", 5), words)
+
+
+def test_samples_of_a_network_without_dropout_are_one_line(here, tmp_path):
+    path = weights_file(tmp_path / "narrow.weights.h5", "unet", (32, 64), width=3)
+    with pytest.raises(UserError, match="^unet has no dropout to sample; leave --samples out$"):
+        here("-w", path, "--samples", 2)
+    with pytest.raises(UserError, match="--samples belongs to converting, not to --tensorrt"):
+        here("--tensorrt", "--onnx", path, "--samples", 2)
+
+
 def test_a_graph_that_disagrees_is_not_written(trained, here, tmp_path, monkeypatch):
     other = network("fastscnn", SIZE)
     other.get_layer("classifier_scores").bias.assign([1.0] * 19)

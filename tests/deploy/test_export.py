@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 import models
 from common.errors import UserError
 from data.labels import CLASS_COUNT, CLASS_NAMES, PALETTE
-from deploy import export, onnx_graph, operators, parity
+from deploy import export, onnx_graph, onnx_samples, operators, parity, sample_parity, sampling
 from deploy.form import Form
 from models.backbones import BACKBONES
 from trained import network, noise
@@ -61,6 +61,21 @@ class TestEveryModel:
         found = parity.measure(graph, model, form, images())
         assert found.difference < 1e-3 and found.agreement > 0.9999
         assert len(np.unique(run(graph, form, images(1)).argmax(-1))) >= 3  # or agreement would say little
+
+
+@pytest.mark.parametrize(
+    "name", ["fastscnn", "separable_unet", pytest.param("bayes_segnet", marks=pytest.mark.slow)]
+)
+def test_with_samples_is_clean_and_equal(name):
+    model, form = network(name, SIZE, **({"dropout": 0.3} if name == "fastscnn" else {})), Form(samples=2)
+    graph = export.export(model, form)
+    assert operators.violations(graph) == []
+    kinds = Counter(node.op_type for node in graph.graph.node)
+    assert kinds["BatchNormalization"] == 0 and kinds["Transpose"] <= 2
+    assert kinds["RandomUniform"] == 2 * len(sampling.dropouts(model)) > 0
+    assert not {"Identity", "Tile", "Loop", "If", "Shape", onnx_samples.MARKER} & set(kinds)
+    assert_no_wide_numbers(graph)
+    assert sample_parity.measure(graph, model, form, images()).passed
 
 
 def test_every_model_and_backbone_is_here():
@@ -225,6 +240,9 @@ def one_node(operator, kind=TensorProto.FLOAT, inputs=1, opset=17, outputs=1, co
         (one_node("Resize", coordinate_transformation_mode="tf_crop_and_resize"), "tf_crop_and_resize"),
         (one_node("QLinearConv", TensorProto.INT8), "no such operator"),
         (one_node("LayerNormalization"), "no such operator"),
+        (one_node("RandomUniform", inputs=0, shape=[1], dtype=TensorProto.DOUBLE), "draws no double"),
+        (one_node("RandomUniformLike", TensorProto.INT32), "takes no int32"),
+        (one_node("RandomNormalLike"), "no such operator"),
         (
             one_node(
                 "QuantizeLinear",
@@ -256,6 +274,8 @@ def test_what_tensorrt_takes_is_not_named():
         one_node("Where", TensorProto.BOOL, inputs=3),
         one_node("Cast", TensorProto.UINT8, to=TensorProto.FLOAT),
         one_node("MaxPool", kernel_shape=[2, 2]),
+        one_node("RandomUniform", inputs=0, shape=[1, 4]),
+        one_node("RandomUniformLike", TensorProto.FLOAT16),
         one_node("Resize", mode="linear", coordinate_transformation_mode="half_pixel"),
     ):
         assert operators.violations(model) == []

@@ -196,6 +196,10 @@ class TestSmaller:
     def test_float16(self, graph):
         made, _ = quantize.float16(graph, lambda model: 0.5, 1.0)
         assert operators.violations(made) == [] and self.drawn(made) < sample_parity.LARGEST_DEVIATION
+        onnx.checker.check_model(made, full_check=True)  # also that nodes stand in order
+        assert (
+            sum(node.op_type == "Cast" for node in made.graph.node) == 1 + SAMPLES
+        )  # the picture, each softmax
         kinds = {value.name: value.type.tensor_type.elem_type for value in made.graph.value_info}
         for node in made.graph.node:
             if node.op_type in ("Conv", "Where", "Relu"):
