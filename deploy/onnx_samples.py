@@ -29,31 +29,22 @@ def sampled(model: onnx.ModelProto, rates: dict[str, float], form: Form) -> onnx
     graph = model.graph
     shapes, nodes = onnx_graph.shapes(graph), list(graph.node)
     random = _random(nodes, rates)
-    constants = {f"{TAIL}/zero": 0.0, f"{TAIL}/share": 1 / form.samples}
-    trunk = [node for node in nodes if node.output[0] not in random]
-    passes, total = [], None
+    logits, repeated = graph.output[0].name, [node for node in nodes if node.output[0] in random]
+    made, total = [node for node in nodes if node.output[0] not in random], None
     for number in range(1, form.samples + 1):
-        renamed = {name: f"{name}/sample{number}" for name in random}
-        for node in nodes:
-            if node.output[0] not in random:
-                continue
-            if _is_dropout(node, rates):
-                layer = node.name.split("/")[0]
-                constants |= {f"{layer}/rate": rates[layer], f"{layer}/scale": 1 / (1 - rates[layer])}
-                once, each = _dropout(node, layer, shapes[node.output[0]], renamed, number)
-                (passes if node.input[0] in random else trunk if number == 1 else []).append(once)
-                passes += each
-            else:
-                passes.append(_copy(node, renamed, number))
-        softmax = _node("Softmax", [renamed[graph.output[0].name]], "softmax", number, axis=1)
-        passes.append(softmax)
+        made += _pass(repeated, random, rates, shapes, number)
+        softmax = _node("Softmax", [f"{logits}/sample{number}"], "softmax", number, axis=1)
+        made.append(softmax)
         if total is not None:
-            passes.append(_node("Add", [total, softmax.output[0]], "sum", number))
-        total = passes[-1].output[0]
-    tail, output = _tail(total, shapes[graph.output[0].name], form)
+            made.append(_node("Add", [total, *softmax.output], "sum", number))
+        (total,) = made[-1].output
+    tail, output = _tail(total, shapes[logits], form)
     del graph.node[:], graph.value_info[:], graph.output[:]
-    graph.node.extend([*trunk, *passes, *tail])
+    graph.node.extend([*made, *tail])
     graph.output.append(output)
+    constants = {f"{TAIL}/zero": 0.0, f"{TAIL}/share": 1 / form.samples}
+    for layer, rate in rates.items():
+        constants |= {f"{layer}/rate": rate, f"{layer}/scale": 1 / (1 - rate)}
     graph.initializer.extend(
         numpy_helper.from_array(np.float32(value), name) for name, value in constants.items()
     )
@@ -114,24 +105,31 @@ def _random(nodes, rates) -> set[str]:
     return found
 
 
-def _dropout(node, layer, shape, renamed, number):
-    """What is done to the values whatever the pass, and the nodes of a pass."""
-    source, result = renamed.get(node.input[0], node.input[0]), renamed[node.output[0]]
-    suffix = f"/sample{number}" if source != node.input[0] else ""
-    scaled, drawn, kept = (
-        f"{layer}/scaled{suffix}",
-        f"{layer}/{DRAW}/sample{number}",
-        f"{layer}/{KEEP}/sample{number}",
-    )
-    once = helper.make_node("Mul", [source, f"{layer}/scale"], [scaled], scaled)
-    each = [
+def _pass(nodes, random, rates, shapes, number):
+    """The random nodes of one pass, with all names in `random` its own."""
+    renamed = {name: f"{name}/sample{number}" for name in random}
+    made = []
+    for node in nodes:
+        if _is_dropout(node, rates):
+            made += _dropout(node, shapes[node.output[0]], renamed, number)
+        else:
+            made.append(_copy(node, renamed, number))
+    return made
+
+
+def _dropout(node, shape, renamed, number):
+    """What stands for a dropout in one pass; what it drops from a value of all passes is scaled only once."""
+    (source,), (result,), layer = node.input, node.output, node.name.split("/")[0]
+    shared = source not in renamed
+    scaled = f"{layer}/scaled" if shared else f"{layer}/scaled/sample{number}"
+    drawn, kept, dropped = (f"{layer}/{name}/sample{number}" for name in (DRAW, KEEP, "dropped"))
+    made = [
+        helper.make_node("Mul", [renamed.get(source, source), f"{layer}/scale"], [scaled], scaled),
         helper.make_node("RandomUniform", [], [drawn], drawn, dtype=TensorProto.FLOAT, shape=shape),
         helper.make_node("GreaterOrEqual", [drawn, f"{layer}/rate"], [kept], kept),
-        helper.make_node(
-            "Where", [kept, scaled, f"{TAIL}/zero"], [result], f"{layer}/dropped/sample{number}"
-        ),
+        helper.make_node("Where", [kept, scaled, f"{TAIL}/zero"], [renamed[result]], dropped),
     ]
-    return once, each
+    return made[1:] if shared and number > 1 else made
 
 
 def _copy(node, renamed, number):

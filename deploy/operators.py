@@ -1,7 +1,8 @@
 """What TensorRT's ONNX parser takes: operators, types and restrictions, checked before a file leaves.
 
 The rows are those of onnx-tensorrt's docs/operators.md that both release 8.5-GA (the last for the Jetson
-AGX Xavier) and 10.15 support, with the types of the older.
+AGX Xavier) and 10.15 support, with the types of the older. Of RandomUniform and RandomUniformLike both say:
+FP32 and FP16, and that `seed` is ignored.
 """
 
 import onnx
@@ -24,7 +25,7 @@ _FLOAT_OPERATORS = """
 _ANY_OPERATORS = """
     Concat Expand Flatten Gather Identity Reshape Slice Split Squeeze Tile Transpose Unsqueeze
 """
-DRAWING = ("RandomUniform", "RandomUniformLike")  # both lists: FP32 and FP16, and `seed` is ignored
+DRAWING = ("RandomUniform", "RandomUniformLike")
 
 # operator -> types of the tensors that go in (constants such as shapes are not counted)
 OPERATORS = {

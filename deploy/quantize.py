@@ -149,7 +149,7 @@ def float16(
 
 
 def _drop_round_trips(model) -> None:
-    """Join neighbours that stay in float32: the library rounds to float16 between them, by nodes at the end."""
+    """Join neighbours in float32, between which the library rounds to float16, and put nodes in order."""
     graph = OnnxModel(model)
     makers = graph.output_name_to_node()
     ends = {value.name for value in model.graph.output}

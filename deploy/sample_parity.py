@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from data.labels import CLASS_COUNT
 from deploy import onnx_samples, parity, sampling
 from deploy.form import LABELS, PROBABILITIES, Form
 
-# of a share, in standard deviations: one honest graph in 10^5 has a larger one among 10^4 shares
+# of a share, in standard deviations: one honest share in 10^11 has a larger one
 LARGEST_DEVIATION = 7.0
 
 
@@ -67,30 +66,25 @@ def measure(model: onnx.ModelProto, network, form: Form, images: np.ndarray) -> 
 
 
 def _with_equal_masks(model, network, form, batches) -> tuple[float, float]:
-    session = parity.session(onnx_samples.pinned(model), onnx_samples.total(model) if form.argmax else None)
+    total = onnx_samples.total(model)
+    session = parity.session(onnx_samples.pinned(model), total if form.argmax else None)
+    outputs = [out.name for out in session.get_outputs()]
     shapes = {given.name: tuple(given.shape) for given in session.get_inputs()}
     names = {place: name for name, place in onnx_samples.masks(model).items()}
     difference, equal, pixels = 0.0, 0, 0
     for seed, batch in enumerate(batches):
-        feed = {model.graph.input[0].name: form.arrange(batch)}
-        expected = 0.0
+        feed, expected = {model.graph.input[0].name: form.arrange(batch)}, 0.0
         for number, (softmax, kept) in enumerate(
-            sampling.passes_with_masks(network, batch, form.samples, seed), 1
+            sampling.passes_with_masks(network, batch, form.samples, seed), start=1
         ):
-            expected = expected + softmax[..., :CLASS_COUNT]
-            feed |= {
-                names[layer, number]: _laid_out(mask, shapes[names[layer, number]])
-                for layer, mask in kept.items()
-            }
-        expected = expected / form.samples  # [N, H, W, classes]
-        found = dict(zip((out.name for out in session.get_outputs()), session.run(None, feed)))
-        mean = (
-            found[PROBABILITIES]
-            if PROBABILITIES in found
-            else found[onnx_samples.total(model)] / form.samples
-        )
+            expected = expected + softmax / form.samples  # [N, H, W, classes]
+            for layer, mask in kept.items():
+                name = names[layer, number]
+                feed[name] = _laid_out(mask, shapes[name])
+        found = dict(zip(outputs, session.run(None, feed)))
+        mean = found[total] / form.samples if form.argmax else found[PROBABILITIES]
         mean = mean if mean.shape == expected.shape else mean.transpose(0, 2, 3, 1)
-        labels = found.get(LABELS, mean.argmax(-1))
+        labels = found[LABELS] if form.argmax else mean.argmax(-1)
         difference = max(difference, float(np.abs(mean - expected).max() / expected.max()))
         equal += int((labels == expected.argmax(-1)).sum())
         pixels += labels.size

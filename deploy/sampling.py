@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import UserError
+from data.labels import CLASS_COUNT
 
 PIXELS = 2**21  # of all the passes that run at a time: one Cityscapes picture, whose activations fill GBs
 
@@ -69,7 +70,7 @@ class SamplingRuntime:
         def passes(tensors, count):
             """Sums over `count` passes of one picture: softmax [H, W, classes] and its entropy [H, W]."""
             repeated = [tf.repeat(tensor, count, axis=0) for tensor in tensors]
-            log = tf.nn.log_softmax(tf.cast(head(repeated, training=False), tf.float32))
+            log = tf.nn.log_softmax(_logits(head, repeated))
             softmax = tf.exp(log)
             return tf.reduce_sum(softmax, 0), -tf.reduce_sum(softmax * log, (0, 3))
 
@@ -131,7 +132,12 @@ def passes_with_masks(network: keras.Model, images: np.ndarray, samples: int, se
             ones = tf.ones((len(images), *dropout.output.shape[1:]))
             kept[dropout.dropout.name] = np.asarray(dropout(ones)) > 0
             dropout.seed_generator.state.assign([state, 0])  # the pass draws the same again
-        yield tf.nn.softmax(tf.cast(head(tensors, training=False), tf.float32)).numpy(), kept
+        yield tf.nn.softmax(_logits(head, tensors)).numpy(), kept
+
+
+def _logits(head, tensors):
+    """float32 [N, H, W, classes]; void, an old network's last output, is no answer."""
+    return tf.cast(head(tensors, training=False), tf.float32)[..., :CLASS_COUNT]
 
 
 class ActiveDropout(keras.layers.Layer):

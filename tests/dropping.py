@@ -10,7 +10,7 @@ from models.unpooling import PoolWithPosition, Unpool
 SIZE, RATES = (16, 32), {"drop1": 0.3, "drop2": 0.5}
 
 
-def network(rates=None):
+def network(rates=None, classes=CLASS_COUNT):
     """[N, 16, 32, 3] -> logits: positions and a skip connection pass the first of two dropouts by."""
     rates = RATES if rates is None else rates
     image = keras.Input((*SIZE, 3), name="image")
@@ -21,7 +21,7 @@ def network(rates=None):
     x = layers.ReLU(name="middle_relu")(layers.Conv2D(8, 3, padding="same", name="middle")(x))
     x = layers.Dropout(rates["drop2"], name="drop2")(x)
     x = layers.Add(name="add")([Unpool(name="unpool")([x, position]), skip])  # [N, 16, 32, 8]
-    model = keras.Model(image, layers.Conv2D(CLASS_COUNT, 1, name="logits")(x), name="dropping")
+    model = keras.Model(image, layers.Conv2D(classes, 1, name="logits")(x), name="dropping")
     random = np.random.default_rng(0)
     model.set_weights([random.normal(0, 0.4, weight.shape) for weight in model.get_weights()])
     return model

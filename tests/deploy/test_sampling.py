@@ -6,9 +6,12 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+import dropping
 import models
 from common.errors import UserError
-from deploy import sampling
+from data.labels import CLASS_COUNT
+from deploy import export, sample_parity, sampling
+from deploy.form import Form
 from deploy.keras_runtime import KerasRuntime
 from deploy.sampling import SamplingRuntime, split
 from models.layers import BatchNorm
@@ -188,6 +191,14 @@ class TestSample:
         assert int(model.get_layer("head").calls) == 6
         for old, new in zip(before, model.get_weights()):
             np.testing.assert_array_equal(old, new)
+
+    def test_void_of_an_old_network_is_no_answer(self):
+        model = dropping.network(classes=CLASS_COUNT + 1)
+        model.get_layer("logits").bias.assign(np.eye(20)[19] * 1e4)  # void everywhere
+        found = SamplingRuntime(model, 3, 0, jit=False).sample(dropping.images())
+        assert found.labels.max() < CLASS_COUNT and found.entropy.max() > 0.1
+        form = Form(samples=3)
+        assert sample_parity.measure(export.export(model, form), model, form, dropping.images()).passed
 
     def test_of_one_pass_has_no_disagreement(self):
         found = SamplingRuntime(tiny(), 1, 0, jit=False).sample(images())
