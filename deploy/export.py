@@ -62,9 +62,7 @@ def _function(network, form: Form):
         if form.samples:  # the end is attached to the repeated passes
             return {LOGITS: tf.transpose(logits, (0, 3, 1, 2))}
         if form.argmax:
-            labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
-            # through float32, because TensorRT 8.5 makes bytes of nothing else
-            return {LABELS: tf.cast(tf.cast(labels, tf.float32), tf.uint8)}
+            return {LABELS: tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)}
         return {LOGITS: tf.transpose(logits, (0, 3, 1, 2)) if form.layout == "nchw" else logits}
 
     return infer

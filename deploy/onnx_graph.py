@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 LINEAR = ("Mul", "Add", "Transpose")  # what stands between a picture and the first convolution
 
@@ -25,6 +25,7 @@ def tidy(model: onnx.ModelProto, layers: set[str]) -> onnx.ModelProto:
     _drop_idle_reshapes(model.graph)
     model = _optimize(model)
     _fold_scales(model.graph)
+    _bytes_through_float(model.graph)
     _rename(model.graph, layers)
     del model.graph.value_info[:]
     return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
@@ -131,6 +132,22 @@ def _fold_scales(graph) -> None:
         (unused,) = (name for name in scale.input if name != source)
         if len(users[unused]) == 1:
             graph.initializer.remove(constants[unused])
+
+
+def _bytes_through_float(graph) -> None:
+    """Put a Cast to float32 between an ArgMax and a Cast to uint8: TensorRT 8.5 makes bytes of nothing else.
+
+    Two such casts of the exported function do not reach this place: they are joined on the way.
+    """
+    makers = {node.output[0]: node for node in graph.node}
+    for cast in [node for node in graph.node if node.op_type == "Cast"]:
+        maker = makers.get(cast.input[0])
+        if maker is None or maker.op_type != "ArgMax" or cast.attribute[0].i != TensorProto.UINT8:
+            continue
+        name = f"{cast.name}__float"
+        between = helper.make_node("Cast", [cast.input[0]], [name], name, to=TensorProto.FLOAT)
+        graph.node.insert(list(graph.node).index(cast), between)
+        cast.input[0] = name
 
 
 def _scalar_and_other(node, constants) -> tuple[float, str]:

@@ -69,14 +69,8 @@ def violations(model: onnx.ModelProto) -> list[str]:
 def _faults(node, constants, kinds):
     if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
         return ["TensorRT has no such operator"]
-    faults = []
-    for name in node.input:
-        kind = kinds.get(name)
-        if name and name not in constants and kind is not None and kind not in OPERATORS[node.op_type]:
-            faults.append(f"takes no {TensorProto.DataType.Name(kind).lower()} ('{name}')")
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-    if node.op_type in DRAWING and attributes.get("dtype", TensorProto.FLOAT) not in FLOATS:
-        faults.append(f"draws no {TensorProto.DataType.Name(attributes['dtype']).lower()}")
+    faults = _type_faults(node, attributes, constants, kinds)
     if node.op_type == "MaxPool" and len(node.output) > 1:
         faults.append("TensorRT returns no Indices")
     if node.op_type in ("MaxPool", "AveragePool") and set(attributes.get("dilations", [1])) != {1}:
@@ -89,4 +83,19 @@ def _faults(node, constants, kinds):
         zero = constants.get(node.input[2])
         if zero is None or numpy_helper.to_array(zero).any():
             faults.append("the zero point must be the constant 0")
+    return faults
+
+
+def _type_faults(node, attributes, constants, kinds):
+    faults = []
+    for name in node.input:
+        kind = kinds.get(name)
+        if name and name not in constants and kind is not None and kind not in OPERATORS[node.op_type]:
+            faults.append(f"takes no {TensorProto.DataType.Name(kind).lower()} ('{name}')")
+    if node.op_type == "Cast":
+        ends = {kinds.get(node.input[0]), attributes["to"]}
+        if TensorProto.UINT8 in ends and not FLOATS & ends:
+            faults.append("TensorRT makes bytes of floats only, and floats of bytes")
+    if node.op_type in DRAWING and attributes.get("dtype", TensorProto.FLOAT) not in FLOATS:
+        faults.append(f"draws no {TensorProto.DataType.Name(attributes['dtype']).lower()}")
     return faults

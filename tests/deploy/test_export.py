@@ -236,6 +236,8 @@ def one_node(operator, kind=TensorProto.FLOAT, inputs=1, opset=17, outputs=1, co
         (one_node("Add", TensorProto.INT64, inputs=2), "takes no int64"),
         (one_node("Mul", TensorProto.DOUBLE, inputs=2), "takes no double"),
         (one_node("Transpose", TensorProto.UINT8), "takes no uint8"),
+        (one_node("Cast", TensorProto.INT64, to=TensorProto.UINT8), "makes bytes of floats only"),
+        (one_node("Cast", TensorProto.UINT8, to=TensorProto.INT32), "makes bytes of floats only"),
         (one_node("Resize", mode="cubic"), "mode is cubic"),
         (one_node("Resize", coordinate_transformation_mode="tf_crop_and_resize"), "tf_crop_and_resize"),
         (one_node("QLinearConv", TensorProto.INT8), "no such operator"),
