@@ -211,7 +211,7 @@ def _convolutions(model, feed) -> dict[str, np.ndarray]:
 def _quantize(model, form, target: Target, images, kept):
     model = _copy(model)  # whose data the library moves to files
     if target.operators != CONVOLUTIONS:  # logits at full size are many, and would be rounded for nothing
-        kept = kept + onnx_tail.channels_last_resize(model)
+        kept = kept + onnx_tail.channels_last(model)
         model = _infer(model)
     with tempfile.TemporaryDirectory() as folder, _no_advice():
         path = Path(folder) / "int8.onnx"
