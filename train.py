@@ -101,7 +101,7 @@ def train(options, stop: Interruptions) -> int:
     cli.quiet_tensorflow()  # seconds, so only once the rest is known to be right
     from training import distributed, session
 
-    ranks = distributed.start(settings.compression)
+    ranks = distributed.start(settings.compression, settings.strategy)
     return session.train(settings, training, validation, options.logs, run, checkpoint, stop, ranks)
 
 
@@ -158,7 +158,8 @@ def prepare_for_training(options) -> int:
     cli.quiet_tensorflow()
     from training import distributed, lr_finder_session
 
-    ranks, bounds = distributed.start(settings.compression), recipe.finder_bounds(options)
+    ranks = distributed.start(settings.compression, settings.strategy)
+    bounds = recipe.finder_bounds(options)
     return lr_finder_session.find(settings, training, options.logs, *bounds, ranks)
 
 
@@ -195,6 +196,7 @@ def given(options) -> dict:
         "save_every",
         "wandb",
         "mlflow",
+        "strategy",
         "compression",
         "stall_timeout",
     )

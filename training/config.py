@@ -46,6 +46,7 @@ class Config:
     validate_every: int = 1  # epochs
     patience: int = 0  # epochs without a better mIoU that end the run; 0: none do
     save_every: float = 10.0  # minutes between checkpoints within an epoch
+    strategy: str = "horovod"  # or mirrored: one process with all its GPUs
     compression: str = "none"  # of gradients between ranks
     stall_timeout: float = 300.0  # seconds without a step that end a rank of several
     wandb: str | None = None  # project of Weights & Biases
@@ -54,7 +55,7 @@ class Config:
 
 # when a run is resumed
 MAY_CHANGE = ("epochs", "path", "cache", "workers", "remat", "validate_every", "patience", "save_every")
-MAY_CHANGE += ("compression", "stall_timeout", "wandb", "mlflow")
+MAY_CHANGE += ("strategy", "compression", "stall_timeout", "wandb", "mlflow")
 
 
 OF_THE_OPTIMIZER = ("optimizer", "rates", "momentum", "weight_decay")
@@ -78,7 +79,22 @@ def new(given: dict, path: Path) -> Config:
     config = Config(path=str(path), **{**made, **given})
     rates.require_fitting(config.rates, config.epochs)
     losses.require_fitting(config.loss, config.label_smoothing)
+    _require_strategy_fits(config)
     return config
+
+
+def _require_strategy_fits(config: Config) -> None:
+    """Refuse what one process with several GPUs cannot do.
+
+    Raises:
+        UserError: it is asked to.
+    """
+    if config.strategy != "mirrored":
+        return
+    if config.accumulate > 1:  # Keras would exchange within a branch, which TensorFlow's replicas cannot
+        raise UserError("--accumulate needs --strategy horovod: mirrored updates the weights at each step")
+    if config.compression != "none":
+        raise UserError("--compression needs --strategy horovod: mirrored sends gradients as they are")
 
 
 def repeated(saved: Config, given: dict, path: Path | None) -> Config:
@@ -117,13 +133,15 @@ def resumed(saved: Config, given: dict, path: Path | None) -> Config:
     """The saved configuration with those of `MAY_CHANGE` that are given.
 
     Raises:
-        UserError: another setting is given and differs from the run's.
+        UserError: another setting is given and differs from the run's, or settings contradict each other.
     """
     given = given | ({"path": str(path)} if path else {})
     for name, value in given.items():
         if name not in MAY_CHANGE:
             _require_same(name, value, getattr(saved, name))
-    return replace(saved, **{name: value for name, value in given.items() if name in MAY_CHANGE})
+    config = replace(saved, **{name: value for name, value in given.items() if name in MAY_CHANGE})
+    _require_strategy_fits(config)
+    return config
 
 
 def _require_same(name: str, value, saved) -> None:

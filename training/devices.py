@@ -22,7 +22,7 @@ def precision(option: str) -> str:
 
 
 def prepare(deterministic: bool = False, ranks: Ranks = ALONE) -> bool:
-    """Take one GPU for each rank, let it allocate memory as needed, and tell whether to compile by XLA.
+    """Take this rank's GPUs, let them allocate memory as needed, and tell whether to compile by XLA.
 
     XLA fuses these models' operations on a GPU, but makes them ten times slower on a CPU: steps are
     compiled by it exactly where this returns true.
@@ -38,7 +38,8 @@ def prepare(deterministic: bool = False, ranks: Ranks = ALONE) -> bool:
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return False
-    mine = gpus[ranks.local_rank % len(gpus)]  # where each process is shown one GPU alone, that one
+    mine = ranks.own(gpus)
     tf.config.set_visible_devices(mine, "GPU")
-    tf.config.experimental.set_memory_growth(mine, True)
+    for gpu in mine:
+        tf.config.experimental.set_memory_growth(gpu, True)
     return ranks.ready_for_xla

@@ -1,10 +1,15 @@
 """The processes of a run, "ranks": one alone, or several under Horovod, each with a GPU of its own.
 
+A rank may also have several GPUs (`training.mirrored`).
+
 The only file that knows Horovod, or the variables of those who launch it. What crosses ranks is sums:
 of gradients, of losses' parts, of confusion matrices, of votes. One process needs no Horovod.
 """
 
+import json
 import os
+from collections.abc import Callable
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -18,6 +23,7 @@ LAUNCHERS = {
     "SLURM_NTASKS": "SLURM",
 }
 COMPRESSIONS = ("none", "fp16")
+STRATEGIES = ("horovod", "mirrored")
 
 
 class Ranks:
@@ -27,9 +33,17 @@ class Ranks:
         rank: number of this process, from 0.
         size: number of processes.
         local_rank: number of this process on its machine.
+        gpus_here: number of GPUs that this process trains on; a CPU counts as one.
+        kind: what those who share the work are called.
     """
 
-    rank, size, local_rank = 0, 1, 0
+    rank, size, local_rank, gpus_here = 0, 1, 0, 1
+    kind = "ranks"
+
+    @property
+    def gpus(self) -> int:
+        """Number of GPUs of all processes."""
+        return self.size * self.gpus_here
 
     @property
     def ready_for_xla(self) -> bool:
@@ -41,8 +55,28 @@ class Ranks:
         """Whether this process writes and prints for all."""
         return self.rank == 0
 
+    def own(self, gpus: list) -> list:
+        """Those of the visible GPUs that are this process's."""
+        return [gpus[self.local_rank % len(gpus)]]  # where each process is shown one GPU alone, that one
+
+    def scope(self):
+        """A context to make variables in, which exist on all GPUs of this process."""
+        return nullcontext()
+
+    def on_gpus(self, compute: Callable, *values):
+        """The results of `compute(*values)` on each GPU of this process; see `share` and `parts`."""
+        return compute(*values)
+
+    def share(self, batch):
+        """Inside of that function: the pictures of this process's batch that are this GPU's."""
+        return batch
+
+    def parts(self, value) -> list:
+        """Of a result of `on_gpus`, or of a variable: what is on each GPU of this process."""
+        return [value]
+
     def sums(self, tensors: list) -> list:
-        """Each tensor's sum over all ranks, in one exchange."""
+        """Each tensor's sum over all GPUs, in one exchange."""
         return tensors
 
     def sum_gradients(self, gradients: list) -> list:
@@ -50,8 +84,16 @@ class Ranks:
         return gradients
 
     def across(self, sums: tuple) -> tuple:
-        """For `training.losses.total.Loss`: sums over all ranks, with the gradient of this rank's part."""
-        return sums
+        """For `training.losses.total.Loss`: sums over all GPUs, with the gradient of this one's part."""
+        if self.gpus == 1:
+            return sums
+        import tensorflow as tf
+
+        @tf.custom_gradient
+        def exchanged(*own):  # own + stop_gradient(total - own) would be rounded differently on each rank
+            return self.sums(list(own)), lambda *upstream: upstream
+
+        return tuple(exchanged(*sums))
 
     def broadcast(self, variables: list) -> None:
         """Give every rank the first one's values."""
@@ -96,15 +138,6 @@ class Horovod(Ranks):
     def sum_gradients(self, gradients: list) -> list:
         return self._hvd.grouped_allreduce(gradients, op=self._hvd.Sum, compression=self._compression)
 
-    def across(self, sums: tuple) -> tuple:
-        import tensorflow as tf
-
-        @tf.custom_gradient
-        def exchanged(*own):  # own + stop_gradient(total - own) would be rounded differently on each rank
-            return self.sums(list(own)), lambda *upstream: upstream
-
-        return tuple(exchanged(*sums))
-
     def broadcast(self, variables: list) -> None:
         self._hvd.broadcast_variables([variable.value for variable in variables], root_rank=0)
 
@@ -118,13 +151,23 @@ class Horovod(Ranks):
         return self._hvd.allreduce(values, op=self._hvd.Sum).numpy()
 
 
-def start(compression: str = "none") -> Ranks:
+def start(compression: str = "none", strategy: str = "horovod") -> Ranks:
     """Join the other processes of the run, if a launcher has started several.
 
+    Args:
+        compression: see `Horovod`.
+        strategy: one of `STRATEGIES`; mirrored is one process with all GPUs of its machine.
+
     Raises:
-        UserError: several were started, but Horovod is not there, or does not see the others.
+        UserError: several were started, but Horovod is not there, or does not see the others, or the
+            strategy is for one.
     """
     launcher, expected = launched()
+    if strategy == "mirrored":
+        require_one_process(launcher, expected)
+        from training.mirrored import Mirrored
+
+        return Mirrored()
     if expected == 1:
         return Ranks()
     try:
@@ -141,6 +184,34 @@ def start(compression: str = "none") -> Ranks:
             "would run; start it by slurm/train.sh, mpirun or horovodrun, or ask for one task"
         )
     return Horovod(compression)
+
+
+def require_one_process(launcher: str, expected: int) -> None:
+    """Refuse several processes where one has all GPUs of a machine.
+
+    Raises:
+        UserError: a launcher has started several, or `TF_CONFIG` names several workers.
+    """
+    if expected > 1:
+        raise UserError(
+            f"{launcher} has started {expected} processes, but --strategy mirrored is one process with all "
+            "its GPUs: start one, or use --strategy horovod"
+        )
+    workers = tensorflow_workers()
+    if workers > 1:
+        raise UserError(
+            f"TF_CONFIG names {workers} workers, but --strategy mirrored stays on one machine: unset "
+            "TF_CONFIG, or start several machines by Horovod (docs/hpc.md)"
+        )
+
+
+def tensorflow_workers() -> int:
+    """Number of processes that `TF_CONFIG` has for `tf.distribute`; 0 without one."""
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
+        return sum(len(cluster.get(job, ())) for job in ("chief", "worker"))
+    except (ValueError, AttributeError, TypeError):
+        return 0  # TensorFlow would say what is wrong with it, where it were used
 
 
 def lost(error: Exception) -> bool:

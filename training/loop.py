@@ -57,7 +57,7 @@ class Loop:
         self.config, self.run, self.model, self.optimizer = config, run, model, optimizer
         self.training, self.validation, self.progress = training, validation, progress
         self.jit, self.training_step = jit, None
-        self.validation_step = step.validation_step(model, CLASS_COUNT, jit)
+        self.validation_step = step.validation_step(model, CLASS_COUNT, jit, ranks)
         self.stop, self.trackers, self.ranks = stop, trackers, ranks
         self.logs = logs.Logs(run, progress.epoch) if ranks.first else None
         self.origin = Origin(config.model, CLASS_COUNT, config.target_size, config.options)

@@ -39,15 +39,18 @@ def find(
     """
     jit = devices.prepare(ranks=ranks)
     keras.utils.set_random_seed(settings.seed)
-    model = session.build(settings, fresh=True)
+    with ranks.scope():
+        model = session.build(settings, fresh=True)
     if settings.init_weights:
         weights.load(run_folder.weights_file(Path(settings.init_weights)), model)
     cache = open_cache(settings.cache, training)
     shard = Shard(ranks.rank, ranks.size)
-    batches = Batches(training, settings.target_size, settings.batch, cache, settings.workers, shard)
-    optimizer = optimizers.with_schedule(settings, lr_finder.schedule(minimum, maximum), model, ranks)
+    batch = settings.batch * ranks.gpus_here
+    batches = Batches(training, settings.target_size, batch, cache, settings.workers, shard)
+    with ranks.scope():
+        optimizer = optimizers.with_schedule(settings, lr_finder.schedule(minimum, maximum), model, ranks)
     ranks.broadcast([*model.variables, *optimizer.variables])
-    seeds.spread(model, ranks.rank)
+    seeds.spread(model, ranks)
     found = lr_finder.sweep(
         model,
         optimizer,

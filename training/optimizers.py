@@ -25,7 +25,7 @@ STEPS = {
 
 def build(config: Config, steps_per_epoch: int, model: keras.Model, ranks: Ranks = ALONE):
     """The optimizer of a run, with the run's schedule; see `with_schedule`."""
-    schedule = schedules.build(config.rates, steps_per_epoch, config.epochs, ranks.size)
+    schedule = schedules.build(config.rates, steps_per_epoch, config.epochs, ranks.gpus)
     return with_schedule(config, schedule, model, ranks)
 
 
@@ -122,6 +122,9 @@ def extended(
             if self.gradient_accumulation_steps:
                 gradients = ranks.sum_gradients(gradients)
             return super()._clip_gradients(gradients)
+
+        def _all_reduce_sum_gradients(self, grads_and_vars):
+            return grads_and_vars  # they are sums over all replicas already, as a norm is taken of sums
 
         def update_step(self, gradient, variable, learning_rate):
             if penalty and self.is_penalised[self._get_variable_index(variable)]:

@@ -37,7 +37,7 @@ class Progress:
     best_miou: float = -1.0
     best_epoch: int = 0
     under_way: Epoch = field(default_factory=Epoch)
-    ranks: int = 1  # that made the steps of the epoch under way
+    ranks: int = 1  # or replicas; who made the steps of the epoch under way
 
     @classmethod
     def read(cls, saved: dict) -> "Progress":

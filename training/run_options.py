@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common import cli
-from training.distributed import COMPRESSIONS
+from training.distributed import COMPRESSIONS, STRATEGIES
 
 
 def add_encoder_arguments(encoder) -> None:
@@ -66,7 +66,13 @@ def add_progress_arguments(group) -> None:
 
 
 def add_rank_arguments(group) -> None:
-    """How several processes work together."""
+    """How several GPUs work together."""
+    group.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        help="horovod: a process for each, by a launcher; mirrored: one process for all of the machine's, by "
+        "tf.distribute (default: horovod)",
+    )
     group.add_argument(
         "--compression", choices=COMPRESSIONS, help="of gradients on their way between GPUs (default: none)"
     )

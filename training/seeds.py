@@ -1,6 +1,8 @@
-"""The random numbers of dropout: another sequence on each rank, from one checkpoint for all."""
+"""The random numbers of dropout: another sequence on each GPU, from one checkpoint for all."""
 
 import numpy as np
+
+from training.distributed import Ranks
 
 APART = 0x9E3779B9  # between two ranks' seeds; odd, so that 2**32 ranks would differ
 
@@ -11,8 +13,9 @@ def generators(model) -> list:
     return [variable for variable in model.variables if id(variable) not in known]
 
 
-def spread(model, rank: int) -> None:
-    """Move the generators from the first rank's seeds to this one's; how far each has come stays."""
+def spread(model, ranks: Ranks) -> None:
+    """Move the generators from the first GPU's seeds to those of each; how far each has come stays."""
     for generator in generators(model):
         seed, count = generator.numpy()
-        generator.assign(np.array([(int(seed) + rank * APART) % 2**32, count], np.uint32))
+        for number, own in enumerate(ranks.parts(generator.value), ranks.rank * ranks.gpus_here):
+            own.assign(np.array([(int(seed) + number * APART) % 2**32, count], np.uint32))

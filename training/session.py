@@ -43,15 +43,19 @@ def train(
     jit = devices.prepare(settings.deterministic, ranks)
     keras.utils.set_random_seed(settings.seed)
     run, checkpoint = ranks.agree((run, checkpoint))
-    model = build(settings, fresh=checkpoint is None)
+    with ranks.scope():
+        model = build(settings, fresh=checkpoint is None)
     cache = open_cache(settings.cache, training + validation)
     shard = Shard(ranks.rank, ranks.size)
     batches = [
-        Batches(samples, settings.target_size, settings.batch, cache, settings.workers, shard)
+        Batches(
+            samples, settings.target_size, settings.batch * ranks.gpus_here, cache, settings.workers, shard
+        )
         for samples in (training, validation)
     ]
-    optimizer = optimizers.build(settings, batches[0].steps, model, ranks)
-    progress, services = Progress(ranks=ranks.size), []
+    with ranks.scope():
+        optimizer = optimizers.build(settings, batches[0].steps, model, ranks)
+    progress, services = Progress(ranks=ranks.gpus), []
     if checkpoint:
         progress = checkpoints.restore(checkpoint, model, optimizer)
     elif settings.init_weights:
@@ -63,10 +67,10 @@ def train(
     run, progress = ranks.agree((run, progress))
     ranks.broadcast([*model.variables, *optimizer.variables])
     optimizers.leave_accumulated_to_first(optimizer, ranks)
-    seeds.spread(model, ranks.rank)
-    if progress.ranks != ranks.size:
+    seeds.spread(model, ranks)
+    if progress.ranks != ranks.gpus:
         optimizers.set_steps(optimizer, resharded_steps(progress, batches[0]))
-        progress.ranks = ranks.size
+        progress.ranks = ranks.gpus
     return followed(Loop(settings, run, model, optimizer, *batches, progress, jit, stop, services, ranks))
 
 
@@ -86,7 +90,7 @@ def describe(settings: config.Config, run: Path, model, training: int, validatio
     """Write down and print what the run is."""
     write_bytes(run / run_folder.CONFIG, config.to_json(settings).encode())
     write_bytes(run / run_folder.ENVIRONMENT, (json.dumps(environment(), indent=2) + "\n").encode())
-    several = f"{ranks.size} ranks, " if ranks.size > 1 else ""
+    several = f"{ranks.gpus} {ranks.kind}, " if ranks.gpus > 1 else ""
     print(
         f"{settings.model}: {model.count_params():,} parameters, {several}"
         f"{training} training and {validation} validation pictures, run folder {run}",

@@ -53,33 +53,42 @@ def training_step(
     if remat:
         network = Rematerialized(network)
     statistics = [weight.value for weight in model.weights if weight.name.startswith("moving_")]
-    sound = tf.Variable(True, trainable=False, name="sound")
+    with ranks.scope():
+        sound = tf.Variable(True, trainable=False, name="sound")
 
-    @tf.function(jit_compile=jit)
-    def step(images, labels):
+    def differentiate(images, labels):
         with tf.GradientTape() as tape:
-            loss = loss_of(network(images, training=True), labels)
+            loss = loss_of(network(ranks.share(images), training=True), ranks.share(labels))
             scaled = optimizer.scale_loss(loss)
-        variables = network.trainable_variables
-        gradients = tape.gradient(scaled, variables)
+        gradients = tape.gradient(scaled, network.trainable_variables)
         if optimizers.steps_to_update(optimizer) == 1:
             gradients = ranks.sum_gradients(gradients)
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
-        if ranks.size > 1:
+        if ranks.gpus > 1:
             finite = exchange(ranks, finite, statistics)
             gradients = [tf.where(finite, gradient, np.nan) for gradient in gradients]  # or all overflow
+        return loss, gradients, finite
+
+    def update(gradients):
+        optimizer.apply(gradients, network.trainable_variables)
+
+    @tf.function(jit_compile=jit)
+    def step(images, labels):
+        loss, gradients, finite = ranks.on_gpus(differentiate, images, labels)
+        loss, finite = ranks.parts(loss)[0], ranks.parts(finite)[0]  # the same on all
         sound.assign(sound & tf.math.is_finite(loss) & (finite | overflow_is_expected(optimizer)))
-        tf.cond(sound, lambda: optimizer.apply(gradients, variables), lambda: None)
+        # a branch may start all GPUs, but none of them a branch that waits for the others
+        tf.cond(sound, lambda: ranks.on_gpus(update, gradients), lambda: None)
         return tf.where(sound, loss, np.nan)
 
     return step
 
 
 def exchange(ranks: Ranks, finite: tf.Tensor, statistics: list[tf.Variable]) -> tf.Tensor:
-    """Average batch norm's statistics over the ranks, in place; whether all is finite on all of them."""
+    """Average batch norm's statistics over the GPUs, in place; whether all is finite on all of them."""
     faults, *sums = ranks.sums([tf.cast([~finite], tf.float32), *statistics])
     for statistic, total in zip(statistics, sums):
-        statistic.assign(total / ranks.size)
+        statistic.assign(total / ranks.gpus)
     return tf.equal(faults[0], 0.0)
 
 
@@ -90,16 +99,16 @@ def overflow_is_expected(optimizer) -> tf.Tensor:
     return tf.convert_to_tensor(optimizer.dynamic_scale) >= 1.0
 
 
-def validation_step(model: keras.Model, classes: int, jit: bool):
+def validation_step(model: keras.Model, classes: int, jit: bool, ranks: Ranks = ALONE):
     """A compiled function (images, labels) -> (summed loss, confusion matrix int64 [C, C], prediction).
 
     Rows of the matrix are the truth, columns the prediction, uint8 [B, H, W]. All three can be summed
     or kept: ratios are taken by the caller, once.
     """
 
-    @tf.function(jit_compile=jit)
-    def step(images, labels):
-        logits = model(images, training=False)  # [B, H, W, C]
+    def score(images, labels):
+        labels = ranks.share(labels)
+        logits = model(ranks.share(images), training=False)  # [B, H, W, C]
         prediction = tf.argmax(logits, axis=-1, output_type=tf.int32)
         cells = tf.where(
             labels == IGNORED, classes * classes, tf.cast(labels, tf.int32) * classes + prediction
@@ -110,5 +119,10 @@ def validation_step(model: keras.Model, classes: int, jit: bool):
         )  # XLA has no bincount
         matrix = tf.reshape(counts[:-1], [classes, classes])  # the last cell counted the ignored
         return cross_entropy_sum(logits, labels), matrix, tf.cast(prediction, tf.uint8)
+
+    @tf.function(jit_compile=jit)
+    def step(images, labels):
+        losses, matrices, predictions = map(ranks.parts, ranks.on_gpus(score, images, labels))
+        return tf.add_n(losses), tf.add_n(matrices), tf.concat(predictions, axis=0)
 
     return step

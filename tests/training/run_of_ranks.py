@@ -23,9 +23,9 @@ def drifted():
     """Inside, a weight is changed as soon as all ranks hold the same ones."""
     spread = seeds.spread
 
-    def change(model, rank):
+    def change(model, ranks):
         model.weights[0].assign(model.weights[0] * 1.001)
-        spread(model, rank)
+        spread(model, ranks)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seeds, "spread", change)

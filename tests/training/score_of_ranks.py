@@ -1,6 +1,7 @@
-"""A process of several, started by a launcher: scores a data set with random weights.
+"""Scores a data set with random weights on several GPUs or what stands for them.
 
-    horovodrun -np 2 python score_of_ranks.py DATASET FILE
+    horovodrun -np 2 python score_of_ranks.py DATASET FILE    a process of several
+    python score_of_ranks.py DATASET FILE 2                   two replicas in one process
 
 The first rank writes the figures to FILE, and how many pictures of each rank were shown.
 """
@@ -13,6 +14,7 @@ from data import index
 from data.cache import open_cache
 from data.labels import CLASS_COUNT
 from data.pipeline import Batches, Shard
+from replicas import split_cpu
 from trained import network
 from training import distributed, validation
 from training.step import validation_step
@@ -21,10 +23,15 @@ SIZE = (32, 64)
 
 
 def main():
-    ranks = distributed.start()
+    if sys.argv[3:]:
+        split_cpu(int(sys.argv[3]))
+    ranks = distributed.start(strategy="mirrored" if sys.argv[3:] else "horovod")
     samples = index.validation_samples(Path(sys.argv[1]))
-    batches = Batches(samples, SIZE, 2, open_cache("none", samples), 1, Shard(ranks.rank, ranks.size))
-    step = validation_step(network("fastscnn", SIZE), CLASS_COUNT, jit=False)
+    cache, shard = open_cache("none", samples), Shard(ranks.rank, ranks.size)
+    batches = Batches(samples, SIZE, 2 * ranks.gpus_here, cache, 1, shard)
+    with ranks.scope():
+        model = network("fastscnn", SIZE)
+    step = validation_step(model, CLASS_COUNT, jit=False, ranks=ranks)
     row, _ = validation.score(step, batches, lambda: None, ranks)
     if ranks.first:
         Path(sys.argv[2]).write_text(json.dumps(row))

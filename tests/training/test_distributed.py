@@ -1,7 +1,6 @@
 """Several ranks as real processes: the same bits on all of them, and the numbers of one."""
 
 import contextlib
-import importlib.util
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ import pytest
 import damage
 from common.errors import UserError
 from data import index
+from launching import command_of, launch
 from models import weights
 from runs import assert_same, log, only_run
 from tiny import REPO, tiny_dataset
@@ -38,22 +38,6 @@ CASES = {
 
 
 TINY = ("-m", "fastscnn", "-t", "32,64", "-b", "2")
-
-
-def command_of(number, *words):
-    """A command on several ranks of this machine."""
-    if not importlib.util.find_spec("horovod"):
-        pytest.skip("Horovod is not installed: make horovod")
-    launcher = str(Path(sys.executable).with_name("horovodrun"))
-    return [launcher, "--gloo", "-np", str(number), sys.executable, *map(str, words)]
-
-
-def launch(number, *words):
-    """Run such a command to its end."""
-    environment = os.environ | {"PYTHONPATH": f"{REPO}:{REPO / 'tests'}"}
-    return subprocess.run(
-        command_of(number, *words), cwd=REPO, env=environment, capture_output=True, text=True, timeout=400
-    )
 
 
 @pytest.fixture(scope="module")
