@@ -19,7 +19,8 @@ from pathlib import Path
 from common import cli
 
 BENCHMARKS = {
-    "inference": "benchmarks.inference",
+    "inference": "benchmarks.inference.command",
+    "train": "benchmarks.train.command",
     "pipeline": "benchmarks.pipeline",
     "train-step": "benchmarks.train_step",
     "memory": "benchmarks.memory",

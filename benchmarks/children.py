@@ -1,6 +1,7 @@
 """Processes of their own that measure, and what became of those that do not come back."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -71,12 +72,27 @@ def run(module: str, argument: str, **variables: str) -> str:
     Raises:
         Ended: it failed.
     """
-    done = subprocess.run(
-        command(module, argument), env=environment(**variables), capture_output=True, text=True, check=False
-    )
+    done = _finished(module, argument, variables)
     if done.returncode:
         raise Ended(done.returncode, done.stderr)
     return done.stdout.splitlines()[-1]
+
+
+def lines(module: str, argument: str, **variables: str) -> tuple[list[dict], Ended | None]:
+    """Run a module of this suite to its end.
+
+    Returns:
+        (the objects of JSON that it wrote, each in a line, until it ended; how it failed, if it did).
+    """
+    done = _finished(module, argument, variables)
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return told, Ended(done.returncode, done.stderr) if done.returncode else None
+
+
+def _finished(module, argument, variables):
+    return subprocess.run(
+        command(module, argument), env=environment(**variables), capture_output=True, text=True, check=False
+    )
 
 
 def die_first() -> None:

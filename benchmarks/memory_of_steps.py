@@ -18,11 +18,10 @@ def main() -> int:
     settings = json.loads(sys.argv[1])
     die_first()
     cli.quiet_tensorflow()
-    import keras
     import tensorflow as tf
 
     import models
-    from benchmarks import train_step
+    from benchmarks.train import synthetic
     from data.labels import CLASS_COUNT
     from training import devices, step
 
@@ -31,12 +30,9 @@ def main() -> int:
     model = models.build(
         settings["model"], (*size, 3), CLASS_COUNT, settings["precision"], **settings["options"]
     )
-    optimizer = train_step.optimizer(model)
-    if settings["precision"] == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        optimizer.build(model.trainable_variables)
+    optimizer = synthetic.optimizer(model, settings["precision"] == "mixed_float16")
     run = step.training_step(model, optimizer, jit, settings["remat"])
-    batch = [tf.constant(array) for array in train_step.inputs(settings["batch"], size, CLASS_COUNT)]
+    batch = [tf.constant(array) for array in synthetic.inputs(settings["batch"], size, CLASS_COUNT)]
     before, seconds = peak(), []
     for _ in range(settings["steps"]):
         start = time.perf_counter()

@@ -5,8 +5,9 @@ with TensorFlow or without.
 """
 
 import math
-import os
+from collections.abc import Iterator
 
+from benchmarks import configurations, devices
 from common import cli
 from common.errors import UserError
 
@@ -21,51 +22,46 @@ def add_arguments(parser) -> None:
         "-t", "--target-size", type=cli.size, default=(1024, 2048), metavar="Y,X", help="(default: 1024,2048)"
     )
     parser.add_argument("--layers", action="store_true", help="a table of the layers of each model as well")
+    configurations.add_continue(parser)
     cli.add_model_options(parser)
 
 
-def run(options) -> dict:
-    """Count and print; returns the figures of each model."""
+def run(options) -> Iterator[dict]:
+    """Count and print; yields the figures of each model."""
     given = cli.model_options(options)
     if given and not options.model:
         raise UserError(
             f"--{next(iter(given)).replace('_', '-')} belongs to a model; name it with -m/--model"
         )
-    import_keras()
-    height, width = options.target_size
+    settings = {
+        "model": options.model,
+        "options": given,
+        "size": list(options.target_size),
+        "batch": 1,
+        "layers": options.layers,
+    }
+    yield from configurations.measure("summary", [settings], summarise, options)
+
+
+def summarise(settings: dict) -> dict:
+    """The figures of the models that settings name, printed as well."""
+    devices.import_keras()
+    height, width = settings["size"]
     print(f"one picture of {height}x{width} in float32; memory in MiB; what is counted: docs/models.md\n")
     print(f"{'model':32} {'parameters':>11} {'GMACs':>8} {'weights':>8} {'inference':>10} {'training':>9}")
     counted = []
-    for name, choice in configurations(options.model, given):
-        found = count(name, choice, options.target_size)
+    for name, choice in variants(settings["model"], settings["options"]):
+        found = count(name, choice, (height, width))
         print(row(found))
-        if options.layers:
+        if settings["layers"]:
             print_layers(found["layers"])
         else:
             del found["layers"]
         counted.append(found)
-    return {"settings": {"size": options.target_size, "batch": 1}, "results": {"models": counted}}
+    return {"models": counted}
 
 
-def import_keras() -> None:
-    """Import Keras on the backend that is asked for, TensorFlow by default.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    try:
-        if backend == "tensorflow":
-            cli.quiet_tensorflow()
-        import keras  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            f"Keras has no backend '{backend}' here ({error}); set KERAS_BACKEND to an installed one: "
-            "tensorflow, jax or torch"
-        ) from error
-
-
-def configurations(name: str | None, given: dict) -> list[tuple[str, dict]]:
+def variants(name: str | None, given: dict) -> list[tuple[str, dict]]:
     """What to count: (name, options of `models.build`).
 
     Args:

@@ -23,6 +23,7 @@ def run(options) -> dict:
     import tensorflow as tf
 
     import models
+    from benchmarks.train.synthetic import inputs, optimizer
     from data.labels import CLASS_COUNT
     from training import devices, step
 
@@ -98,24 +99,3 @@ def stock_step(model, optimizer, jit: bool):
         return loss
 
     return step
-
-
-def optimizer(model):
-    """SGD with momentum at a rate that leaves the weights nearly as they are."""
-    import keras
-
-    made = keras.optimizers.SGD(1e-4, momentum=0.9)
-    made.build(model.trainable_variables)
-    return made
-
-
-def inputs(batch: int, size: tuple[int, int], classes: int):
-    """Random pictures uint8 [B, H, W, 3] and blocky labels uint8 [B, H, W] with an ignored stripe."""
-    import numpy as np
-
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (batch, *size, 3), np.uint8)
-    blocks = random.integers(0, classes, (batch, size[0] // 32, size[1] // 32), np.uint8)
-    labels = blocks.repeat(32, axis=1).repeat(32, axis=2)
-    labels[:, : size[0] // 10] = 255
-    return images, labels

@@ -42,10 +42,7 @@ def load_network(
         UserError: no or broken weights, or those of another model, backbone or class count.
     """
     path = weights_file(Path(source))
-    legacy_file = keras_hdf5.has_layers(path)
-    origin = legacy_origin(path, model) if legacy_file else weights.read_origin(path)
-    if model and model != origin.model:
-        raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
+    origin, legacy_file = origin_of(path, model), keras_hdf5.has_layers(path)
     if not legacy_file and origin.classes != CLASS_COUNT:
         raise UserError(f"{path} was trained for {origin.classes} classes; this data set has {CLASS_COUNT}")
     if backbone:
@@ -53,6 +50,17 @@ def load_network(
     network = _build(path, origin, size or origin.size)
     (legacy if legacy_file else weights).load(path, network)
     return network, origin
+
+
+def origin_of(source: Path, model: str | None = None) -> weights.Origin:
+    """What weights were trained as; arguments and errors are those of `load_network`."""
+    path = weights_file(source)
+    if keras_hdf5.has_layers(path):
+        return legacy_origin(path, model)
+    origin = weights.read_origin(path)
+    if model and model != origin.model:
+        raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
+    return origin
 
 
 def require_backbone(path: Path, origin: weights.Origin, backbone: str) -> None:

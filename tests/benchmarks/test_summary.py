@@ -163,7 +163,7 @@ def test_the_table_and_the_record_hold_the_same(tmp_path):
 
 
 def test_all_variants_and_backbones_are_counted():
-    assert summary.configurations(None, {}) == [
+    assert summary.variants(None, {}) == [
         ("bayes_segnet", {}),
         *[("deeplabv3+", {"backbone": name}) for name in BACKBONES],
         ("fastscnn", {}),
@@ -172,7 +172,7 @@ def test_all_variants_and_backbones_are_counted():
         ("unet", {}),
     ]
     chosen = {"backbone": "resnet50", "output_stride": 8}
-    assert summary.configurations("deeplabv3+", chosen) == [("deeplabv3+", chosen)]
+    assert summary.variants("deeplabv3+", chosen) == [("deeplabv3+", chosen)]
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])

@@ -1,6 +1,7 @@
 """Figures of a configuration for people, and the ratios of its runtimes."""
 
 from benchmarks import latency
+from benchmarks.configurations import described
 
 COLUMNS = ("p50", "p90", "p95", "p99", "max")
 MILLI = 1e3
@@ -29,12 +30,10 @@ def speed(found: dict) -> dict:
 
 def table(settings: dict, found: dict) -> str:
     """A configuration's table."""
-    told = next((result for result in found.values() if "failed" not in result), settings)
-    height, width = told["size"]
-    source = "weights of a file" if settings["weights"] else "random weights"
+    source = "weights of a file" if isinstance(settings["weights"], dict) else "random weights"
     ratios = speed(found)
     lines = [
-        f"{told['model']} {height}x{width}, batch {told['batch']}, scope {settings['scope']}, {source}",
+        f"{described(settings)}, {source}",
         f"  {'ms a call':12}" + "".join(f"{name:>9}" for name in COLUMNS) + f"{'pictures/s':>28}  speed",
     ]
     for name, result in found.items():

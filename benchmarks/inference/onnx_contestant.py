@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from benchmarks.keras_contestant import Contestant
+from benchmarks.devices import Device
+from benchmarks.inference.contestant import Contestant
 from common.errors import UserError
 from deploy import onnx_file
 from deploy.form import Form
@@ -37,11 +38,14 @@ def load(path: Path, provider: str | None, logits: bool) -> Contestant:
         name,
         signature.size,
         signature.form.batch,
-        "CPU" if device == "cpu" else chosen[0].removesuffix("ExecutionProvider"),
+        Device(
+            "CPU" if device == "cpu" else chosen[0].removesuffix("ExecutionProvider"),
+            device != "cpu",
+            lambda: None,
+        ),
         place,
         run,
         lambda images: run(images).numpy(),
-        lambda: None,
     )
 
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import inference_report, keras_contestant, onnx_contestant
+from benchmarks.inference import keras_contestant, onnx_contestant, table
 from common.errors import UserError
 from deploy import export
 from deploy.form import Form
@@ -39,7 +39,7 @@ def test_every_scope_and_runtime_on_the_pictures_and_weights_given(tmp_path):
     kept = records(tmp_path / "out")
     assert [record["settings"]["scope"] for record in kept] == ["end-to-end", "model", "model+argmax"]
     for record in kept:
-        assert f"scope {record['settings']['scope']}, weights of a file" in done.stdout
+        assert f"scope {record['settings']['scope']}, float32, tensorflow, weights of a file" in done.stdout
         assert record["settings"]["weights"]["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
         assert record["settings"]["calibration_pictures"] == 2
         assert (
@@ -81,7 +81,10 @@ def test_one_that_does_not_fit_is_recorded_and_passed_over(tmp_path):
     assert large["settings"]["batch"] == 1024 and fits["settings"]["batch"] == 1
     assert large["results"]["runtimes"]["onnx"] == {"failed": "out of memory", "mistake": False}
     assert fits["results"]["runtimes"]["onnx"]["calls"] >= 9
-    assert "batch 1024, scope model, random weights" in done.stdout and "out of memory" in done.stdout
+    assert (
+        "batch 1024, scope model, float32, tensorflow, random weights" in done.stdout
+        and "out of memory" in done.stdout
+    )
 
 
 @pytest.mark.slow
@@ -112,7 +115,7 @@ class TestContestants:
 
     def test_of_keras(self, images, tmp_path):
         path = weights_file(tmp_path / "model.weights.h5", "fastscnn", SIZE)
-        settings = {"weights": str(path), "model": None, "size": SIZE, "batch": 2}
+        settings = {"weights": str(path), "model": None, "size": SIZE, "batch": 2, "precision": "float32"}
         contestant = keras_contestant.load(settings)
         logits = keras.ops.convert_to_numpy(network("fastscnn", SIZE)(images, training=False))
         placed = contestant.place(images)
@@ -147,11 +150,11 @@ def test_ratios_are_taken_turn_by_turn():
         "onnx": {"turns": [1.0, 2.0, 1.0]},
         "onnx-int8": {"failed": "out of memory"},
     }
-    assert inference_report.speed(found) == {
+    assert table.speed(found) == {
         "over": "keras",
         "onnx": {"min": 2.0, "median": 2.0, "max": 2.0, "noisy": False},
     }
-    assert inference_report.speed({"keras": {"turns": [1.0]}}) == {}
+    assert table.speed({"keras": {"turns": [1.0]}}) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,13 @@
-"""One runtime of one configuration; a process of its own for `benchmarks.inference`.
+"""One runtime of one configuration; a process of its own for `benchmarks.inference.command`.
 
 The first argument is JSON: `runtime`, `file` (of ONNX runtimes), `model`, `options`, `weights`, `size`,
-`batch`, `scope`, `provider`, `pictures` (of end-to-end: their paths). It loads, warms up and writes a line of
-JSON. Each line of stdin then holds the least seconds of a turn, and is answered by the turn; an empty one is
-answered by the peak of memory, and is the end.
+`batch`, `scope`, `precision`, `provider`, `pictures` (of end-to-end: their paths). It loads, warms up and
+writes a line of JSON. Each line of stdin then holds the least seconds of a turn, and is answered by the turn;
+an empty one is answered by the peak of memory, and is the end.
 """
 
 import itertools
 import json
-import resource
 import sys
 import time
 from dataclasses import asdict
@@ -19,8 +18,6 @@ import numpy as np
 from benchmarks import latency
 from benchmarks.children import die_first
 from common import cli
-
-KIBIBYTE = 2**10
 
 
 def main() -> int:
@@ -38,7 +35,7 @@ def main() -> int:
         model=contestant.name,
         size=contestant.size,
         batch=contestant.batch,
-        device=contestant.device,
+        device=contestant.device.name,
         load_seconds=loaded - start,
         first_call_seconds=first,
         warm_up=latency.warm_up(call),
@@ -47,9 +44,7 @@ def main() -> int:
         if not line.strip():
             break
         tell(**asdict(latency.take_turn(call, float(line))))
-    device = contestant.peak()
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
-    tell(peak_bytes=own if device is None else device, of="process" if device is None else "device")
+    tell(**contestant.device.memory())
     return 0
 
 
@@ -61,13 +56,13 @@ def tell(**values) -> None:
 def load(settings: dict):
     """The contestant that settings tell."""
     if settings["runtime"] == "keras":
-        from benchmarks.summary import import_keras
+        from benchmarks import devices
 
-        import_keras()
-        from benchmarks import keras_contestant
+        devices.import_keras()
+        from benchmarks.inference import keras_contestant
 
         return keras_contestant.load(settings)
-    from benchmarks import onnx_contestant
+    from benchmarks.inference import onnx_contestant
 
     return onnx_contestant.load(Path(settings["file"]), settings["provider"], settings["scope"] == "model")
 

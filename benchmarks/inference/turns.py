@@ -8,14 +8,14 @@ import tempfile
 from benchmarks import children, latency
 from benchmarks.latency import Turn
 
-CHILD = "benchmarks.inference_process"
+CHILD = "benchmarks.inference.process"
 
 
 class Runtime:
     """A process that waits for its turns, loaded and warm.
 
     Attributes:
-        told: what it wrote when it was ready, see `benchmarks.inference_process`.
+        told: what it wrote when it was ready, see `benchmarks.inference.process`.
 
     Raises:
         children.Ended: it ended; so may its methods.
@@ -65,7 +65,7 @@ def measure(runtimes: dict[str, dict], turns: int, seconds: float, variables: di
     """Let runtimes take turns.
 
     Args:
-        runtimes: name -> settings, see `benchmarks.inference_process`.
+        runtimes: name -> settings, see `benchmarks.inference.process`.
         turns: of each, `latency.LEAST_TURNS` or more.
         seconds: of a turn.
         variables: of the processes' environment.

@@ -1,7 +1,7 @@
-"""Makes the ONNX files of one configuration; a process of its own for `benchmarks.inference`.
+"""Makes the ONNX files of one configuration; a process of its own for `benchmarks.inference.command`.
 
 The first argument is JSON: `runtimes`, `folder`, `provider`, `calibration` (paths of pictures), and the model
-as `benchmarks.inference_process` takes it. Writes the files' paths as JSON.
+as `benchmarks.inference.process` takes it. Writes the files' paths as JSON.
 """
 
 import json
@@ -20,7 +20,7 @@ def main() -> int:
     settings = json.loads(sys.argv[1])
     die_first()
     cli.quiet_tensorflow()
-    from benchmarks.keras_contestant import network_of
+    from benchmarks.inference.keras_contestant import network_of
     from deploy import export
     from deploy.form import Form
 

@@ -1,0 +1,29 @@
+"""What runtimes of `benchmark.py inference` have in common."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.devices import Device
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A model on a device.
+
+    Attributes:
+        name: the architecture's.
+        size: (height, width) of its input in pixels.
+        batch: pictures of a call.
+        device: where it runs.
+        place: pictures uint8 [B, H, W, 3] -> what the others take, on the device.
+        logits: calculates logits [B, H, W, classes] on the device, and fetches one of them as proof.
+        labels: calculates the arg-max on the device as well, and fetches it, uint8 [B, H, W].
+    """
+
+    name: str
+    size: tuple[int, int]
+    batch: int
+    device: Device
+    place: Callable
+    logits: Callable
+    labels: Callable

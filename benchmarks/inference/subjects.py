@@ -1,0 +1,103 @@
+"""What is measured: models with random weights, that of a weights file, or a graph; and on which pictures."""
+
+import hashlib
+from pathlib import Path
+
+from benchmarks.inference.options import is_graph
+from common import cli
+
+PICTURES, PICTURE_SIZE = 4, (1024, 2048)  # of end-to-end without -p: as large as those of Cityscapes
+CALIBRATION = 16  # pictures
+SIZE = (1024, 2048)
+
+
+def subjects(options) -> list[dict]:
+    """Model, size, batch, options of the architecture and weights, as records hold them, of each one.
+
+    Raises:
+        UserError: a weights file or graph that is broken or another model's.
+    """
+    if is_graph(options.weights):
+        return [of_graph(options.weights)]
+    architecture, names, weights = cli.model_options(options), options.model or ["fastscnn"], None
+    if options.weights:
+        weights = file_and_hash(options.weights)
+        name, architecture = of_weights(options.weights, *(options.model or [None]))
+        names = [name]
+    return [
+        {
+            "model": name,
+            "size": list(size),
+            "batch": batch,
+            "options": architecture,
+            "weights": weights or "random, seed 0",
+        }
+        for name in names
+        for size in options.target_size or [SIZE]
+        for batch in options.batch or [1]
+    ]
+
+
+def of_graph(path: Path) -> dict:
+    """The one subject that an .onnx file is."""
+    from deploy import onnx_file
+
+    graph = onnx_file.read(path)
+    signature = onnx_file.signature(graph, path)
+    return {
+        "model": onnx_file.metadata(graph).get("model", graph.graph.name),
+        "size": list(signature.size),
+        "batch": signature.form.batch,
+        "options": {},
+        "weights": file_and_hash(path),
+    }
+
+
+def of_weights(path: Path, model: str | None) -> tuple[str, dict]:
+    """A weights file's model and the options of its architecture.
+
+    Raises:
+        UserError: broken, or not of the model that is named.
+    """
+    from deploy.keras_runtime import origin_of
+
+    origin = origin_of(path, model)
+    return origin.model, {name: value for name, value in origin.options.items() if name != "encoder_weights"}
+
+
+def file_and_hash(path: Path) -> dict:
+    """What a record says of weights: the file's name and SHA-256."""
+    from training.run_folder import weights_file
+
+    file = path if is_graph(path) else weights_file(path)
+    with open(file, "rb") as opened:
+        return {"file": file.name, "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
+
+
+def picture_paths(options, folder: Path) -> list[str]:
+    """What end-to-end reads: the given pictures, or some of the synthetic town, written to the folder."""
+    if "end-to-end" not in options.scope:
+        return []
+    from deploy import pictures
+
+    if options.path:
+        return [str(job.image) for job in pictures.find(options.path, "val", coarse=False)]
+    from data import png
+    from data.synthetic.render import render
+    from data.synthetic.scene import random_scene
+
+    paths = [folder / f"{number}.png" for number in range(PICTURES)]
+    for number, path in enumerate(paths):
+        png.write(path, render(random_scene(0, "val", number, PICTURE_SIZE))[0])
+    return [str(path) for path in paths]
+
+
+def calibration_paths(path: Path | None) -> list[str]:
+    """Some pictures below a path, spread over all there are."""
+    if path is None:
+        return []
+    from deploy import pictures
+
+    found = pictures.find([path], "train", coarse=False)
+    count = min(CALIBRATION, len(found))
+    return [str(found[number * len(found) // count].image) for number in range(count)]

@@ -1,0 +1,34 @@
+"""The suite's own training step, compiled, and its parts by the same loss."""
+
+import tensorflow as tf
+
+from benchmarks.train.steps import Steps
+from training import step
+
+
+def compiled(model, optimizer, images, labels, gpu: bool) -> Steps:
+    """See `benchmarks.train.steps.compiled`."""
+    batch = tf.constant(images), tf.constant(labels)
+    network, loss_of = step.loss_head(model, gpu)
+    whole = step.training_step(model, optimizer, gpu)
+
+    @tf.function(jit_compile=gpu)
+    def forward(images, labels):
+        return loss_of(network(images, training=True), labels)
+
+    @tf.function(jit_compile=gpu)
+    def gradients(images, labels):
+        with tf.GradientTape() as tape:
+            loss = loss_of(network(images, training=True), labels)
+            scaled = optimizer.scale_loss(loss)
+        return loss, tape.gradient(scaled, network.trainable_variables)
+
+    def complete(function):
+        def call():
+            loss = tf.nest.flatten(function(*batch))[0]
+            tf.test.experimental.sync_devices()  # the update may still run when the loss is there
+            return float(loss)
+
+        return call
+
+    return Steps(complete(forward), complete(gradients), complete(whole))
