@@ -6,8 +6,11 @@
     python benchmark.py video                    # reading, inference and writing overlapped or not
     python benchmark.py memory -m unet -t 1024,2048   # peak memory with and without --remat
     python benchmark.py summary                  # parameters, MACs and memory of all models
+    python benchmark.py accuracy -w RUN -p DATASET   # official scores, to stand beside the speed
     python benchmark.py inference --runtimes keras,onnx,onnx-int8    # latency and throughput
     python benchmark.py scaling                  # training by one rank and by two
+    python benchmark.py train -m fastscnn unet --precision float32 bfloat16   # training steps
+    python benchmark.py sweep benchmarks/sweeps/small.toml --save records     # many of these
 
 Contestants take turns, so quote the ratios: they hold when the machine's speed drifts.
 With --save a record of the figures and the machine goes to benchmarks/results/.
@@ -28,14 +31,17 @@ BENCHMARKS = {
     "scaling": "benchmarks.scaling.command",
     "video": "benchmarks.video",
     "summary": "benchmarks.summary",
+    "accuracy": "benchmarks.accuracy",
 }
+COMMANDS = BENCHMARKS | {"sweep": "benchmarks.sweep"}
 
 
 def arguments():
     """Read the command line."""
     parser = cli.Parser(description=__doc__)
     commands = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
-    for name, module in BENCHMARKS.items():
+    parser.set_defaults(parse=parser.parse_args)  # for commands that are made of others
+    for name, module in COMMANDS.items():
         command = commands.add_parser(name, help=import_module(module).HELP)
         import_module(module).add_arguments(command)
         command.add_argument(
@@ -51,7 +57,7 @@ def arguments():
 
 def main() -> int:
     options = arguments()
-    measured = import_module(BENCHMARKS[options.benchmark]).run(options)
+    measured = import_module(COMMANDS[options.benchmark]).run(options)
     for one in [measured] if isinstance(measured, dict) else measured:  # a sweep's are kept one by one
         if options.save:
             from benchmarks import record

@@ -16,6 +16,7 @@ baseline's to `logs/baseline-NAME/`. Where label pictures are written as well, -
 as by predict.py.
 """
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -239,7 +240,17 @@ def about(options, root, pictures):
         for name, value in sources.items()
         if value is not None
     }
+    if options.weights:
+        given["weightsSha256"] = weights_hash(options.weights)
     return {"dataset": str(root), "split": options.split, "pictures": pictures, **given}
+
+
+def weights_hash(source):
+    """SHA-256 of the file that was scored, by which `benchmark.py accuracy` knows it again."""
+    from training.run_folder import weights_file
+
+    with open(weights_file(source), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def compare_official(samples, files, result, instances):

@@ -28,7 +28,7 @@ def test_ratios_are_taken_round_by_round():
 
 
 def test_a_record_names_machine_and_versions_and_overwrites_nothing(tmp_path):
-    made = record.make("example", {"batch": 2}, {"seconds": 1.0})
+    made = record.make("pipeline", {"batch": 2}, {"seconds": 1.0})
     first = record.write(made, tmp_path)
     content = json.loads(first.read_text())
     assert content["settings"] == {"batch": 2}

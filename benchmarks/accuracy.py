@@ -1,0 +1,147 @@
+"""Official scores of weights, as a record that names their SHA-256: reports join it to their speed."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import configurations
+from benchmarks.inference import subjects
+from benchmarks.inference.options import is_graph
+from common import cli
+from common.errors import UserError
+
+HELP = "official scores of weights, to stand beside their speed"
+PASSES = ("samples", "seed", "overlap", "scales", "flip")  # of evaluate.py, as its JSON calls them
+OWN, READ = "benchmark.py accuracy", "evaluate.py"
+
+
+def add_arguments(parser) -> None:
+    """The benchmark's options."""
+    parser.add_argument(
+        "-w", "--weights", type=Path, required=True, metavar="RUN|FILE", help="run, weights or .onnx file"
+    )
+    parser.add_argument("-m", "--model", help="model's name (default: the one stored with the weights)")
+    parser.add_argument("-p", "--path", type=Path, help=f"data set (default: ${cli.DATASET_VARIABLE})")
+    parser.add_argument("--split", help="split to score (default: val)")
+    parser.add_argument(
+        "-t", "--target-size", type=cli.size, metavar="Y,X", help="(default: stored with the weights)"
+    )
+    parser.add_argument(
+        "--scores", type=Path, metavar="FOLDER", help="take evaluate.py's results folder instead of scoring"
+    )
+    configurations.add_continue(parser)
+    cli.add_provider(parser)
+
+
+def run(options) -> Iterator[dict]:
+    """Score, or read scores; yields what the record holds.
+
+    Raises:
+        UserError: options that contradict each other, scores of other weights, or none.
+    """
+    if not options.weights.exists():
+        raise UserError(f"{options.weights} does not exist; correct -w/--weights")
+    if options.scores:
+        if options.path or options.split or options.target_size or options.provider:
+            raise UserError("--scores knows the data and how they were scored; leave -p, --split, -t out")
+        settings, results = read(options)
+        yield from configurations.measure("accuracy", [settings], lambda _: printed(results), options)
+        return
+    root, split = cli.dataset_path(options.path), options.split or "val"
+    settings = settings_of(options, root.resolve().name, split, options.target_size, {})
+    yield from configurations.measure(
+        "accuracy", [settings], lambda _: printed(score(options, root, split)), options
+    )
+
+
+def settings_of(options, dataset: str, split: str, size, passes: dict) -> dict:
+    """A record's settings; the size is that of the model's input."""
+    if is_graph(options.weights):
+        subject = subjects.of_graph(options.weights)
+        model, architecture, own = subject["model"], subject["options"], subject["size"]
+    else:
+        from deploy.keras_runtime import origin_of
+
+        model, architecture = subjects.of_weights(options.weights, options.model)
+        own = origin_of(options.weights, options.model).size
+    return {
+        "model": model,
+        "options": architecture,
+        "weights": subjects.file_and_hash(options.weights),
+        "dataset": dataset,
+        "split": split,
+        "size": list(size or own),
+        "batch": 1,
+        "passes": passes,
+    }
+
+
+def score(options, root: Path, split: str) -> dict:
+    """Run the weights over a split and score them, as evaluate.py does."""
+    from data import index
+    from data.labels import TRAIN_TO_LABEL
+    from deploy.predict import segment
+    from deploy.runtimes import load
+    from evaluation import pictures
+    from evaluation.scores import scores
+
+    samples = index.validation_samples(root) if split == "val" else index.labelled(root, split)
+    runtime = load(options.weights, options.model, options.target_size, None, options.provider)
+    counts = pictures.score_arrays(samples, lambda _, image: TRAIN_TO_LABEL[segment(runtime, image)])
+    return results_of(scores(counts), len(samples), OWN)
+
+
+def read(options) -> tuple[dict, dict]:
+    """The settings and results that a results folder of evaluate.py tells.
+
+    Raises:
+        UserError: it holds no scores, or not those of the weights.
+    """
+    path = options.scores / "scores.json"
+    try:
+        told = json.loads(path.read_text())
+        hashed, found = told.get("weightsSha256"), results_of(told, told["pictures"], READ)
+    except OSError as error:
+        raise UserError(f"no scores in {options.scores} ({error.strerror}); run evaluate.py first") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is no result of evaluate.py; run evaluate.py again") from error
+    if hashed is None:
+        raise UserError(f"{path} does not say of which weights it is; run evaluate.py -w again")
+    size = told.get("targetSize")
+    passes = {name: told[name] for name in PASSES if name in told}
+    settings = settings_of(options, Path(told["dataset"]).name, told["split"], size, passes)
+    if hashed != settings["weights"]["sha256"]:
+        raise UserError(f"{path} has the scores of other weights than {options.weights}; correct one of them")
+    return settings, found
+
+
+def results_of(scores: dict, count: int, source: str) -> dict:
+    """The scores of a record from those of `evaluation.scores`; null where one is not defined."""
+    from evaluation.labels import CATEGORIES, NAMES, SCORED, SCORED_CATEGORIES
+
+    def values(kind, names, counted):
+        return {name: defined(scores[kind][name]) for name, is_counted in zip(names, counted) if is_counted}
+
+    return {
+        "miou": defined(scores["averageScoreClasses"]),
+        "iou": values("classScores", NAMES, SCORED),
+        "mniou": defined(scores["averageScoreInstClasses"]),
+        "niou": values("classInstScores", NAMES, SCORED),
+        "category_miou": defined(scores["averageScoreCategories"]),
+        "categories": values("categoryScores", CATEGORIES, SCORED_CATEGORIES),
+        "pictures": count,
+        "source": source,
+    }
+
+
+def defined(value: float | None) -> float | None:
+    """A score, or None where there is none: NaN is no JSON."""
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def printed(results: dict) -> dict:
+    """The results, of which the mean is printed."""
+    mean = "undefined" if results["miou"] is None else f"{results['miou']:.4f}"
+    print(f"mIoU {mean} over {results['pictures']} pictures, by {results['source']}", flush=True)
+    return results
