@@ -8,6 +8,7 @@ import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks.environment import gpus
 from common import cli
 from common.errors import UserError
 
@@ -31,13 +32,18 @@ class Device:
     gpu: bool
     peak: Callable[[], int | None]
 
-    def memory(self) -> dict:
-        """The peak of memory until now, of the device where it has its own: `peak_bytes`, `of`."""
+    def state(self) -> dict:
+        """What to note after the work: `memory`, the peak until now, and of GPUs clocks and temperatures.
+
+        Memory is the device's where that tells its own, else that of the process.
+        """
         own = self.peak()
-        if own is not None:
-            return {"peak_bytes": own, "of": "device"}
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
-        return {"peak_bytes": resident, "of": "process"}
+        memory = {
+            "peak_bytes": resident if own is None else own,
+            "of": "process" if own is None else "device",
+        }
+        return {"memory": memory} | ({"gpus_after": gpus()} if self.gpu else {})
 
 
 def default_backend() -> str:
@@ -98,4 +104,5 @@ def _torch() -> Device:
 
     if not torch.cuda.is_available():
         return Device("CPU", False, lambda: None)
+    torch.backends.cudnn.benchmark = True  # tries its convolutions' forms, as XLA does
     return Device(torch.cuda.get_device_name(), True, torch.cuda.max_memory_allocated)

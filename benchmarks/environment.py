@@ -66,7 +66,7 @@ def environment() -> dict:
         "load": os.getloadavg()[0],
         "cpu_clock": cpu_clock(),
         "temperatures": temperatures(),
-        "gpus": _lines("nvidia-smi", f"--query-gpu={GPU}", "--format=csv,noheader"),
+        "gpus": gpus(),
         "power_mode": _lines("nvpmodel", "-q"),
         "tegrastats": first_line("tegrastats", "--interval", "100"),
         "packages": versions(),
@@ -74,6 +74,11 @@ def environment() -> dict:
         "horovod_built_with": libraries.horovod_parts(),
         "git": git_state(),
     }
+
+
+def gpus() -> list[str]:
+    """A line of nvidia-smi on each GPU, of `GPU`'s values now."""
+    return _lines("nvidia-smi", f"--query-gpu={GPU}", "--format=csv,noheader")
 
 
 def versions() -> dict[str, str]:

@@ -3,7 +3,7 @@
 The first argument is JSON: `runtime`, `file` (of ONNX runtimes), `model`, `options`, `weights`, `size`,
 `batch`, `scope`, `precision`, `provider`, `pictures` (of end-to-end: their paths). It loads, warms up and
 writes a line of JSON. Each line of stdin then holds the least seconds of a turn, and is answered by the turn;
-an empty one is answered by the peak of memory, and is the end.
+an empty one is answered by the state of the device, and is the end.
 """
 
 import itertools
@@ -44,7 +44,7 @@ def main() -> int:
         if not line.strip():
             break
         tell(**asdict(latency.take_turn(call, float(line))))
-    tell(**contestant.device.memory())
+    tell(**contestant.device.state())
     return 0
 
 

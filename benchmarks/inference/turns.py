@@ -38,7 +38,7 @@ class Runtime:
         return Turn(**self._ask(str(seconds)))
 
     def finish(self) -> dict:
-        """Have it end; returns the peak of its memory."""
+        """Have it end; returns its state then, see `benchmarks.devices.Device.state`."""
         return self._ask("")
 
     def close(self) -> None:
@@ -92,9 +92,9 @@ def measure(runtimes: dict[str, dict], turns: int, seconds: float, variables: di
                 if turn := attempt(name, alive[name].turn, seconds):
                     taken[name].append(turn)
         for name in list(alive):
-            if memory := attempt(name, alive[name].finish):
+            if state := attempt(name, alive[name].finish):
                 told = alive[name].told
-                found[name] = told | latency.figures(taken[name], told["batch"]) | {"memory": memory}
+                found[name] = told | latency.figures(taken[name], told["batch"]) | state
     finally:
         for runtime in alive.values():
             runtime.close()

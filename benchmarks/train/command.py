@@ -6,7 +6,7 @@ On TensorFlow it is the suite's own step; on JAX and PyTorch the very same model
 import json
 from collections.abc import Iterator
 
-from benchmarks import children, configurations, devices
+from benchmarks import children, clock, configurations, devices
 from benchmarks.inference import options as shared
 from benchmarks.train import table
 from common import cli
@@ -100,4 +100,5 @@ def measure(settings: dict) -> dict:
     return figures | {
         "pictures_per_second_per_device": {name: value / settings["ranks"] for name, value in rate.items()},
         "split": dict.fromkeys(PARTS) | (split[0] if split else {}),
+        "clock": clock.self_check(),
     }

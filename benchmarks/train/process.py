@@ -38,7 +38,7 @@ def main() -> int:
         load_seconds=loaded - start,
         first_call_seconds=first,
         warm_up=warm_up,
-        memory=device.memory(),
+        **device.state(),
         **latency.figures(turns, settings["batch"]),
     )
     tell(**split(steps, settings["seconds"]))

@@ -8,8 +8,7 @@ from data.labels import IGNORED
 
 
 def compiled(model, optimizer, images, labels, gpu: bool) -> Steps:
-    """See `benchmarks.train.steps.compiled`; the convolutions choose their fastest form by trying."""
-    torch.backends.cudnn.benchmark = True
+    """See `benchmarks.train.steps.compiled`."""
     device = "cuda" if gpu else "cpu"
     images = torch.from_numpy(np.ascontiguousarray(images)).to(device)
     labels = torch.from_numpy(labels.astype(np.int64)).flatten().to(device)  # [B * H * W]

@@ -123,6 +123,20 @@ class TestContestants:
         assert (contestant.labels(placed) == logits.argmax(-1)).mean() > 0.999
         assert (contestant.name, contestant.size, contestant.batch) == ("fastscnn", SIZE, 2)
 
+    def test_a_precision_is_of_the_calculation_alone(self, images, tmp_path):
+        path = weights_file(tmp_path / "model.weights.h5", "fastscnn", SIZE)
+        settings = {"weights": str(path), "model": None, "size": SIZE, "batch": 2}
+        exact, short = (
+            keras_contestant.network_of(settings | {"precision": precision})
+            for precision in ("float32", "bfloat16")
+        )
+        for ours, theirs in zip(exact.get_weights(), short.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert {layer.compute_dtype for layer in short.layers[1:-1]} == {"bfloat16"}
+        expected, found = (keras.ops.convert_to_numpy(net(images, training=False)) for net in (exact, short))
+        difference = np.abs(found - expected).max() / np.abs(expected).max()
+        assert found.dtype == np.float32 and 1e-5 < difference < 0.05
+
     @pytest.mark.parametrize("form", [Form(2), Form(2, "nchw", float_input=True)], ids=str)
     def test_of_onnx(self, images, tmp_path, form):
         model = network("fastscnn", SIZE)
@@ -166,6 +180,8 @@ def test_ratios_are_taken_turn_by_turn():
         (["-w", __file__, "--width", 4], "weights know the options"),
         (["-p", "."], "-p belongs to --scope end-to-end"),
         (["--calibration", "."], "--calibration belongs to --runtimes onnx-int8"),
+        (["--runtimes", "keras,onnx", "--precision", "float16"], "--precision is that of keras"),
+        (["--continue"], "add --save"),
         (["--provider", "cpu"], "--provider belongs to --runtimes onnx"),
     ],
 )

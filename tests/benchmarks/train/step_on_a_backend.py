@@ -1,0 +1,45 @@
+"""A process of its own, because Keras's backend holds for the whole process.
+
+    KERAS_BACKEND=jax python step_on_a_backend.py weights.npz float32
+
+Fills a small U-Net, trains it for a few steps on one batch, and writes a line of JSON: losses of forward,
+gradients and steps, and the loss that NumPy calculates from the first logits.
+"""
+
+import json
+import sys
+
+import keras
+import numpy as np
+
+import models
+from benchmarks import devices
+from benchmarks.train import steps, synthetic
+from data.labels import IGNORED
+
+SIZE, CLASSES, STEPS = (32, 64), 19, 4
+
+
+def main():
+    weights, precision = sys.argv[1:]
+    model = models.build("unet", (*SIZE, 3), CLASSES, devices.POLICIES[precision], width=4)
+    with np.load(weights) as arrays:
+        model.set_weights([arrays[f"arr_{number}"] for number in range(len(arrays))])
+    images, labels = synthetic.inputs(2, SIZE, CLASSES)
+    by_numpy = cross_entropy(keras.ops.convert_to_numpy(model(images, training=True)), labels)
+    optimizer = synthetic.optimizer(model, precision == "float16")
+    getattr(optimizer, "inner_optimizer", optimizer).learning_rate = 0.1
+    made = steps.compiled(model, optimizer, images, labels, devices.of_backend().gpu)
+    told = {"numpy": by_numpy, "forward": made.forward(), "gradients": made.gradients()}
+    print(json.dumps(told | {"steps": [made.step() for _ in range(STEPS)]}))
+
+
+def cross_entropy(logits, labels):
+    """The mean over labelled pixels."""
+    logits = logits.astype(np.float64)[labels != IGNORED]  # [N, C]
+    truth = logits[np.arange(len(logits)), labels[labels != IGNORED]]
+    return float(np.mean(np.log(np.exp(logits).sum(-1)) - truth))
+
+
+if __name__ == "__main__":
+    main()
