@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import configurations
+from benchmarks import options as shared
 from benchmarks.inference import subjects
 from benchmarks.inference.options import is_graph
 from common import cli
@@ -30,7 +31,7 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--scores", type=Path, metavar="FOLDER", help="take evaluate.py's results folder instead of scoring"
     )
-    configurations.add_continue(parser)
+    shared.add_continue(parser)
     cli.add_provider(parser)
 
 

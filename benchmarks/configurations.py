@@ -7,25 +7,6 @@ from benchmarks.kept import Kept
 from common.errors import UserError
 
 
-def add_continue(parser) -> None:
-    """Add --continue."""
-    parser.add_argument(
-        "--continue",
-        dest="proceed",
-        action="store_true",
-        help="pass over what --save's folder has a record of: same settings, code, kind of machine, versions",
-    )
-
-
-def add_back_off(parser) -> None:
-    """Add --batch-back-off."""
-    parser.add_argument(
-        "--batch-back-off",
-        action="store_true",
-        help="where memory runs out, record that and halve the batch until it fits",
-    )
-
-
 def measure(
     benchmark: str, configurations: Iterable[dict], measure_one: Callable[[dict], dict], options
 ) -> Iterator[dict]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 
 from benchmarks import configurations, devices
+from benchmarks import options as shared
 from common import cli
 from common.errors import UserError
 
@@ -22,7 +23,7 @@ def add_arguments(parser) -> None:
         "-t", "--target-size", type=cli.size, default=(1024, 2048), metavar="Y,X", help="(default: 1024,2048)"
     )
     parser.add_argument("--layers", action="store_true", help="a table of the layers of each model as well")
-    configurations.add_continue(parser)
+    shared.add_continue(parser)
     cli.add_model_options(parser)
 
 

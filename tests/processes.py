@@ -19,7 +19,7 @@ def run_script(script, *arguments, **variables):
     environment = {name: value for name, value in os.environ.items() if name not in UNSET}
     environment |= {name: str(value) for name, value in variables.items()}
     command = [sys.executable, str(REPO / script), *map(str, arguments)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 

@@ -20,6 +20,8 @@ SMALL = {  # options to append; the last of an option's values counts
     "train.py --resume": "-e 2",
     "train.py -f": "-t 64,128 -b 2",
     "benchmark.py train-step": "-t 64,128 --rounds 1",
+    "benchmark.py train": "-m unet --width 4 -t 32,64 --turns 3 --seconds 0.05",
+    "benchmark.py sweep": "--count",
     "benchmark.py inference": "-t 64,128 --turns 3 --seconds 0.05",
     "benchmark.py pipeline": "-t 64,128 --rounds 1 --pictures 4",
     "benchmark.py video": "-t 64,128 --frames 10 --rounds 1",
@@ -59,7 +61,10 @@ def test_every_command_runs(tmp_path):
         runs = sorted(tmp_path.glob("logs/fastscnn/*"))
         arguments = [word.replace("RUN", runs[0].name) if "RUN" in word else word for word in arguments]
         arguments = [
-            word.replace("$CITYSCAPES_DATASET", environment["CITYSCAPES_DATASET"]) for word in arguments
+            word.replace("$CITYSCAPES_DATASET", environment["CITYSCAPES_DATASET"]).replace(
+                "benchmarks/sweeps", str(REPO / "benchmarks" / "sweeps")
+            )
+            for word in arguments
         ]
         words = [script, *arguments]
         fitting = [name for name in SMALL if set(name.split()) <= set(words)]

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import configurations, devices, latency
+from benchmarks import options as shared
 from common import cli
 from common.errors import UserError
 from models import ARCHITECTURES
@@ -28,31 +28,16 @@ def add_arguments(parser) -> None:
         "--runtimes", type=runtimes, default=["keras"], help=f"of {','.join(RUNTIMES)} (default: keras)"
     )
     parser.add_argument("--scope", nargs="+", choices=SCOPES, default=["model"], help="(default: model)")
-    add_backend_and_precision(parser)
+    shared.add_backend_and_precision(parser)
     cli.add_provider(parser)
     parser.add_argument(
         "-p", "--path", type=Path, nargs="+", help="pictures of end-to-end (default: made up)"
     )
     parser.add_argument("--calibration", type=Path, help="pictures for onnx-int8 (default: made up)")
-    parser.add_argument("--turns", type=cli.positive_int, default=10, help="of each runtime (default: 10)")
-    parser.add_argument("--seconds", type=cli.positive_float, default=2.0, help="of a turn (default: 2)")
-    configurations.add_back_off(parser)
-    configurations.add_continue(parser)
+    shared.add_turns(parser, 10)
+    shared.add_back_off(parser)
+    shared.add_continue(parser)
     cli.add_model_options(parser)
-
-
-def add_backend_and_precision(parser) -> None:
-    """Add what Keras calculates on and in."""
-    parser.add_argument(
-        "--backend", nargs="+", choices=devices.BACKENDS, help="of keras (default: KERAS_BACKEND, tensorflow)"
-    )
-    parser.add_argument(
-        "--precision",
-        nargs="+",
-        choices=tuple(devices.POLICIES),
-        default=["float32"],
-        help="of keras; the short ones keep weights and logits in float32 (default: float32)",
-    )
 
 
 def runtimes(text: str) -> list[str]:
@@ -64,15 +49,9 @@ def runtimes(text: str) -> list[str]:
     return names
 
 
-def require_turns(options) -> None:
-    """Raise UserError unless there are turns enough to tell a spread."""
-    if options.turns < latency.LEAST_TURNS:
-        raise UserError(f"--turns {options.turns} tell no spread; give {latency.LEAST_TURNS} or more")
-
-
 def require_fitting(options) -> None:
     """Raise UserError for options that contradict each other."""
-    require_turns(options)
+    shared.require_turns(options)
     if len(options.model or []) > 1 and (options.weights or cli.model_options(options)):
         raise UserError("-w and options of an architecture are for one model; name it alone with -m")
     if options.weights:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 from benchmarks import children, clock, configurations, devices
-from benchmarks.inference import options as shared
+from benchmarks import options as shared
 from benchmarks.train import table
 from common import cli
 from common.errors import UserError
@@ -42,10 +42,9 @@ def add_arguments(parser) -> None:
         "-b", "--batch", type=cli.positive_int, nargs="+", default=[2], help="batches (default: 2)"
     )
     shared.add_backend_and_precision(parser)
-    parser.add_argument("--turns", type=cli.positive_int, default=5, help="(default: 5)")
-    parser.add_argument("--seconds", type=cli.positive_float, default=2.0, help="of a turn (default: 2)")
-    configurations.add_back_off(parser)
-    configurations.add_continue(parser)
+    shared.add_turns(parser, 5)
+    shared.add_back_off(parser)
+    shared.add_continue(parser)
     cli.add_model_options(parser)
 
 
