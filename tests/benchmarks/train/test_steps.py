@@ -34,28 +34,22 @@ def losses(backend, weights, precision):
         capture_output=True,
         text=True,
         check=True,
-        timeout=300,
     )
     return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.slow
-def test_the_backends_train_alike(weights):
-    found = {backend: losses(backend, weights, "float32") for backend in ("tensorflow", "jax", "torch")}
+@pytest.mark.timeout(1800)  # JAX compiles for minutes where others calculate as well
+@pytest.mark.parametrize("precision, tolerance", [("float32", 1e-5), ("float16", 2e-3)])
+def test_the_backends_train_alike(weights, precision, tolerance):
+    """float16 with loss scaling, whose steps are skipped where it overflows: these are not."""
+    found = {backend: losses(backend, weights, precision) for backend in ("tensorflow", "jax", "torch")}
+    by_numpy = found["tensorflow"]["numpy"]
     for told in found.values():
-        assert told["forward"] == pytest.approx(told["numpy"], rel=1e-4)
-        assert told["gradients"] == pytest.approx(told["numpy"], rel=1e-4)
         first, *later = told["steps"]
-        assert first == pytest.approx(told["numpy"], rel=1e-4) and later[-1] < 0.98 * first
-        np.testing.assert_allclose(told["steps"], found["tensorflow"]["steps"], rtol=2e-3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_float16_trains_with_loss_scaling(weights, backend):
-    told = losses(backend, weights, "float16")
-    assert told["forward"] == pytest.approx(told["numpy"], rel=1e-2)
-    assert np.isfinite(told["steps"]).all() and told["steps"][-1] < 0.98 * told["numpy"]
+        assert [told["forward"], told["gradients"], first] == pytest.approx([by_numpy] * 3, rel=tolerance)
+        assert later == sorted(later, reverse=True) and later[-1] < 0.95 * first
+        np.testing.assert_allclose(told["steps"], found["tensorflow"]["steps"], rtol=tolerance)
 
 
 def test_a_batch_has_an_ignored_stripe_and_any_size():
