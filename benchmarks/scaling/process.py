@@ -44,7 +44,7 @@ def steps_of(settings: dict, ranks):
 
     import models
     from benchmarks.scaling.exchange import Tally
-    from benchmarks.train_step import optimizer
+    from benchmarks.train.synthetic import optimizer
     from data.labels import CLASS_COUNT
     from training import devices
     from training.step import training_step
@@ -61,7 +61,7 @@ def batches_of(settings: dict, ranks):
     """Endless batches (uint8 [B, H, W, 3], uint8 [B, H, W]): of a data set's pictures, or one in memory."""
     import tensorflow as tf
 
-    from benchmarks.train_step import inputs
+    from benchmarks.train.synthetic import inputs
     from data.labels import CLASS_COUNT
 
     if not settings["path"]:
