@@ -1,7 +1,6 @@
 """The machine and the software that a figure was measured with."""
 
 import hashlib
-import importlib.metadata
 import os
 import platform
 import select
@@ -83,6 +82,8 @@ def gpus() -> list[str]:
 
 def versions() -> dict[str, str]:
     """Versions of the installed packages that matter."""
+    import importlib.metadata  # slow, and every --help comes by here
+
     found = {}
     for name in PACKAGES:
         try:
