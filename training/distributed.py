@@ -11,8 +11,6 @@ import os
 from collections.abc import Callable
 from contextlib import nullcontext
 
-import numpy as np
-
 from common.errors import UserError
 
 # where a launcher tells how many processes it has started -> the launcher's name
@@ -106,12 +104,14 @@ class Ranks:
         """Every rank's value, in the order of the ranks."""
         return [value]
 
-    def total(self, values: np.ndarray) -> np.ndarray:
-        """Sum of an array over all ranks, outside of TensorFlow's graphs."""
+    def total(self, values):
+        """Sum of a NumPy array over all ranks, outside of TensorFlow's graphs."""
         return values
 
     def any(self, flag: bool) -> bool:
         """Whether it holds on any rank; all ranks have to ask."""
+        import numpy as np  # slow, and every --help comes by here
+
         return bool(self.total(np.array([flag], np.int32))[0])
 
 
@@ -147,7 +147,7 @@ class Horovod(Ranks):
     def gather(self, value) -> list:
         return self._hvd.allgather_object(value)
 
-    def total(self, values: np.ndarray) -> np.ndarray:
+    def total(self, values):
         return self._hvd.allreduce(values, op=self._hvd.Sum).numpy()
 
 
