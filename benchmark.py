@@ -12,6 +12,9 @@
     python benchmark.py train -m fastscnn unet --precision float32 bfloat16   # training steps
     python benchmark.py sweep benchmarks/sweeps/small.toml --save records     # many of these
 
+    python benchmark.py report benchmarks/results -o report    # HTML page, Markdown and charts
+    python benchmark.py compare OLD NEW --fail-below 0.95      # two records, folders or commits
+
 Contestants take turns, so quote the ratios: they hold when the machine's speed drifts.
 With --save a record of the figures and the machine goes to benchmarks/results/.
 """
@@ -34,6 +37,10 @@ BENCHMARKS = {
     "accuracy": "benchmarks.accuracy",
 }
 COMMANDS = BENCHMARKS | {"sweep": "benchmarks.sweep"}
+READERS = {  # of records; they measure nothing that is kept
+    "report": "benchmarks.report.command",
+    "compare": "benchmarks.compare.command",
+}
 
 
 def arguments():
@@ -52,11 +59,15 @@ def arguments():
             metavar="FOLDER",
             help="keep a record (bare: in benchmarks/results)",
         )
+    for name, module in READERS.items():
+        import_module(module).add_arguments(commands.add_parser(name, help=import_module(module).HELP))
     return parser.parse_args()
 
 
 def main() -> int:
     options = arguments()
+    if options.benchmark in READERS:
+        return import_module(READERS[options.benchmark]).run(options)
     measured = import_module(COMMANDS[options.benchmark]).run(options)
     for one in [measured] if isinstance(measured, dict) else measured:  # a sweep's are kept one by one
         if options.save:

@@ -1,0 +1,1 @@
+"""B over A: how many times as fast, and how sure that is."""

@@ -1,0 +1,65 @@
+"""Who is best: only among rows of one scope, size, batch and device, and one data set's scores."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from benchmarks.report.parts import Headline, Step, significant
+from benchmarks.report.rows import Group, Speed
+
+
+def groups(speeds: Iterable[Speed]) -> dict[Group, list[Speed]]:
+    """Rows by group, fastest first and failed ones last; the groups that say most come first."""
+    found = defaultdict(list)
+    for speed in speeds:
+        found[speed.group].append(speed)
+    for rows in found.values():
+        rows.sort(key=lambda row: -row.rate.median if row.rate else 0)
+    return dict(sorted(found.items(), key=_importance))
+
+
+def _importance(item: tuple[Group, list[Speed]]) -> tuple:
+    group, rows = item
+    scored = any(row.miou is not None for row in rows)
+    height, width = (int(side) for side in group.size.split("x"))
+    return not scored, group.batch, -len(rows), -height * width, group
+
+
+def by_score(rows: list[Speed]) -> dict[str, list[Speed]]:
+    """A group's scored rows by what they were scored on."""
+    found = defaultdict(list)
+    for row in rows:
+        if row.rate and row.miou is not None:
+            found[row.scored_on].append(row)
+    return dict(found)
+
+
+def front(rows: list[Speed]) -> list[Speed]:
+    """The rows that no other beats in speed and mIoU (Pareto), fastest first."""
+    kept, best = [], -1.0
+    for row in sorted(rows, key=lambda row: (-row.rate.median, -row.miou)):
+        if row.miou > best:
+            kept.append(row)
+            best = row.miou
+    return kept
+
+
+def fastest(rows: list[Speed]) -> Speed | None:
+    """The row of a group with the most pictures per second."""
+    return max((row for row in rows if row.rate), key=lambda row: row.rate.median, default=None)
+
+
+def headlines(found: dict[Group, list[Speed]]) -> list[Headline]:
+    """For each group the model to take at each speed; without scores the fastest."""
+    answers = []
+    for group, rows in found.items():
+        for data, scored in by_score(rows).items():
+            steps = [_step(row, "up to ", f"{100 * row.miou:.1f} % mIoU") for row in front(scored)]
+            answers.append(Headline(f"{group.title}; scored on {data}", steps))
+        best = fastest(rows)
+        if best and not by_score(rows):
+            answers.append(Headline(group.title, [_step(best, "", "not scored")]))
+    return answers
+
+
+def _step(row: Speed, upto: str, quality: str) -> Step:
+    return Step(row.name, f"{upto}{significant(row.rate.median)} pictures/s", quality, row.noisy)

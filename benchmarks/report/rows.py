@@ -1,0 +1,154 @@
+"""Records as typed rows; what does not fit its kind is named and left out."""
+
+import statistics
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from benchmarks.report.values import (
+    Spread,
+    device,
+    figure,
+    label,
+    mapping,
+    positive,
+    short,
+    size,
+    spread,
+    word,
+)
+
+
+class Group(NamedTuple):
+    """What measurements have to share to be ranked together."""
+
+    scope: str
+    size: str
+    batch: int
+    device: str
+
+    @property
+    def title(self) -> str:
+        """For headings."""
+        return f"{self.size}, batch {self.batch}, {self.scope}, {self.device}"
+
+
+@dataclass
+class Speed:
+    """A runtime's inference in a record; `failed` says why there are no figures."""
+
+    group: Group
+    model: str
+    runtime: str
+    precision: str
+    weights: str  # SHA-256, or "random"
+    date: str
+    failed: str = ""
+    rate: Spread | None = None  # pictures per second
+    latency: dict[str, float] = field(default_factory=dict)  # seconds of a call
+    turns: list[float] = field(default_factory=list)  # median seconds of a call
+    memory: float | None = None  # bytes
+    memory_of: str = ""
+    noisy: bool = False
+    miou: float | None = None  # of these very weights
+    scored_on: str = ""
+
+    @property
+    def name(self) -> str:
+        """Model, runtime and precision, as charts and headlines call it."""
+        precision = "" if self.precision == "float32" else f", {self.precision}"
+        return f"{self.model}, {self.runtime}{precision}"
+
+    @property
+    def key(self) -> tuple:
+        """What a later measurement of the same replaces."""
+        return self.group, self.model, self.runtime, self.precision, self.weights
+
+
+@dataclass
+class Accuracy:
+    """Scores of weights on a split."""
+
+    model: str
+    weights: str
+    data: str
+    size: str
+    precision: str
+    passes: str  # of several passes over a picture, which are not what was timed
+    miou: float
+    iou: dict[str, float | None]
+    date: str
+
+    @property
+    def key(self) -> tuple:
+        """What a later evaluation of the same replaces."""
+        return self.weights, self.data, self.size, self.precision, self.passes
+
+
+def weights(value: object) -> str:
+    """The weights' SHA-256, or that they are random."""
+    return word(value["sha256"]) if isinstance(value, dict) else "random"
+
+
+def speeds(record: dict) -> list[Speed]:
+    """The runtimes of an inference record."""
+    settings, found = record["settings"], mapping(record["results"]["runtimes"])
+    return [_speed(record, settings, word(runtime), mapping(figures)) for runtime, figures in found.items()]
+
+
+def _speed(record, settings, runtime, figures) -> Speed:
+    failed = "failed" in figures
+    named = figures.get("device") or next(
+        (other.get("device") for other in record["results"]["runtimes"].values() if "device" in other), "CPU"
+    )
+    provider = settings.get("provider") if runtime != "keras" else None
+    backend = settings.get("backend", "tensorflow")
+    told = f"{runtime} ({word(backend)})" if runtime == "keras" else runtime
+    group = Group(
+        short(word(settings["scope"])),
+        size(settings["size"]),
+        int(positive(settings["batch"])),
+        device(named, record["environment"]),
+    )
+    row = Speed(
+        group,
+        label(settings["model"], settings.get("options")),
+        short(f"{told} ({word(provider)})" if provider else told),
+        short(word(settings.get("precision", "float32"))),
+        weights(settings.get("weights")),
+        record["date"],
+    )
+    if failed:
+        row.failed = short(str(figures["failed"]))
+        return row
+    memory = mapping(figures.get("memory") or {})
+    row.rate = spread(figures["pictures_per_second"])
+    row.latency = {short(name): positive(value) for name, value in mapping(figures["latency"]).items()}
+    row.turns = [positive(value) for value in figures["turns"]]
+    row.memory = figure(memory["peak_bytes"]) if memory.get("peak_bytes") is not None else None
+    row.memory_of = short(word(memory.get("of", "")))
+    row.noisy = bool(figures["noisy"])
+    if "p50" not in row.latency:
+        row.latency["p50"] = statistics.median(row.turns)
+    return row
+
+
+def accuracies(record: dict) -> list[Accuracy]:
+    """The scores of an accuracy record."""
+    settings, results = record["settings"], record["results"]
+    iou = mapping(results.get("iou") or {})
+    data = f"{word(settings['dataset'])} {word(settings['split'])}"
+    return [
+        Accuracy(
+            label(settings["model"], settings.get("options")),
+            weights(mapping(settings["weights"])),
+            short(data),
+            size(settings["size"]) if settings.get("size") else "",
+            word(settings.get("precision") or "float32"),
+            short(
+                ", ".join(f"{name} {value}" for name, value in mapping(settings.get("passes") or {}).items())
+            ),
+            figure(results["miou"]),
+            {short(name): None if value is None else figure(value) for name, value in iou.items()},
+            record["date"],
+        )
+    ]

@@ -1,0 +1,56 @@
+"""Tables of README.md and docs/: as the records say, and checked."""
+
+import shutil
+
+import pytest
+
+import reports
+from benchmarks.report import generated
+from benchmarks.report.evidence import gather
+from benchmarks.report.markdown import escape
+from common.errors import UserError
+from processes import run_script
+from tiny import REPO
+
+MARKER = "before\n\n<!-- table: {}, by `make results` -->\n{}<!-- end of table -->\nafter\n"
+
+
+def test_the_documents_agree_with_the_records():
+    done = run_script("benchmark.py", "report", "--check")
+    assert done.returncode == 0, done.stdout
+
+
+def test_writes_what_it_checks(tmp_path, capsys):
+    records = reports.save(tmp_path / "records", [reports.summary()])
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text(MARKER.format("costs", "| old |\n"))
+    (tmp_path / "docs" / "other.md").write_text("no table")
+    assert generated.run([records], check=True, root=tmp_path) == 1
+    assert "README.md" in capsys.readouterr().out
+    assert "| old |" in (tmp_path / "README.md").read_text()  # a check writes nothing
+    assert generated.run([records], check=False, root=tmp_path) == 0
+    assert generated.run([records], check=True, root=tmp_path) == 0
+    text = (tmp_path / "README.md").read_text()
+    assert "| U-Net | 1,000,000 | 10.0 | 64.0 | 64.0 | 64.0 |" in text
+    assert text.startswith("before\n") and text.endswith("<!-- end of table -->\nafter\n")
+    assert (tmp_path / "docs" / "other.md").read_text() == "no table"
+
+
+def test_unknown_and_empty_tables_are_named(tmp_path):
+    evidence = gather([reports.save(tmp_path, [reports.summary()])])
+    with pytest.raises(UserError, match="no table 'nonsense'"):
+        generated.filled(MARKER.format("nonsense", ""), evidence, "README.md")
+    with pytest.raises(UserError, match="no record for the table 'inference'"):
+        generated.filled(MARKER.format("inference", ""), evidence, "README.md")
+
+
+def test_every_table_can_be_made(tmp_path):
+    shutil.copytree(REPO / "benchmarks" / "results", tmp_path / "results")
+    reports.save(tmp_path / "made-up", reports.everything())
+    evidence = gather([tmp_path])
+    for name in generated.TABLES:
+        assert "\n| --- |" in generated.filled(MARKER.format(name, ""), evidence, "README.md")
+
+
+def test_words_stay_words_in_markdown():
+    assert escape("a|b *c* <i> `d` [e](f) g_h") == r"a\|b \*c\* &lt;i&gt; \`d\` \[e\](f) g\_h"
