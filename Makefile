@@ -3,11 +3,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
+MEASURED ?= measured
 EXTRAS ?= test
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
-.PHONY: demo test lint horovod format clean
+.PHONY: demo benchmark results test lint horovod format clean
 
 # A made-up town, Fast-SCNN trained on it, scored, and pictured: a few minutes on two cores.
 demo: $(VENV)/.run
@@ -22,7 +23,21 @@ demo: $(VENV)/.run
 	@echo "pictures: $(DEMO)/predictions/overlay, and $(DEMO)/logs/fastscnn/*/images for each epoch"
 	@echo "curves:   $(DEMO)/logs/fastscnn/*/curves.png"
 	@echo "scores:   $(DEMO)/fastscnn/scores.csv"
+	$(PY) benchmark.py inference -w $(DEMO)/logs/fastscnn/* -t 256,512 --turns 5 --seconds 1 --save $(DEMO)/records
+	$(PY) benchmark.py accuracy -w $(DEMO)/logs/fastscnn/* --scores $(DEMO)/fastscnn --save $(DEMO)/records
+	$(PY) benchmark.py report $(DEMO)/records --runs $(DEMO)/logs/fastscnn/* -o $(DEMO)/report \
+	    --pictures picture=$(DEMO)/town/leftImg8bit/val truth=$(DEMO)/town/gtFine/val \
+	    "by colour"=$(DEMO)/colour Fast-SCNN=$(DEMO)/fastscnn
 	@echo "next:     source $(VENV)/bin/activate; python train.py --help"
+
+# What a laptop measures in minutes; it goes on where it stopped.
+benchmark: $(VENV)/.run
+	$(PY) benchmark.py sweep benchmarks/sweeps/small.toml --save $(MEASURED)/records
+	$(PY) benchmark.py report $(MEASURED)/records -o $(MEASURED)/report
+
+# README's and docs' tables from benchmarks/results/
+results: $(VENV)/.run
+	$(PY) benchmark.py report --tables
 
 test: $(VENV)/.test
 	$(PY) -m pytest
@@ -30,6 +45,7 @@ test: $(VENV)/.test
 lint: $(VENV)/.test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) benchmark.py report --check
 
 # Horovod for several GPUs: minutes of compiling the first time, then the wheel is kept.
 horovod: $(VENV)/.run

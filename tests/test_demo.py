@@ -37,6 +37,10 @@ def test_demo(tmp_path):
         assert f"{value:.3f}" in done.stdout
     (run,) = (demo / "logs" / "fastscnn").iterdir()
     assert (run / "curves.png").is_file()
+    assert f"report: {demo / 'report' / 'index.html'}" in done.stdout
+    page = (demo / "report" / "index.html").read_text()
+    for section in ("tradeoff", "inference", "latency", "curves", "classes", "pictures"):
+        assert f'<section id="{section}">' in page
     overlays = sorted((demo / "predictions" / "overlay").rglob("*.png"))
     assert len(overlays) == 24
     assert png.header(overlays[0]).size == (256, 512)
