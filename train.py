@@ -86,6 +86,8 @@ def train(options, stop: Interruptions) -> int:
     from training import config, run_folder, trackers
 
     run = checkpoint = None
+    if options.job and (own := run_folder.of_job(options.logs, options.job)):
+        options.resume, options.config = own, None
     if options.resume:
         if options.config:
             raise UserError("--resume goes on with a run's own config.json; leave --config out")
@@ -199,6 +201,7 @@ def given(options) -> dict:
         "strategy",
         "compression",
         "stall_timeout",
+        "job",
     )
     found = {name: getattr(options, name) for name in fields if getattr(options, name) is not None}
     found |= recipe.given(options)

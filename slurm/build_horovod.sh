@@ -3,7 +3,8 @@
 #
 #     slurm/build_horovod.sh PYTHON
 #
-# Gloo is always in it; MPI where mpicc is found, NCCL where a CUDA toolkit is ($CUDA_HOME, or /usr/local/cuda).
+# Gloo is always in it; MPI where mpicc is found, NCCL where a CUDA toolkit is ($CUDA_HOME, or /usr/local/cuda)
+# and NCCL's header (in it, in $HOROVOD_NCCL_HOME/include, or in /usr/include).
 # The wheel is kept in $WHEELS, by what it was built for: later calls take seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,8 +19,9 @@ if command -v mpicc > /dev/null; then
 else
     export HOROVOD_WITHOUT_MPI=1
 fi
-if [ -d "${CUDA_HOME:-/usr/local/cuda}" ]; then
-    export HOROVOD_GPU_OPERATIONS=NCCL HOROVOD_CUDA_HOME="${CUDA_HOME:-/usr/local/cuda}"
+cuda=${CUDA_HOME:-/usr/local/cuda}
+if [ -d "$cuda" ] && { [ -f "$cuda/include/nccl.h" ] || [ -f "${HOROVOD_NCCL_HOME:-/usr}/include/nccl.h" ]; }; then
+    export HOROVOD_GPU_OPERATIONS=NCCL HOROVOD_CUDA_HOME="$cuda"
     built_for+="-nccl"
 fi
 
@@ -28,9 +30,12 @@ if ! compgen -G "$wheels/horovod-*.whl" > /dev/null; then
     echo "building Horovod for $built_for: about six minutes on two cores"
     "$python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt 'setuptools<80' wheel cmake
     mkdir -p "$wheels"
-    PATH="$(dirname "$python"):$PATH" "$python" -m pip wheel --quiet --disable-pip-version-check \
+    # pip's own cache knows a wheel by its name alone, and would hand out one that was built without MPI
+    PATH="$(dirname "$python"):$PATH" "$python" -m pip wheel --no-cache-dir --quiet --disable-pip-version-check \
         --constraint constraints.txt --no-deps --no-build-isolation --wheel-dir "$wheels" horovod
 fi
+"$python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+    --force-reinstall --no-deps "$wheels"/horovod-*.whl # another build has the same version
 "$python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$wheels"/horovod-*.whl
 
 export TF_CPP_MIN_LOG_LEVEL=3 # horovodrun imports TensorFlow, which has much to say

@@ -49,13 +49,14 @@ class Config:
     strategy: str = "horovod"  # or mirrored: one process with all its GPUs
     compression: str = "none"  # of gradients between ranks
     stall_timeout: float = 300.0  # seconds without a step that end a rank of several
+    job: str | None = None  # of a batch system; started again, it goes on with this run
     wandb: str | None = None  # project of Weights & Biases
     mlflow: str | None = None  # tracking URI of MLflow
 
 
 # when a run is resumed
 MAY_CHANGE = ("epochs", "path", "cache", "workers", "remat", "validate_every", "patience", "save_every")
-MAY_CHANGE += ("strategy", "compression", "stall_timeout", "wandb", "mlflow")
+MAY_CHANGE += ("strategy", "compression", "stall_timeout", "job", "wandb", "mlflow")
 
 
 OF_THE_OPTIMIZER = ("optimizer", "rates", "momentum", "weight_decay")
@@ -107,7 +108,9 @@ def repeated(saved: Config, given: dict, path: Path | None) -> Config:
     """
     if given.get("model", saved.model) != saved.model:
         raise UserError(f"--config is of a {saved.model}, not of a {given['model']}; leave -m/--model out")
-    kept = {part.name: getattr(saved, part.name) for part in fields(saved) if part.name != "path"}
+    kept = {
+        part.name: getattr(saved, part.name) for part in fields(saved) if part.name not in ("path", "job")
+    }
     if given.get("optimizer", saved.optimizer) != saved.optimizer:
         kept = {name: value for name, value in kept.items() if name not in OF_THE_OPTIMIZER}
     if "class_weights" in given:

@@ -85,6 +85,7 @@ class Loop:
         except Interrupted:  # raised where the model holds its own weights, or their average: now its own
             self._look()
             self._save()
+            self.ranks.any(False)  # wait: launchers stop all ranks when one of them ends with a status
             raise
 
     def out_of_patience(self) -> bool:

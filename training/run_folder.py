@@ -4,6 +4,7 @@ config.json  environment.json  csv/log.csv  tensorboard/  images/epoch_N.png  cu
 checkpoints/{last,best,epoch-N}/model.weights.h5
 """
 
+import json
 import time
 from pathlib import Path
 
@@ -47,6 +48,20 @@ def newest(logs: Path, model: str) -> Path:
     if not runs:
         raise UserError(f"no run of {model} in {logs / model} to resume; start one without --resume")
     return runs[-1]
+
+
+def of_job(logs: Path, job: str) -> Path | None:
+    """The newest run that a batch job has started, or gone on with, and saved; None before that."""
+    runs = [path.parent for path in logs.glob(f"*/*/{CONFIG}") if _job(path) == job]
+    saved = [run for run in runs if checkpoints.found(run)]
+    return max(saved, key=lambda run: run.name, default=None)
+
+
+def _job(path: Path) -> str | None:
+    try:
+        return json.loads(path.read_text()).get("job")
+    except (OSError, ValueError):  # another's run, half written or half removed
+        return None
 
 
 def checkpoint_of(path: Path) -> tuple[Path, Path]:

@@ -77,6 +77,9 @@ def add_rank_arguments(group) -> None:
         "--compression", choices=COMPRESSIONS, help="of gradients on their way between GPUs (default: none)"
     )
     group.add_argument(
+        "--job", metavar="NAME", help="go on with the run that a job of this name has saved, if there is one"
+    )
+    group.add_argument(
         "--stall-timeout",
         type=cli.positive_float,
         metavar="SECONDS",
