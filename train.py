@@ -9,12 +9,14 @@
     python train.py -m fastscnn --schedule onecycle --max-lr 0.1 --plot-schedule
     python train.py -m unet -f adam                                # find a learning rate
     python train.py -m unet --loss ce+dice --class-weights median --ema
+    python train.py --doctor -p town                               # what each rank has, and what is wrong
     python train.py --config logs/fastscnn/RUN/config.json         # the same run again
 
 Everything goes to logs/<model>/<timestamp>/: checkpoints, log, TensorBoard events, pictures, curves.
 SIGTERM, SIGUSR1 and Ctrl-C save at the next step; --resume goes on there. Exit statuses: docs/runs.md.
 """
 
+import os
 from pathlib import Path
 
 from common import cli
@@ -75,10 +77,19 @@ def arguments():
 
 def main() -> int:
     options = arguments()
+    if options.doctor:
+        from training import doctor
+
+        return doctor.examine(dataset_if_named(options.path))
     if options.lrfinder or options.plot_schedule:
         return prepare_for_training(options)
     with Interruptions() as stop:
         return train(options, stop)
+
+
+def dataset_if_named(option: Path | None) -> Path | None:
+    """The data set, where the command or the environment names one."""
+    return cli.dataset_path(option) if option or os.environ.get(cli.DATASET_VARIABLE) else None
 
 
 def train(options, stop: Interruptions) -> int:

@@ -66,7 +66,7 @@ def environment() -> dict:
         "cpu_clock": cpu_clock(),
         "temperatures": temperatures(),
         "gpus": gpus(),
-        "power_mode": _lines("nvpmodel", "-q"),
+        "power_mode": lines_of("nvpmodel", "-q"),
         "tegrastats": first_line("tegrastats", "--interval", "100"),
         "packages": versions(),
         "libraries": libraries.versions(),
@@ -77,7 +77,7 @@ def environment() -> dict:
 
 def gpus() -> list[str]:
     """A line of nvidia-smi on each GPU, of `GPU`'s values now."""
-    return _lines("nvidia-smi", f"--query-gpu={GPU}", "--format=csv,noheader")
+    return lines_of("nvidia-smi", f"--query-gpu={GPU}", "--format=csv,noheader")
 
 
 def versions() -> dict[str, str]:
@@ -135,10 +135,10 @@ def temperatures() -> dict[str, float]:
 def git_state() -> dict:
     """Commit of this checkout, whether files differ from it, and a hash of how; empty outside a checkout."""
     git = ("git", "-C", str(ROOT))
-    commit = _lines(*git, "rev-parse", "HEAD")
+    commit = lines_of(*git, "rev-parse", "HEAD")
     if not commit:
         return {}
-    difference = "\n".join(_lines(*git, "diff", "HEAD", "--binary", "--", ":!benchmarks/results"))
+    difference = "\n".join(lines_of(*git, "diff", "HEAD", "--binary", "--", ":!benchmarks/results"))
     told = {"commit": commit[0], "dirty": bool(difference)}
     return told | ({"diff": hashlib.sha256(difference.encode()).hexdigest()[:12]} if difference else {})
 
@@ -164,7 +164,8 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _lines(*command: str) -> list[str]:
+def lines_of(*command: str) -> list[str]:
+    """What a command prints; nothing where it is missing or fails."""
     try:
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER, errors="replace"

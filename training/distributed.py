@@ -214,6 +214,17 @@ def tensorflow_workers() -> int:
         return 0  # TensorFlow would say what is wrong with it, where it were used
 
 
+def build() -> dict:
+    """What Horovod was built with, and what connects the ranks."""
+    import horovod.tensorflow as hvd
+
+    built = {"NCCL": hvd.nccl_built(), "MPI": hvd.mpi_built(), "Gloo": hvd.gloo_built()}
+    return {
+        "operations": [name for name, has in built.items() if has],
+        "controller": "MPI" if hvd.mpi_enabled() else "Gloo",
+    }
+
+
 def lost(error: Exception) -> bool:
     """Whether an error says no more than that another rank has ended."""
     return "Horovod" in str(error)

@@ -27,6 +27,7 @@ NOT_WITH_FINDER = (
     "validate_every",
     "patience",
     "save_every",
+    "job",
     "wandb",
     "mlflow",
 )

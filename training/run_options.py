@@ -77,6 +77,11 @@ def add_rank_arguments(group) -> None:
         "--compression", choices=COMPRESSIONS, help="of gradients on their way between GPUs (default: none)"
     )
     group.add_argument(
+        "--doctor",
+        action="store_true",
+        help="do not train: tell what each rank has, how fast they exchange, and what is wrong",
+    )
+    group.add_argument(
         "--job", metavar="NAME", help="go on with the run that a job of this name has saved, if there is one"
     )
     group.add_argument(

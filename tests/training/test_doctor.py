@@ -1,0 +1,106 @@
+"""What --doctor tells of real ranks, and what it makes of bad ones."""
+
+import subprocess
+import sys
+
+import pytest
+
+from processes import assert_one_line_error, run_script
+from ranks import launch
+from tiny import REPO, tiny_dataset
+from training import doctor
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    return tiny_dataset(tmp_path_factory.mktemp("town"), train=5, val=3, size=(32, 64), instances=False)
+
+
+class TestRealRanks:
+    @pytest.mark.slow
+    def test_one(self, town):
+        done = run_script("train.py", "--doctor", "-p", town)
+        assert done.returncode == 0, done.stdout + done.stderr
+        title, rank, versions, verdict = done.stdout.splitlines()
+        assert title.split()[:4] == ["rank", "host", "GPU", "CPUs"]
+        assert rank.split()[0] == "0" and "5 + 3" in rank
+        assert "tensorflow 2." in versions and verdict == "no problem found"
+
+    @pytest.mark.slow
+    def test_two_exchange_and_share_the_pictures(self, town):
+        done = launch(2, REPO / "train.py", "--doctor", "-p", town)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.count("5 + 3") == 2
+        assert "all-reduce of 67 MB over 2 ranks: " in done.stdout
+        assert "the ranks meet by Gloo" in done.stdout
+
+    @pytest.mark.slow
+    def test_two_without_their_data_set_end_with_status_2(self, tmp_path):
+        (tmp_path / "leftImg8bit").mkdir()
+        done = launch(2, REPO / "train.py", "--doctor", "-p", tmp_path)
+        output = done.stdout + done.stderr
+        assert "problem: rank 0: no split 'train'" in output and "problem: rank 1: no split 'train'" in output
+        assert "Exit code: 2" in output
+
+    def test_a_wrong_path_is_one_line(self, tmp_path):
+        assert_one_line_error(run_script("train.py", "--doctor", "-p", tmp_path / "no"), "no data set at")
+
+    @pytest.mark.slow
+    def test_a_rank_that_waits_in_vain_says_where(self):
+        code = "import time; from training import doctor; doctor.PATIENCE = 1; "
+        code += "doctor.distributed.start = lambda: time.sleep(99); doctor.examine(None)"
+        words = [sys.executable, "-c", code]
+        done = subprocess.run(words, cwd=REPO, capture_output=True, text=True, timeout=90)
+        assert done.returncode == 2 and "has waited 1 s in: " in done.stderr
+
+
+def answers(rank, **changed):
+    sound = {
+        "rank": rank,
+        "host": "n0",
+        "gpu": {"name": "A100", "identity": f"GPU-{rank}"},
+        "cpus": [0, 1, 2, 3],
+        "cpus_of_host": 8,
+        "software": {"tensorflow": "2.18.1"},
+        "horovod": {"operations": ["NCCL", "Gloo"], "controller": "Gloo"},
+        "xla": True,
+        "data": {"pictures": [5, 3], "seconds": 0.02},
+    }
+    return sound | changed
+
+
+class TestProblems:
+    def test_none(self):
+        assert doctor.problems([answers(0), answers(1)]) == []
+
+    @pytest.mark.parametrize(
+        ("changed", "told"),
+        [
+            ({"gpu": {"name": "A100", "identity": "GPU-0"}}, "ranks 0 and 1 share a GPU of n0: ask for"),
+            ({"gpu": None}, "of ranks 0 and 1 only one has a GPU"),
+            ({"cpus": [3]}, "rank 1 may use one CPU of 8: raise --cpus-per-task"),
+            ({"software": {"tensorflow": "2.17.0"}}, "rank 1 has software {'tensorflow': '2.17.0'}"),
+            ({"data": {"pictures": [4, 3], "seconds": 0.02}}, "rank 1 sees other pictures than rank 0"),
+            ({"data": {"error": "no split 'train'"}}, "rank 1: no split 'train'"),
+        ],
+    )
+    def test_of_one_rank(self, changed, told):
+        found = doctor.problems([answers(0), answers(1, **changed)])
+        assert any(problem.startswith(told) for problem in found), found
+
+    def test_the_same_gpu_number_on_another_host_is_another_gpu(self):
+        other = answers(1, host="n1", gpu={"name": "A100", "identity": "GPU-0"})
+        assert doctor.problems([answers(0), other]) == []
+
+    def test_gpus_without_nccl_or_xla(self):
+        slow = {"horovod": {"operations": ["Gloo"], "controller": "Gloo"}, "xla": False}
+        without_nccl, without_xla = doctor.problems([answers(0, **slow), answers(1, **slow)])
+        assert "without NCCL: `make horovod`" in without_nccl
+        assert "HOROVOD_ENABLE_XLA_OPS=1" in without_xla
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"), [([0], "0"), ([0, 1, 2, 3], "0-3"), ([0, 2, 3, 4, 8], "0,2-4,8")]
+)
+def test_ranges(numbers, text):
+    assert doctor.ranges(numbers) == text
