@@ -4,7 +4,9 @@
 # shellcheck source=slurm/env.sh
 source slurm/env.sh
 
-job=${SLURM_CLUSTER_NAME:-slurm}-${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
+number=$SLURM_JOB_ID # of an array: one of the tasks' numbers is the whole array's
+[ -z "${SLURM_ARRAY_JOB_ID:-}" ] || number=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+job=${SLURM_CLUSTER_NAME:-slurm}-$number
 notes=.slurm/$job.${SLURM_RESTART_COUNT:-0} # the ranks' statuses; on the file system that all nodes see
 server=
 staged=
@@ -123,7 +125,7 @@ finish() { # STATUS
     local status=$1 state
     [ "$status" != 138 ] || status=75
     [ "$status" = 75 ] || exit "$status"
-    state=$(scontrol show job --oneliner "$SLURM_JOB_ID" | grep -o ' JobState=[A-Z_]*' | cut -d= -f2)
+    state=$(scontrol show job --oneliner "$number" | grep -o ' JobState=[A-Z_]*' | cut -d= -f2)
     if [ "$state" != RUNNING ] && [ "$state" != TIMEOUT ]; then # cancelled, or SLURM itself queues it again
         say "stopped and saved; not requeued, because the job is $state"
     elif [ "${SLURM_RESTART_COUNT:-0}" -ge "$MAX_REQUEUES" ]; then
@@ -131,7 +133,7 @@ finish() { # STATUS
     else
         say "stopped and saved; requeued for the $((${SLURM_RESTART_COUNT:-0} + 1)). time"
         clean_up
-        scontrol requeue "${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}"
+        scontrol requeue "$number"
     fi
     exit "$status"
 }

@@ -14,8 +14,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "scancel")
 SBIN = "/usr/sbin"
 NODES = ("n0", "n1")
@@ -42,7 +40,7 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
-SchedulerParameters=sched_interval=2,batch_sched_delay=1
+SchedulerParameters=sched_interval=2,batch_sched_delay=0
 ReturnToService=2
 SlurmdTimeout=10
 KillWait=30
@@ -81,7 +79,7 @@ class Cluster:
             self._start("slurmctld", "slurmctld", "-D", "-i")
             for node in NODES:
                 self.start_node(node)
-            self.wait(self._idle, 60)
+            self.wait(self.idle, 60)
         except BaseException:
             self.__exit__()
             raise
@@ -141,20 +139,17 @@ class Cluster:
     def crash(self, node: str) -> None:
         """Kill a node's daemon and all that runs on the node, as a loss of power would."""
         self.kill(node)
-        for process in self.processes(f"SLURMD_NODENAME={node}"):
-            with suppress(psutil.Error):
-                process.kill()
+        self._kill_steps(node)
 
-    def processes(self, variable: str = "") -> list[psutil.Process]:
-        """Processes of this cluster's jobs, and the managers of their steps, that have a variable."""
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                mine = process.environ().get("SLURM_CONF") == self.environment["SLURM_CONF"]
-                text = "\0".join(f"{name}={value}" for name, value in process.environ().items())
-                if mine and process.pid != os.getpid() and variable in text:
-                    found.append(process)
-        return found
+    def processes(self, node: str = "n") -> set[int]:
+        """The processes of jobs on a node, or on all, and the managers of their steps."""
+        found = set()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                variables = (folder / "environ").read_bytes()
+                if all(text.encode() in variables for text in (str(self.folder), f"SLURMD_NODENAME={node}")):
+                    found |= {int(folder.name), self._parent(int(folder.name))}
+        return {process for process in found if process not in (1, os.getpid())}
 
     def _configure(self):
         (self.folder / "state").mkdir()
@@ -191,12 +186,16 @@ class Cluster:
                 start_new_session=True,
             )  # fmt: skip
 
-    def _idle(self) -> bool:
+    def idle(self) -> bool:
+        """Whether both nodes wait for work."""
         with suppress(subprocess.CalledProcessError):
             return self.call("sinfo", "--noheader", "-o", "%T %D").split() == ["idle", "2"]
         return False
 
-    def _kill_steps(self):
-        for process in self.processes():
-            with suppress(psutil.Error):
-                process.kill()
+    def _parent(self, process: int) -> int:
+        return int(Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+    def _kill_steps(self, node: str = "n"):
+        for process in self.processes(node):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)

@@ -35,10 +35,9 @@ def examine(path: Path | None) -> int:
     Raises:
         UserError: the ranks do not see each other.
     """
-    stage = ["importing TensorFlow"]
-    _give_up_after(PATIENCE, stage)
     cli.quiet_tensorflow()
-    stage[0] = "joining the other ranks"
+    stage = ["joining the other ranks"]
+    _give_up_after(PATIENCE, stage)
     ranks = distributed.start()
     stage[0] = "an all-reduce"
     seconds = probe(ranks)

@@ -1,0 +1,280 @@
+"""The job scripts under a real SLURM of two nodes: what is disturbed ends as if it had not been.
+
+SLURM requeues a job two minutes later; the tests tell it to do so at once.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import ranks
+from runs import assert_same, log, only_run
+from slurm_cluster import Cluster, missing
+from tiny import REPO, tiny_dataset
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+TINY = ("-m", "fastscnn", "-t", "32,64", "-b", "2")
+TASKS = ("--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=1", "--cpus-per-task=1", "--time=10")
+ALONE = ("--nodes=1", "--ntasks-per-node=1", "--gpus-per-node=0", "--cpus-per-task=1", "--time=10")
+ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
+EPOCHS = 12  # of three steps, about five seconds
+NOTING = """#!{python}
+import json, os, sys
+if sys.argv[1].startswith("slurm/"):
+    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
+with open({folder!r} + "/arguments." + os.environ["SLURM_PROCID"], "w") as file:
+    json.dump(sys.argv[1:], file)
+sys.exit(int(os.environ.get("STATUS", 0)))
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    ranks.require_horovod()
+    if lacking := missing():
+        pytest.skip(f"no {', '.join(lacking)}: apt-get install slurm-wlm munge")
+    with Cluster() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / 'a "town" of $HOME, it\'s'
+    return tiny_dataset(folder, train=9, val=4, size=(32, 64), instances=False)
+
+
+class Job:
+    """A submitted job.
+
+    Args:
+        options: of sbatch.
+        words: script and its arguments.
+        variables: of the environment.
+    """
+
+    def __init__(self, cluster, folder: Path, options, *words, **variables):
+        self.cluster, self.output = cluster, folder / "job.out"
+        variables = {"PYTHON": sys.executable} | variables
+        script, *rest = [str(word) for word in words]
+        command = ("sbatch", "--parsable", f"--chdir={REPO}", f"--output={self.output}", *options)
+        self.number = cluster.call(*command, REPO / script, *rest, **variables).strip()
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text() if self.output.is_file() else ""
+
+    def wait_for(self, text: str, seconds: float = 240) -> None:
+        """Wait until the job has printed something."""
+        self.cluster.wait(lambda: text in self.text or self._fail_if_ended(text), seconds)
+
+    def _fail_if_ended(self, text):
+        state = self.cluster.show(self.number)["JobState"]
+        assert state not in ENDED or text in self.text, f"{state} without '{text}':\n{self.text}"
+
+    def end(self, seconds: float = 300) -> dict:
+        """Wait for the end, with SLURM's pause before a requeued job left out; what SLURM tells of it."""
+
+        def ended():
+            told = self.cluster.show(self.number)
+            if told["JobState"] == "PENDING" and told["Reason"] == "BeginTime":
+                self.cluster.call("scontrol", "update", f"JobId={self.number}", "StartTime=now")
+            return told if told["JobState"] in ENDED else None
+
+        return self.cluster.wait(ended, seconds)
+
+    def finished(self) -> None:
+        """Wait for the end, which has to be a good one."""
+        told = self.end()
+        assert (told["JobState"], told["ExitCode"]) == ("COMPLETED", "0:0"), f"{told}\n{self.text}"
+
+
+@pytest.fixture
+def training(cluster, town, tmp_path):
+    """Function that submits a training on two nodes: options of sbatch, epochs, options of train.py."""
+
+    def submit(*options, epochs=EPOCHS, more=(), **variables):
+        words = ("slurm/train.sh", *TINY, "-p", town, "-e", epochs, "--logs", tmp_path / "logs", *more)
+        return Job(cluster, tmp_path, (*TASKS, *options), *words, **variables)
+
+    return submit
+
+
+@pytest.fixture(scope="module")
+def undisturbed(cluster, town, tmp_path_factory):
+    """Function of a number of epochs -> the folder of a run on this machine alone, by horovodrun."""
+    runs = {}
+
+    def run(epochs):
+        if epochs not in runs:
+            logs = tmp_path_factory.mktemp("undisturbed")
+            done = ranks.launch(2, REPO / "train.py", *TINY, "-p", town, "-e", epochs, "--logs", logs)
+            assert done.returncode == 0, done.stdout + done.stderr
+            runs[epochs] = only_run(logs)
+        return runs[epochs]
+
+    return run
+
+
+class TestTraining:
+    def test_two_nodes_train_as_one_machine_does(self, training, undisturbed, tmp_path):
+        job = training()
+        job.finished()
+        assert "2 ranks" in job.text
+        assert_same(only_run(tmp_path / "logs"), undisturbed(EPOCHS))
+
+    @pytest.mark.parametrize("way", ["scancel", "batch", "scontrol"])
+    def test_a_stopped_job_goes_on_by_itself(self, way, cluster, training, undisturbed, tmp_path):
+        job = training()
+        job.wait_for("epoch 1/")
+        if way == "scontrol":  # by an administrator, or for a job of higher priority
+            cluster.call("scontrol", "requeue", job.number)
+        else:
+            cluster.call("scancel", "--signal=USR1", *(["--batch"] if way == "batch" else []), job.number)
+        job.finished()
+        assert "stopped and saved after step" in job.text and "resuming " in job.text
+        assert cluster.show(job.number)["Restarts"] == "1"
+        assert_same(only_run(tmp_path / "logs"), undisturbed(EPOCHS))
+
+    def test_a_time_limit_is_survived(self, cluster, training, undisturbed, tmp_path):
+        epochs = 100
+        reference = undisturbed(epochs)
+        job = training("--time=1", "--signal=B:USR1@10", epochs=epochs)
+        job.finished()
+        assert int(cluster.show(job.number)["Restarts"]) >= 1
+        assert "told to stop" in job.text and "resuming " in job.text
+        assert_same(only_run(tmp_path / "logs"), reference)
+
+    def test_a_cancelled_job_saves_and_stays_cancelled(self, cluster, training, tmp_path):
+        job = training(epochs=10_000)
+        job.wait_for("epoch 1/")
+        cluster.call("scancel", job.number)
+        assert job.end()["JobState"] == "CANCELLED"
+        cluster.wait(lambda: "stopped and saved after step" in job.text, 30)
+        time.sleep(2)
+        assert cluster.show(job.number)["JobState"] == "CANCELLED"
+
+    def test_a_node_that_dies_fails_the_job_and_is_named(self, cluster, training):
+        job = training("--no-requeue", epochs=10_000)
+        job.wait_for("epoch 1/")
+        cluster.crash("n1")
+        try:
+            assert job.end(60)["JobState"] == "NODE_FAIL"
+            assert "Node failure on n1" in job.text
+            assert "another rank has ended" in job.text
+        finally:
+            cluster.start_node("n1")
+            cluster.wait(cluster.idle, 60)
+
+    def test_an_array_trains_one_model_each(self, cluster, town, tmp_path):
+        words = ("-t", "32,32", "-b", 2, "-p", town, "-e", 1, "--logs", tmp_path / "logs")
+        Job(cluster, tmp_path, (*ALONE, "--array=0-1", "--wait"), "slurm/train.sh", *words)
+        assert {path.name for path in (tmp_path / "logs").iterdir()} == {"fastscnn", "separable_unet"}
+        for model in (tmp_path / "logs").iterdir():
+            (run,) = model.iterdir()
+            assert len(log(run)) == 1
+
+    def test_mpirun(self, cluster, training, undisturbed, tmp_path):
+        flags = subprocess.run([sys.executable, "-c", "import horovod.tensorflow as h; print(h.mpi_built())"],
+                               capture_output=True, text=True, timeout=100).stdout  # fmt: skip
+        if "True" not in flags or not shutil.which("mpirun"):
+            pytest.skip("Horovod was built without MPI: install libopenmpi-dev, then make horovod")
+        root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+        job = training(LAUNCHER="mpirun", OMPI_MCA_mpi_yield_when_idle="1", **root)
+        job.wait_for("epoch 1/")
+        cluster.call("scancel", "--signal=USR1", "--batch", job.number)
+        job.finished()
+        assert "resuming " in job.text
+        ours, theirs = (log(run)[-1] for run in (only_run(tmp_path / "logs"), undisturbed(EPOCHS)))
+        assert ours["epoch"] == theirs["epoch"]
+        assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), rel=0.05)
+
+
+@pytest.fixture
+def python(tmp_path):
+    """A "python" that notes the arguments of the programs that it is given, and ends with $STATUS."""
+    path = tmp_path / "python"
+    path.write_text(NOTING.format(python=sys.executable, folder=str(tmp_path)))
+    path.chmod(0o755)
+    return str(path)
+
+
+class TestScripts:
+    """What they do around the programs, with one that only notes its arguments."""
+
+    def arguments(self, folder):
+        return json.loads((folder / "arguments.0").read_text())
+
+    @pytest.mark.parametrize("script", ["train", "lr_finder", "predict", "benchmark"])
+    def test_arguments_arrive_as_they_were_given(self, script, cluster, python, tmp_path):
+        given = ["-p", "two  words", "it's", '"$HOME"', "*", "", "\\n", "-m=unet", "--x={a,b}"]
+        Job(cluster, tmp_path, (*ALONE, "--wait"), f"slurm/{script}.sh", *given, PYTHON=python)
+        assert self.arguments(tmp_path)[-len(given) :] == given
+
+    @pytest.mark.parametrize("status", [2, 70, 71, 73, 74, 130])
+    def test_a_status_is_kept_and_not_requeued(self, status, cluster, python, tmp_path):
+        job = Job(cluster, tmp_path, ALONE, "slurm/train.sh", PYTHON=python, STATUS=str(status))
+        told = job.end()
+        assert (told["JobState"], told["ExitCode"], told["Restarts"]) == ("FAILED", f"{status}:0", "0")
+
+    def test_requeues_end_at_the_cap(self, cluster, python, tmp_path):
+        job = Job(cluster, tmp_path, ALONE, "slurm/train.sh", PYTHON=python, STATUS="75", MAX_REQUEUES="2")
+        told = job.end()
+        assert (told["JobState"], told["ExitCode"], told["Restarts"]) == ("FAILED", "75:0", "2"), job.text
+        assert job.text.count("requeued for the ") == 2
+        assert "not requeued, because it was 2 times" in job.text
+
+    def test_of_an_array_one_task_alone_is_requeued(self, cluster, python, tmp_path):
+        options = (*ALONE, "--array=0-1", f"--output={tmp_path}/%a.out")
+        variables = {"PYTHON": python, "STATUS": "75", "MAX_REQUEUES": "1"}
+        job = Job(cluster, tmp_path, options, "slurm/train.sh", **variables)
+        for task in ("0", "1"):
+            job.number = f"{job.number.split('_')[0]}_{task}"
+            told = job.end()
+            assert (told["JobState"], told["Restarts"]) == ("FAILED", "1")
+            assert (tmp_path / f"{task}.out").read_text().count("requeued for the ") == 1
+
+    def test_the_models_of_an_array_end(self, cluster, python, tmp_path):
+        job = Job(cluster, tmp_path, (*ALONE, "--array=5"), "slurm/train.sh", PYTHON=python)
+        job.number += "_5"
+        assert job.end()["ExitCode"] == "2:0"
+        assert "no model has number 5; submit with --array=0-4" in job.text
+
+    def test_staging_unpacks_on_the_node_and_cleans_up(self, cluster, python, town, tmp_path):
+        data = tmp_path / "data set"
+        shutil.copytree(town, data)
+        scratch = tmp_path / "local disk"
+        scratch.mkdir()
+        variables = {"STAGE": "1", "CITYSCAPES_DATASET": str(data), "STAGE_FOLDER": str(scratch)}
+        job = Job(cluster, tmp_path, TASKS, "slurm/train.sh", "-m", "unet", PYTHON=python, **variables)
+        job.finished()
+        _, _, name, option, folder, *rest = self.arguments(tmp_path)
+        assert (option, rest) == ("-p", ["-m", "unet"])
+        assert folder == f"{scratch}/street-scenes-{name}"
+        assert not any(scratch.iterdir())
+        names = subprocess.run(["tar", "-tf", f"{data}.tar"], capture_output=True, text=True, timeout=60)
+        assert names.stdout.count(".png") == 2 * (9 + 4)
+
+    def test_staging_refuses_another_data_set(self, cluster, python, tmp_path):
+        variables = {"STAGE": "1", "CITYSCAPES_DATASET": str(tmp_path)}
+        job = Job(cluster, tmp_path, ALONE, "slurm/train.sh", "-p", "here", PYTHON=python, **variables)
+        assert job.end()["ExitCode"] == "2:0"
+        assert "STAGE=1 stages $CITYSCAPES_DATASET: leave -p out" in job.text
+
+
+def test_the_scripts_are_clean():
+    if not shutil.which("shellcheck"):
+        pytest.skip("no shellcheck: apt-get install shellcheck")
+    scripts = sorted((REPO / "slurm").glob("*.sh"))
+    done = subprocess.run(
+        ["shellcheck", "-x", *scripts], cwd=REPO, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout
+    for script in scripts:
+        assert os.access(script, os.X_OK) == (script.name not in ("env.sh", "job.sh")), script
