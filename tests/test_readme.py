@@ -19,6 +19,7 @@ SMALL = {  # options to append; the last of an option's values counts
     "train.py": "-t 64,128 -b 2 -e 1",
     "train.py --resume": "-e 2",
     "train.py -f": "-t 64,128 -b 2",
+    "train.py --doctor": "",
     "benchmark.py train-step": "-t 64,128 --rounds 1",
     "benchmark.py train": "-m unet --width 4 -t 32,64 --turns 3 --seconds 0.05",
     "benchmark.py sweep": "--count",
@@ -37,6 +38,8 @@ def test_the_other_lines_are_known():
         "make test",
         "make horovod",
         "horovodrun -np 8 python train.py -m fastscnn --mixed-precision",
+        "sbatch slurm/train.sh -m fastscnn --mixed-precision",
+        "sbatch --array=0-4 slurm/train.sh --mixed-precision",
         "source .venv/bin/activate",
         "export CITYSCAPES_DATASET=/data/cityscapes",
     }

@@ -84,6 +84,7 @@ class Job:
         def ended():
             told = self.cluster.show(self.number)
             if told["JobState"] == "PENDING" and told["Reason"] == "BeginTime":
+                time.sleep(3)  # the pause is for the remains of the last start
                 self.cluster.call("scontrol", "update", f"JobId={self.number}", "StartTime=now")
             return told if told["JobState"] in ENDED else None
 
