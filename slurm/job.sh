@@ -8,8 +8,7 @@ number=$SLURM_JOB_ID # of an array: one of the tasks' numbers is the whole array
 [ -z "${SLURM_ARRAY_JOB_ID:-}" ] || number=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 job=${SLURM_CLUSTER_NAME:-slurm}-$number
 notes=.slurm/$job.${SLURM_RESTART_COUNT:-0} # the ranks' statuses; on the file system that all nodes see
-server=
-staged=
+server='' staged=''
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1} # srun has not read SLURM_CPUS_PER_TASK since SLURM 22.05
 export PYTHONUNBUFFERED=1                            # else the last lines of a killed rank are lost
 
@@ -26,6 +25,7 @@ clean_up() {
     [ -z "$server" ] || kill "$server" 2> /dev/null || true
     rm -rf "$notes"
     [ -z "$staged" ] || timeout 60 srun "${each_node[@]}" rm -rf "$staged" || true
+    server='' staged=''
 }
 trap clean_up EXIT
 
@@ -86,7 +86,7 @@ ranks() { # PROGRAM ARGUMENTS...
 # Where ranks that srun starts learn of each other.
 start_server() {
     local answers
-    exec {answers}< <("${CONTAINER[@]}" "$PYTHON" slurm/rendezvous.py)
+    exec {answers}< <(exec "${CONTAINER[@]}" "$PYTHON" slurm/rendezvous.py)
     server=$!
     read -r -t 120 port <&"$answers" || give_up "the ranks' meeting place did not start; see above"
 }
