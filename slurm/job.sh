@@ -69,7 +69,7 @@ ranks() { # PROGRAM ARGUMENTS...
     local launch rendezvous=0 status=0
     case $LAUNCHER in
         srun)
-            [ "$SLURM_NTASKS" = 1 ] || start_server
+            [ "${SLURM_NTASKS:-}" = 1 ] || start_server
             rendezvous=${port:-0}
             launch=(srun --mpi=none --distribution=block)
             ;;

@@ -8,6 +8,7 @@ of gradients, of losses' parts, of confusion matrices, of votes. One process nee
 
 import json
 import os
+import socket
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -212,6 +213,11 @@ def tensorflow_workers() -> int:
         return sum(len(cluster.get(job, ())) for job in ("chief", "worker"))
     except (ValueError, AttributeError, TypeError):
         return 0  # TensorFlow would say what is wrong with it, where it were used
+
+
+def host() -> str:
+    """The name of this rank's machine; of two of SLURM's nodes on one machine, the node's."""
+    return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
 
 
 def build() -> dict:

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import socket
 import sys
 import threading
 import time
@@ -57,7 +56,7 @@ def examine(path: Path | None) -> int:
 def _give_up_after(seconds: float, stage: list[str]) -> None:
     def give_up():
         if stage:
-            where = f"process {os.getpid()} on {socket.gethostname()}"
+            where = f"process {os.getpid()} on {distributed.host()}"
             print(
                 f"train.py: error: {where} has waited {seconds:.0f} s in: {stage[0]}; is every rank running, "
                 "and do HOROVOD_GLOO_IFACE and NCCL_SOCKET_IFNAME name the network between the nodes?",
@@ -102,7 +101,7 @@ def report(ranks: Ranks, path: Path | None) -> dict:
     found = versions()
     return {
         "rank": ranks.rank,
-        "host": os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
+        "host": distributed.host(),
         "gpu": gpu(ranks.local_rank),
         "cpus": sorted(os.sched_getaffinity(0)),
         "cpus_of_host": os.cpu_count(),

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+import damage
 import ranks
+from data import index
 from runs import assert_same, log, only_run
 from slurm_cluster import Cluster, missing
 from tiny import REPO, tiny_dataset
@@ -189,9 +191,22 @@ class TestTraining:
             cluster.start_node("n1")
             cluster.wait(cluster.idle, 60)
 
+    def test_what_one_rank_cannot_read_is_the_jobs_status(self, training, town, tmp_path):
+        spoilt = shutil.copytree(town, tmp_path / "town")
+        image = index.training_samples(spoilt)[4].image
+        damage.truncate(image)
+        job = training(epochs=2, more=("-p", spoilt))
+        told = job.end()
+        assert (told["JobState"], told["ExitCode"], told["Restarts"]) == ("FAILED", "2:0", "0"), job.text
+        assert f"train.py: error: {image}" in job.text
+
     def test_an_array_trains_one_model_each(self, cluster, town, tmp_path):
         words = ("-t", "32,32", "-b", 2, "-p", town, "-e", 1, "--logs", tmp_path / "logs")
-        Job(cluster, tmp_path, (*ALONE, "--array=0-1", "--wait"), "slurm/train.sh", *words)
+        job = Job(cluster, tmp_path, (*ALONE, "--array=0-1"), "slurm/train.sh", *words)
+        array = job.number
+        for task in (0, 1):
+            job.number = f"{array}_{task}"
+            job.finished()
         assert {path.name for path in (tmp_path / "logs").iterdir()} == {"fastscnn", "separable_unet"}
         for model in (tmp_path / "logs").iterdir():
             (run,) = model.iterdir()
