@@ -122,12 +122,12 @@ verdict() { # LAUNCHER'S-STATUS
 
 # Ends the job; with status 75, which asks to go on, it is queued again. A rank that SIGUSR1 killed had not begun.
 finish() { # STATUS
-    local status=$1 state
+    local status=$1 told
     [ "$status" != 138 ] || status=75
     [ "$status" = 75 ] || exit "$status"
-    state=$(scontrol show job --oneliner "$number" | grep -o ' JobState=[A-Z_]*' | cut -d= -f2)
-    if [ "$state" != RUNNING ] && [ "$state" != TIMEOUT ]; then # cancelled, or SLURM itself queues it again
-        say "stopped and saved; not requeued, because the job is $state"
+    told=$(scontrol show job --oneliner "$number")
+    if [[ $told != *" JobState=RUNNING "* && $told != *" Reason=TimeLimit "* ]]; then
+        say "stopped and saved; not requeued, because it was cancelled, or SLURM itself queues it again"
     elif [ "${SLURM_RESTART_COUNT:-0}" -ge "$MAX_REQUEUES" ]; then
         say "stopped and saved; not requeued, because it was $MAX_REQUEUES times (MAX_REQUEUES in slurm/env.sh)"
     else

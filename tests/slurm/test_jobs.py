@@ -30,11 +30,15 @@ ALONE = ("--nodes=1", "--ntasks-per-node=1", "--gpus-per-node=0", "--cpus-per-ta
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
 EPOCHS = 8  # of three steps
 NOTING = """#!{python}
-import json, os, sys
+import json, os, signal, sys
 if sys.argv[1].startswith("slurm/"):
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 with open({folder!r} + "/arguments." + os.environ["SLURM_PROCID"], "w") as file:
     json.dump(sys.argv[1:], file)
+if "SLOW" in os.environ:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+    signal.pause()
 sys.exit(int(os.environ.get("STATUS", 0)))
 """
 
@@ -146,14 +150,14 @@ class TestTraining:
         assert "2 ranks" in job.text
         assert_same(only_run(tmp_path / "logs"), undisturbed)
 
-    @pytest.mark.parametrize("way", ["scancel", "batch", "scontrol"])
+    @pytest.mark.parametrize("way", ["scancel", "scontrol"])
     def test_a_stopped_job_goes_on_by_itself(self, way, cluster, training, undisturbed, tmp_path):
         job = training()
         job.wait_for("epoch 1/")
         if way == "scontrol":  # by an administrator, or for a job of higher priority
             cluster.call("scontrol", "requeue", job.number)
         else:
-            cluster.call("scancel", "--signal=USR1", *(["--batch"] if way == "batch" else []), job.number)
+            cluster.call("scancel", "--signal=USR1", job.number)
         job.finished()
         assert "stopped and saved after step" in job.text and "resuming " in job.text
         assert cluster.show(job.number)["Restarts"] == "1"
@@ -261,6 +265,13 @@ class TestScripts:
         assert (told["JobState"], told["ExitCode"], told["Restarts"]) == ("FAILED", "75:0", "2"), job.text
         assert job.text.count("requeued for the ") == 2
         assert "not requeued, because it was 2 times" in job.text
+
+    def test_who_saves_only_when_the_limit_is_there_goes_on_as_well(self, cluster, python, tmp_path):
+        options = (*ALONE, "--time=1", "--signal=B:USR1@1")
+        job = Job(cluster, tmp_path, options, "slurm/train.sh", PYTHON=python, SLOW="1")
+        cluster.wait(lambda: cluster.show(job.number)["Restarts"] == "1", 150)
+        cluster.call("scancel", job.number)
+        assert "DUE TO TIME LIMIT" in job.text and "requeued for the 1. time" in job.text
 
     def test_of_an_array_one_task_alone_is_requeued(self, cluster, python, tmp_path):
         options = (*ALONE, "--array=0-1", f"--output={tmp_path}/%a.out")
