@@ -16,7 +16,6 @@ Everything goes to logs/<model>/<timestamp>/: checkpoints, log, TensorBoard even
 SIGTERM, SIGUSR1 and Ctrl-C save at the next step; --resume goes on there. Exit statuses: docs/runs.md.
 """
 
-import os
 from pathlib import Path
 
 from common import cli
@@ -80,16 +79,11 @@ def main() -> int:
     if options.doctor:
         from training import doctor
 
-        return doctor.examine(dataset_if_named(options.path))
+        return doctor.examine(cli.named_dataset(options.path))
     if options.lrfinder or options.plot_schedule:
         return prepare_for_training(options)
     with Interruptions() as stop:
         return train(options, stop)
-
-
-def dataset_if_named(option: Path | None) -> Path | None:
-    """The data set, where the command or the environment names one."""
-    return cli.dataset_path(option) if option or os.environ.get(cli.DATASET_VARIABLE) else None
 
 
 def train(options, stop: Interruptions) -> int:

@@ -232,6 +232,11 @@ def passes(options) -> dict:
     return given
 
 
+def named_dataset(option: Path | None) -> Path | None:
+    """The same as `dataset_path`, but None where nothing names a data set."""
+    return dataset_path(option) if option or os.environ.get(DATASET_VARIABLE) else None
+
+
 def dataset_path(option: Path | None) -> Path:
     """The data set's folder: `-p/--path`, else the environment's CITYSCAPES_DATASET.
 
