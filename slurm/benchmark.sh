@@ -2,6 +2,9 @@
 # Measures on a node of its own; a benchmark and its options follow:
 #
 #     sbatch slurm/benchmark.sh inference --runtimes keras,onnx --save
+#     sbatch --array=0-151 slurm/benchmark.sh sweep benchmarks/sweeps/gpu.toml --save    # a task for each configuration
+#
+# How many configurations a sweep has: python benchmark.py sweep benchmarks/sweeps/gpu.toml --count
 #SBATCH --job-name=benchmark
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
@@ -16,4 +19,6 @@ cd "${SLURM_SUBMIT_DIR:?submit me: sbatch slurm/benchmark.sh ...}"
 # shellcheck source=slurm/job.sh
 source slurm/job.sh
 
-ranks benchmark.py "$@"
+only=()
+[ -z "${SLURM_ARRAY_TASK_ID:-}" ] || only=(--only "$SLURM_ARRAY_TASK_ID")
+ranks benchmark.py "$@" "${only[@]}"

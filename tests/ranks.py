@@ -17,13 +17,17 @@ def require_horovod() -> None:
         pytest.skip("Horovod is not installed: make horovod")
 
 
-def launch(number: int, *words, timeout: float = 400) -> subprocess.CompletedProcess:
-    """Run a Python program of the repository on so many ranks under horovodrun, by Gloo."""
+def command_of(number: int, *words) -> list[str]:
+    """A Python program of the repository on so many ranks under horovodrun, by Gloo."""
     require_horovod()
     launcher = Path(sys.executable).with_name("horovodrun")
-    command = [launcher, "--gloo", "-np", number, sys.executable, *words]
+    return [str(word) for word in (launcher, "--gloo", "-np", number, sys.executable, *words)]
+
+
+def launch(number: int, *words, timeout: float = 400) -> subprocess.CompletedProcess:
+    """Run such a program to its end."""
     return subprocess.run(
-        [str(word) for word in command],
+        command_of(number, *words),
         cwd=REPO,
         env=os.environ | {"PYTHONPATH": f"{REPO}:{REPO / 'tests'}"},
         capture_output=True,

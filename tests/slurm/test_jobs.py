@@ -283,6 +283,15 @@ class TestScripts:
             assert (told["JobState"], told["Restarts"]) == ("FAILED", "1")
             assert (tmp_path / f"{task}.out").read_text().count("requeued for the ") == 1
 
+    def test_an_array_is_a_sweep_and_each_task_one_configuration(self, cluster, python, tmp_path):
+        job = Job(
+            *(cluster, tmp_path, (*ALONE, "--array=3"), "slurm/benchmark.sh", "sweep", "gpu.toml", "--save"),
+            PYTHON=python,
+        )
+        job.number += "_3"
+        job.finished()
+        assert self.arguments(tmp_path)[-5:] == ["sweep", "gpu.toml", "--save", "--only", "3"]
+
     def test_the_models_of_an_array_end(self, cluster, python, tmp_path):
         job = Job(cluster, tmp_path, (*ALONE, "--array=5"), "slurm/train.sh", PYTHON=python)
         job.number += "_5"

@@ -17,8 +17,8 @@ import pytest
 import damage
 from common.errors import UserError
 from data import index
-from launching import command_of, launch
 from models import weights
+from ranks import command_of, launch
 from runs import assert_same, log, only_run
 from tiny import REPO, tiny_dataset
 from training import checkpoints, distributed

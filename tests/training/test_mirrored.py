@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from launching import launch
 from models import weights
 from processes import assert_one_line_error, run_script
+from ranks import launch
 from runs import assert_same, log, only_run, train_here
 from tiny import REPO, tiny_dataset
 from training import checkpoints, config, distributed, optimizers
