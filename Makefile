@@ -39,8 +39,9 @@ benchmark: $(VENV)/.run
 results: $(VENV)/.run
 	$(PY) benchmark.py report --tables
 
+# Two files at a time: most tests keep one processor busy.
 test: $(VENV)/.test
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.test
 	$(PY) -m ruff check .
