@@ -1,5 +1,6 @@
 """evaluate.py from its command line: written predictions, a model, the original script, and mistakes."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -151,10 +152,14 @@ def evaluate_here(monkeypatch, *options):
 def test_model_without_pictures(town, model, tmp_path, monkeypatch, capsys):
     root, _ = town
     run = tmp_path / "run"
-    run.mkdir()
+    (run / "checkpoints" / "last").mkdir(parents=True)
+    (run / "checkpoints" / "last" / "model.weights.h5").write_bytes(b"weights")
     assert evaluate_here(monkeypatch, "-m", "fastscnn", "-w", run, "-p", root, "-t", "32,64") == 0
     assert model == [(run, "fastscnn", (32, 64))]
-    assert sorted(path.name for path in run.rglob("*.*")) == ["scores.csv", "scores.json", "scores.txt"]
+    written = sorted(tmp_path.rglob("scores.*"))
+    assert [path.name for path in written] == ["scores.csv", "scores.json", "scores.txt"]
+    hashed = json.loads(written[1].read_text())["weightsSha256"]
+    assert hashed == hashlib.sha256(b"weights").hexdigest()
     assert "Score Average" in capsys.readouterr().out
 
 
