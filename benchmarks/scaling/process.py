@@ -52,9 +52,9 @@ def steps_of(settings: dict, ranks):
     jit = devices.prepare(ranks=ranks)
     keras.utils.set_random_seed(0)
     model = models.build(settings["model"], (*settings["size"], 3), CLASS_COUNT, settings["precision"])
-    tally = Tally(ranks)
-    whole = training_step(model, optimizer(model), jit, ranks=tally)
-    return whole, training_step(model, optimizer(model), jit), tally
+    tally, float16 = Tally(ranks), settings["precision"] == "mixed_float16"
+    whole = training_step(model, optimizer(model, float16), jit, ranks=tally)
+    return whole, training_step(model, optimizer(model, float16), jit), tally
 
 
 def batches_of(settings: dict, ranks):
