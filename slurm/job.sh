@@ -28,6 +28,8 @@ clean_up() {
     server='' staged=''
 }
 trap clean_up EXIT
+stopped= # by a signal before the ranks are there, or when they have gone
+trap 'stopped=1' USR1 TERM
 
 each_node=(--nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --mpi=none)
 
@@ -98,11 +100,12 @@ supervise() { # COMMAND ...
     local child=$!
     # shellcheck disable=SC2064 # now
     trap "say 'told to stop'; kill -USR1 $child 2> /dev/null || true" USR1 TERM
+    [ -z "$stopped" ] || kill -USR1 "$child" 2> /dev/null || true
     while :; do
         wait "$child" && status=0 || status=$?
         kill -0 "$child" 2> /dev/null || break # else a signal has ended the waiting
     done
-    trap - USR1 TERM
+    trap 'stopped=1' USR1 TERM
     return "$status"
 }
 
