@@ -79,6 +79,6 @@ def _ours(evidence: Evidence) -> dict[str, list[list[Cell]]]:
             if key not in fastest or fastest[key].rate.median < speed.rate.median:
                 fastest[key] = speed
     for (group, model), speed in sorted(fastest.items()):
-        cells = [*[number(None)] * 3, number(speed.rate.median), text(f"{speed.runtime}, {speed.precision}")]
+        cells = [*[number(None)] * 3, number(speed.rate.median), text(speed.how)]
         found.setdefault(group.title, []).append([text(model), text(group.size), *cells])
     return found

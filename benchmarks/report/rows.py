@@ -55,8 +55,18 @@ class Speed:
     @property
     def name(self) -> str:
         """Model, runtime and precision, as charts and headlines call it."""
-        precision = "" if self.precision == "float32" else f", {self.precision}"
-        return f"{self.model}, {self.runtime}{precision}"
+        return f"{self.model}, {self.how}"
+
+    @property
+    def how(self) -> str:
+        """Runtime and precision."""
+        return self.runtime if self.precision == "float32" else f"{self.runtime}, {self.precision}"
+
+    @property
+    def numbers(self) -> str:
+        """What the runtime calculates in; two have it in their names."""
+        named = {"onnx-int8": "int8", "onnx-fp16": "float16"}
+        return named.get(self.runtime.split(" ")[0], self.precision)
 
     @property
     def key(self) -> tuple:

@@ -71,7 +71,7 @@ def table_rows(rows: list[Speed]) -> list[list[Cell]]:
 
 def _cells(row: Speed, is_fastest: bool, is_most_accurate: bool) -> list[Cell]:
     named = [text(row.model, "noisy" if row.noisy else ""), text(row.runtime)]
-    known = [text(row.precision), text(row.date[:10])]
+    known = [text(row.numbers), text(row.date[:10])]
     if not row.rate:
         return [*named, Cell(row.failed, None), *[number(None)] * (len(COLUMNS) - 5), *known]
     score = None if row.miou is None else 100 * row.miou
