@@ -85,7 +85,8 @@ class Loop:
         except Interrupted:  # raised where the model holds its own weights, or their average: now its own
             self._look()
             self._save()
-            self.ranks.any(False)  # wait: launchers stop all ranks when one of them ends with a status
+            # one rank's signal is all ranks'; and they wait here, as launchers stop all when the first ends
+            self.stop.received = next(filter(None, self.ranks.gather(self.stop.received)))
             raise
 
     def out_of_patience(self) -> bool:

@@ -113,9 +113,9 @@ def followed(loop: Loop) -> int:
         finished = True
     except Interrupted:
         stop = loop.stop
-        print(
-            f"{stop.received.name}: stopped and saved after step {progress.step}; {resume}", file=sys.stderr
-        )
+        if loop.ranks.first:
+            done = f"stopped and saved after step {progress.step}"
+            print(f"{stop.received.name}: {done}; {resume}", file=sys.stderr)
         return stop.status
     except KeyboardInterrupt:
         print(f"stopped at once, what came after the last checkpoint is lost; {resume}", file=sys.stderr)
