@@ -2,10 +2,12 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tiny import REPO
@@ -17,20 +19,49 @@ def require_horovod() -> None:
         pytest.skip("Horovod is not installed: make horovod")
 
 
-def command_of(number: int, *words) -> list[str]:
-    """A Python program of the repository on so many ranks under horovodrun, by Gloo."""
+def require_mpi() -> None:
+    """Skip the test where Horovod has not been built with MPI, or nothing starts it."""
     require_horovod()
-    launcher = Path(sys.executable).with_name("horovodrun")
-    return [str(word) for word in (launcher, "--gloo", "-np", number, sys.executable, *words)]
+    if not shutil.which("mpirun"):
+        pytest.skip("no mpirun: apt-get install openmpi-bin libopenmpi-dev, then make horovod")
+    import horovod.tensorflow as hvd
+
+    if not hvd.mpi_built():
+        pytest.skip("Horovod was built without MPI: install one, then make horovod")
 
 
-def launch(number: int, *words, timeout: float = 400) -> subprocess.CompletedProcess:
+def command_of(number: int, *words, launcher: str = "horovodrun") -> list[str]:
+    """A Python program of the repository on so many ranks: by Gloo under horovodrun, by MPI under mpirun."""
+    if launcher == "mpirun":
+        require_mpi()
+        start = ("mpirun", "--oversubscribe", "--bind-to", "none", "-np", number)
+    else:
+        require_horovod()
+        start = (Path(sys.executable).with_name("horovodrun"), "--gloo", "-np", number)
+    return [str(word) for word in (*start, sys.executable, *words)]
+
+
+def launch(
+    number: int, *words, timeout: float = 400, launcher: str = "horovodrun"
+) -> subprocess.CompletedProcess:
     """Run such a program to its end."""
+    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     return subprocess.run(
-        command_of(number, *words),
+        command_of(number, *words, launcher=launcher),
         cwd=REPO,
-        env=os.environ | {"PYTHONPATH": f"{REPO}:{REPO / 'tests'}"},
+        env=os.environ | root | {"PYTHONPATH": f"{REPO}:{REPO / 'tests'}"},
         capture_output=True,
         text=True,
         timeout=timeout,
     )
+
+
+def assert_same_bits(ends: list, name: str) -> None:
+    """Of what `steps_of_ranks.py` wrote of each rank or replica, the seeds of dropout alone differ."""
+    first, *others = ends
+    for other in others:
+        for key in first.files:
+            if key.startswith("random/"):  # seed, and how many numbers were drawn
+                assert first[key][0] != other[key][0] and first[key][1] == other[key][1], f"{name} {key}"
+            else:
+                np.testing.assert_array_equal(other[key], first[key], err_msg=f"{name} {key}")

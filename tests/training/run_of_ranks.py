@@ -1,11 +1,13 @@
 """A process of several, started by a launcher: trains as train.py does, but harm comes to the second rank.
 
-    horovodrun -np 2 python run_of_ranks.py signal|drift OPTION...
+    horovodrun -np 2 python run_of_ranks.py signal|drift|fault OPTION...
 
-signal: SIGUSR1 before its fourth batch; drift: one of its weights is not the others'.
+signal: SIGUSR1 before its fourth batch; drift: one of its weights is not the others'; fault: an error
+that nobody expects after the third batch of an epoch.
 """
 
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -14,6 +16,7 @@ from contextlib import contextmanager
 import pytest
 
 from common import cli
+from data import pipeline
 from runs import signalled, train_here
 from training import seeds
 
@@ -32,11 +35,29 @@ def drifted():
         yield
 
 
+@contextmanager
+def faulty():
+    """Inside, an epoch raises after its third batch."""
+    training = pipeline.Batches.training
+
+    def broken(self, *arguments):
+        yield from itertools.islice(training(self, *arguments), 3)
+        raise RuntimeError("a fault of the second rank")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline.Batches, "training", broken)
+        yield
+
+
 def main() -> int:
     what, *options = sys.argv[1:]
-    harm = {"signal": lambda: signalled("training", 4, signal.SIGUSR1), "drift": drifted}[what]
+    harms = {
+        "signal": lambda: signalled("training", 4, signal.SIGUSR1),
+        "drift": drifted,
+        "fault": faulty,
+    }
     is_second = os.environ["HOROVOD_RANK"] == "1"
-    with harm() if is_second else contextlib.nullcontext():
+    with harms[what]() if is_second else contextlib.nullcontext():
         return train_here(*options)
 
 

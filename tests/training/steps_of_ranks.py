@@ -1,7 +1,7 @@
 """Trains a few steps of each case on several GPUs or what stands for them, and writes what each ends with.
 
-    horovodrun -np 2 python steps_of_ranks.py FOLDER '{"case": {...}}'    a process of several
-    python steps_of_ranks.py FOLDER '{"case": {...}}' 2                   two replicas in one process
+    horovodrun -np 2 python steps_of_ranks.py FOLDER '{"case": {...}}'        a process of several
+    python steps_of_ranks.py FOLDER '{"case": {...}}' --replicas 2            two replicas in one process
 
 Each case is the fields of a `training.config.Config` that differ from the plain ones; "norms" false keeps
 batch norm from normalising by the batch, "rate" is a constant one whatever the number of ranks, and "scale"
@@ -9,8 +9,8 @@ the first loss scale. Every rank or replica sees pictures of its own; FOLDER/cas
 and the optimizer's variables, the states of dropout's generators, and the losses.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import keras
@@ -76,14 +76,23 @@ def pictures(number: int, batch: int, size, ranks):
     return tf.constant(images[mine]), tf.constant(labels[mine])
 
 
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("cases", type=json.loads)
+    parser.add_argument("--replicas", type=int, help="of one process, instead of ranks")
+    parser.add_argument("--compression", default="none")
+    return parser.parse_args()
+
+
 def main():
-    folder, cases = Path(sys.argv[1]), json.loads(sys.argv[2])
-    if sys.argv[3:]:
-        split_cpu(int(sys.argv[3]))
-    ranks = distributed.start(strategy="mirrored" if sys.argv[3:] else "horovod")
-    for name, given in cases.items():
+    options = arguments()
+    if options.replicas:
+        split_cpu(options.replicas)
+    ranks = distributed.start(options.compression, "mirrored" if options.replicas else "horovod")
+    for name, given in options.cases.items():
         for number, arrays in enumerate(train(given, ranks), ranks.rank * ranks.gpus_here):
-            np.savez(folder / f"{name}.{number}.npz", **arrays)
+            np.savez(options.folder / f"{name}.{number}.npz", **arrays)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import damage
 from common.errors import UserError
 from data import index
 from models import weights
-from ranks import command_of, launch
+from ranks import assert_same_bits, command_of, launch
 from runs import assert_same, log, only_run
 from tiny import REPO, tiny_dataset
 from training import checkpoints, distributed
@@ -47,17 +47,21 @@ def town(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "names"), [(2, CASES), (3, ("accumulated", "bfloat16", "separable_unet"))]
+    ("number", "launcher", "compression", "names"),
+    [
+        (2, "horovodrun", "none", CASES),
+        (3, "horovodrun", "none", CASES),
+        (2, "mpirun", "fp16", ("accumulated", "float16")),
+    ],
 )
-def test_ranks_keep_the_same_bits(number, names, tmp_path):
-    done = launch(number, STEPS, tmp_path, json.dumps({name: CASES[name] for name in names}))
+def test_ranks_keep_the_same_bits(number, launcher, compression, names, tmp_path):
+    cases = json.dumps({name: CASES[name] for name in names})
+    done = launch(number, STEPS, tmp_path, cases, "--compression", compression, launcher=launcher)
     assert done.returncode == 0, done.stdout + done.stderr
     for name in names:
         ends = [np.load(tmp_path / f"{name}.{rank}.npz") for rank in range(number)]
         assert np.isfinite(ends[0]["losses"]).all()
-        for key in ends[0].files:
-            for end in ends[1:]:
-                np.testing.assert_array_equal(end[key], ends[0][key], err_msg=f"{name} {key}")
+        assert_same_bits(ends, name)
 
 
 @pytest.mark.slow
@@ -149,6 +153,7 @@ class TestRuns:
             os.kill(self.notes(tmp_path)[1]["process"], signal.SIGUSR1)
             output, _ = process.communicate(timeout=60)
         assert process.returncode != 0 and "Exit code: 75" in output
+        assert output.count("SIGUSR1: stopped and saved after step") == 1
         (run,) = (tmp_path / "fastscnn").iterdir()
         saved = checkpoints.newest(run)
         _, progress = weights.read_arrays(saved / checkpoints.TRAINING)
@@ -168,6 +173,7 @@ class TestRuns:
         assert done.returncode == 0, done.stdout + done.stderr
         done = launch(2, RUN, "signal", *recipe, "--logs", disturbed)
         assert "Exit code: 75" in done.stdout + done.stderr
+        assert (done.stdout + done.stderr).count("SIGUSR1: stopped and saved after step 4") == 1
         run = only_run(disturbed)
         assert checkpoints.newest(run).name == "epoch-0001-step-00000004"
         done = launch(2, REPO / "train.py", "--resume", run)
@@ -180,6 +186,15 @@ class TestRuns:
         assert done.returncode != 0
         assert "at step 0 the weights of rank 1 differ from the others'" in done.stdout + done.stderr
         assert not list(tmp_path.glob("fastscnn/*/checkpoints/*/*.h5"))
+
+    @pytest.mark.slow
+    def test_a_rank_that_raises_ends_all(self, town, tmp_path):
+        done = launch(2, RUN, "fault", *TINY, "-p", town, "-e", 10_000, "--logs", tmp_path)
+        assert done.returncode != 0
+        assert "RuntimeError: a fault of the second rank" in done.stdout + done.stderr
+        (second,) = tmp_path.glob("fastscnn/*/.ranks/1")
+        assert time.time() - second.stat().st_mtime < 60  # it wrote this each second until it ended
+        self.assert_no_process_left([note["process"] for note in self.notes(tmp_path)])
 
     @pytest.mark.slow
     def test_a_damaged_picture_ends_all_and_is_named(self, town, tmp_path):
