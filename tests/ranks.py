@@ -12,6 +12,15 @@ import pytest
 
 from tiny import REPO
 
+# a case of `steps_of_ranks.py` in which batch norm does not look at the batch, and rounding stays small
+COMPARABLE = {
+    "model": "fastscnn",
+    "options": {"dropout": 0.0},
+    "target_size": (32, 64),
+    "norms": False,
+    "rate": 1e-5,
+}
+
 
 def require_horovod() -> None:
     """Skip the test where Horovod is not installed."""

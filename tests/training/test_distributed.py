@@ -18,7 +18,7 @@ import damage
 from common.errors import UserError
 from data import index
 from models import weights
-from ranks import assert_same_bits, command_of, launch
+from ranks import COMPARABLE, assert_same_bits, command_of, launch
 from runs import assert_same, log, only_run
 from tiny import REPO, tiny_dataset
 from training import checkpoints, distributed
@@ -66,16 +66,7 @@ def test_ranks_keep_the_same_bits(number, launcher, compression, names, tmp_path
 
 @pytest.mark.slow
 def test_two_ranks_of_two_equal_one_of_four(tmp_path):
-    """Where batch norm does not look at the batch, and at a rate that does not make rounding grow."""
-    common = {
-        "model": "fastscnn",
-        "options": {"dropout": 0.0},
-        "target_size": (32, 64),
-        "norms": False,
-        "rate": 1e-5,
-        "loss": "ohem+dice+lovasz",
-        "label_smoothing": 0.1,
-    }
+    common = COMPARABLE | {"loss": "ohem+dice+lovasz", "label_smoothing": 0.1}
     for number, batch in ((1, 4), (2, 2)):
         cases = json.dumps({f"by {number}": common | {"batch": batch}})
         done = launch(number, STEPS, tmp_path, cases)

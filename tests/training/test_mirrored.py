@@ -13,7 +13,7 @@ import pytest
 from common.errors import UserError
 from models import weights
 from processes import assert_one_line_error, run_script
-from ranks import assert_same_bits, launch
+from ranks import COMPARABLE, assert_same_bits, launch
 from runs import assert_same, log, only_run, train_here
 from tiny import REPO, tiny_dataset
 from training import checkpoints, config, distributed, optimizers
@@ -45,15 +45,7 @@ def town(tmp_path_factory):
 
 @pytest.mark.slow
 def test_two_replicas_of_two_equal_one_process_of_four(tmp_path):
-    """Where batch norm does not look at the batch, at a rate and a loss scale that keep rounding small."""
-    common = {
-        "model": "fastscnn",
-        "options": {"dropout": 0.0},
-        "target_size": (32, 64),
-        "norms": False,
-        "rate": 1e-5,
-        "clip_norm": 1.0,
-    }
+    common = COMPARABLE | {"clip_norm": 1.0}
     of_pictures = {"loss": "ohem+dice+lovasz", "label_smoothing": 0.1}
     kinds = {
         "float32": common | of_pictures,
