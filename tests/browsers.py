@@ -41,9 +41,9 @@ def opened(chromium, path, width=1280, height=900, dark=False):
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-    page.on("request", lambda request: asked.append(request.url[:80]))
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(path.as_uri())
     yield page
     page.close()
     assert not complaints
-    assert [url for url in asked if not url.startswith(("data:", path.as_uri()))] == []
+    assert [url[:200] for url in asked if not url.startswith(("data:", path.as_uri()))] == []
