@@ -45,7 +45,19 @@ def arguments():
         metavar="FILE",
         help="file to write (default: in the run's folder, named by model and size); of --tensorrt, a folder",
     )
-    graph = parser.add_argument_group("the graph")
+    add_graph_arguments(parser.add_argument_group("the graph"))
+    checks = parser.add_argument_group("checks")
+    checks.add_argument("--verify-on", type=Path, metavar="DATASET", help="compare mIoU on this data set")
+    checks.add_argument("--split", default="val", help="of --verify-on (default: val)")
+    add_small_arguments(parser.add_argument_group("smaller numbers", "written only if mIoU hardly drops"))
+    command.add_arguments(parser)
+    options = parser.parse_args()
+    command.require_fitting(options, parser.get_default)
+    return options
+
+
+def add_graph_arguments(graph) -> None:
+    """What the graph takes and returns."""
     graph.add_argument(
         "-t", "--target-size", type=cli.size, metavar="Y,X", help="picture's size (default: the training's)"
     )
@@ -63,10 +75,10 @@ def arguments():
         help="average T passes with dropout left active, and return probabilities instead of logits "
         "(default: one pass without dropout)",
     )
-    checks = parser.add_argument_group("checks")
-    checks.add_argument("--verify-on", type=Path, metavar="DATASET", help="compare mIoU on this data set")
-    checks.add_argument("--split", default="val", help="of --verify-on (default: val)")
-    small = parser.add_argument_group("smaller numbers", "written only if mIoU hardly drops")
+
+
+def add_small_arguments(small) -> None:
+    """Which numbers it calculates in."""
     small.add_argument("--fp16", action="store_true", help="float16 inside")
     small.add_argument(
         "--int8",
@@ -87,10 +99,6 @@ def arguments():
     small.add_argument(
         "--max-drop", type=cli.non_negative_float, metavar="POINTS", help="of mIoU, in 100 (default: 1.0)"
     )
-    command.add_arguments(parser)
-    options = parser.parse_args()
-    command.require_fitting(options, parser.get_default)
-    return options
 
 
 def main() -> int:
