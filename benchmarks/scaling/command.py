@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import children, clock, latency
+from benchmarks.devices import POLICIES
 from common import cli
 from common.errors import UserError
 from models import ARCHITECTURES
@@ -24,7 +25,6 @@ from training.distributed import COMPRESSIONS
 
 HELP = "training by one rank and by several, and where a step's time goes"
 MODES = ("weak", "strong")
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 PROCESS = "benchmarks.scaling.process"
 
 
@@ -42,9 +42,7 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "-p", "--path", type=Path, help="a data set whose pictures are read (default: made up in memory)"
     )
-    parser.add_argument(
-        "--precision", default="float32", metavar="POLICY", help="of Keras, such as mixed_float16"
-    )
+    parser.add_argument("--precision", default="float32", choices=POLICIES, help="(default: float32)")
     parser.add_argument("--compression", choices=COMPRESSIONS, default="none", help="of gradients")
     parser.add_argument(
         "--threads", type=cli.positive_int, help="of a rank (default: a CPU's, shared by the most ranks)"

@@ -43,6 +43,7 @@ def steps_of(settings: dict, ranks):
     import keras
 
     import models
+    from benchmarks.devices import POLICIES
     from benchmarks.scaling.exchange import Tally
     from benchmarks.train.synthetic import optimizer
     from data.labels import CLASS_COUNT
@@ -51,8 +52,10 @@ def steps_of(settings: dict, ranks):
 
     jit = devices.prepare(ranks=ranks)
     keras.utils.set_random_seed(0)
-    model = models.build(settings["model"], (*settings["size"], 3), CLASS_COUNT, settings["precision"])
-    tally, float16 = Tally(ranks), settings["precision"] == "mixed_float16"
+    model = models.build(
+        settings["model"], (*settings["size"], 3), CLASS_COUNT, POLICIES[settings["precision"]]
+    )
+    tally, float16 = Tally(ranks), settings["precision"] == "float16"
     whole = training_step(model, optimizer(model, float16), jit, ranks=tally)
     return whole, training_step(model, optimizer(model, float16), jit), tally
 
