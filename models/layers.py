@@ -66,7 +66,7 @@ class BatchNorm(layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable("street_scenes")
 class Resize(layers.Layer):
-    """Resizing, `bilinear` or `nearest`, [B, h, w, C] -> [B, height, width, C].
+    """Resizing, `bilinear`, or `nearest` by whole factors, [B, h, w, C] -> [B, height, width, C].
 
     Pixel centres are aligned as in `tf.image.resize` and ONNX `half_pixel`; exports as one Resize node.
     """
@@ -76,9 +76,11 @@ class Resize(layers.Layer):
         self.height, self.width, self.interpolation = height, width, interpolation
 
     def call(self, inputs):
+        size = (self.height, self.width)
+        if self.interpolation == "nearest":
+            return nearest(inputs, size)
         # float32, because TensorFlow's XLA kernel for the gradient returns that whatever it is given
-        inputs = ops.cast(inputs, "float32")
-        resized = ops.image.resize(inputs, (self.height, self.width), interpolation=self.interpolation)
+        resized = ops.image.resize(ops.cast(inputs, "float32"), size, interpolation=self.interpolation)
         return ops.cast(resized, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
@@ -87,6 +89,25 @@ class Resize(layers.Layer):
     def get_config(self):
         own = {"height": self.height, "width": self.width, "interpolation": self.interpolation}
         return {**super().get_config(), **own}
+
+
+def nearest(inputs, size: tuple[int, int]):
+    """Nearest neighbours by whole factors, [B, h, w, C] -> [B, *size, C]; XLA lacks TensorFlow's gradient."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.image.resize(inputs, size, interpolation="nearest")
+    import tensorflow as tf
+
+    height, width, channels = inputs.shape[1:]
+    copies = (-1, height, size[0] // height, width, size[1] // width, channels)
+
+    @tf.custom_gradient
+    def resize(x):
+        def sum_of_copies(upstream):
+            return tf.reduce_sum(tf.reshape(upstream, copies), (2, 4))
+
+        return tf.image.resize(x, size, "nearest"), sum_of_copies
+
+    return resize(inputs)
 
 
 def normalize(image):

@@ -76,8 +76,21 @@ def test_resize_is_bilinear_with_aligned_pixel_centres():
     np.testing.assert_allclose(np.ravel(Resize(1, 4)(x)), [0.0, 1.0, 3.0, 4.0])
 
 
-def test_nearest_resize_repeats_pixels():
-    x = np.random.default_rng(0).normal(size=(2, 3, 5, 4)).astype("float32")
-    layer = Resize(6, 10, interpolation="nearest")
-    np.testing.assert_array_equal(layer(x), x.repeat(2, axis=1).repeat(2, axis=2))
+@pytest.mark.parametrize("compiled", [False, True], ids=["graph", "XLA"])
+def test_nearest_resize_repeats_pixels_and_sums_their_gradients(compiled):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2, 3, 5, 4)).astype("float32")
+    upstream = random.normal(size=(2, 6, 15, 4)).astype("float32")
+    layer = Resize(6, 15, interpolation="nearest")
+
+    @tf.function(jit_compile=compiled)
+    def both(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+        return y, tape.gradient(y, x, upstream)
+
+    y, gradient = both(tf.constant(x))
+    np.testing.assert_array_equal(y, x.repeat(2, axis=1).repeat(3, axis=2))
+    np.testing.assert_allclose(gradient, upstream.reshape(2, 3, 2, 5, 3, 4).sum((2, 4)), rtol=1e-5, atol=1e-6)
     assert Resize.from_config(layer.get_config()).interpolation == "nearest"

@@ -36,13 +36,18 @@ def build(case, size, precision="float32"):
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize("case", CASES)
 def test_twenty_steps_in_mixed_precision_stay_finite(case, precision):
-    """With the model's own optimizer and learning rate; float16's loss scale has to hold as well."""
-    size = (32, 32) if case == "bayes_segnet" else (32, 64)  # a CPU takes seconds for its steps in float16
+    """With the model's own optimizer and learning rate; float16's loss scale has to hold as well.
+
+    In float16 by XLA, as on a GPU, which is also many times as fast on a CPU. Modified Xception's 65 layers
+    take it minutes to compile, and hold nothing that the others do not.
+    """
+    size = (32, 32) if case == "bayes_segnet" else (32, 64)
+    jit = precision == "mixed_float16" and case != "deeplabv3+ modified_xception"
     model = build(case, size, precision)
     name = case.split()[0]
     settings = config.new({"model": name, "precision": precision, "epochs": 1}, "nowhere")
     optimizer = optimizers.build(settings, 20, model)
-    train = step.training_step(model, optimizer, jit=False)
+    train = step.training_step(model, optimizer, jit)
     random = np.random.default_rng(0)
     images = tf.constant(random.integers(0, 256, (2, *size, 3), np.uint8))
     labels = tf.constant(random.integers(0, 19, (2, *size)).astype(np.uint8))
