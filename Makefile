@@ -31,7 +31,7 @@ demo: $(VENV)/.run
 	@echo "next:     source $(VENV)/bin/activate; python train.py --help"
 
 # What a laptop measures in minutes; it goes on where it stopped.
-benchmark: $(VENV)/.run
+benchmark: $(VENV)/.export
 	$(PY) benchmark.py sweep benchmarks/sweeps/small.toml --save $(MEASURED)/records
 	$(PY) benchmark.py report $(MEASURED)/records -o $(MEASURED)/report
 
@@ -59,8 +59,10 @@ format: $(VENV)/.test
 clean:
 	rm -rf $(VENV) demo .pytest_cache .ruff_cache
 
-$(VENV)/.run $(VENV)/.test: setup.cfg constraints.txt
+$(VENV)/.export: WITH = [export]
+$(VENV)/.test: WITH = [$(EXTRAS)]
+$(VENV)/.run $(VENV)/.export $(VENV)/.test: setup.cfg constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and 'needs Python 3.11 or 3.12: make PYTHON=python3.11 ...')"
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint constraints.txt --editable .$(if $(filter %.test,$@),[$(EXTRAS)],)
+	$(PIP) install --quiet --constraint constraints.txt --editable .$(WITH)
 	touch $@

@@ -21,7 +21,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from common import cli
+from common import cli, packages
 from common.errors import UserError
 from deploy.tensorrt import command
 
@@ -108,7 +108,7 @@ def main() -> int:
     if not options.weights:
         raise UserError("give the weights to convert with -w/--weights RUN")
     require_fitting(options)
-    require_packages()
+    packages.require("writing ONNX files", packages.TO_WRITE_ONNX, "export")
     samples = labelled(options.verify_on or labelled_calibration(options), options.split)
     pictures = calibration_pictures(options)
     cli.quiet_tensorflow()
@@ -189,15 +189,6 @@ def smaller(made, form, options, samples, paths):
     kept = f"; kept in float: {', '.join(found.kept)}" if found.kept else ""
     print(f"mIoU of int8, calibrated on {len(paths)} pictures: {found.miou:.4f}{kept}")
     return found.model
-
-
-def require_packages() -> None:
-    """Raise UserError unless what writes ONNX files is installed."""
-    from importlib.util import find_spec
-
-    missing = [name for name in ("onnx", "onnxruntime", "tf2onnx", "tensorflow") if find_spec(name) is None]
-    if missing:
-        raise UserError(f"needs {', '.join(missing)}; `pip install -c constraints.txt -e .[export]`")
 
 
 def labelled(root, split):

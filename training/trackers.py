@@ -4,13 +4,13 @@ They get what the run folder's log gets. A tracker that fails while the run goes
 alone: no training ends because a server is away.
 """
 
-import importlib.util
 import math
 import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from common import packages
 from common.errors import UserError
 from common.files import write_bytes
 from training.config import Config
@@ -24,10 +24,8 @@ def require_installed(config: Config) -> None:
         ("--wandb", config.wandb, "wandb"),
         ("--mlflow", config.mlflow, "mlflow"),
     ):
-        if wanted and importlib.util.find_spec(package) is None:
-            raise UserError(
-                f"{option} needs the package {package}: pip install -c constraints.txt -e .[tracking]"
-            )
+        if wanted:
+            packages.require(option, (package,), "tracking")
 
 
 def opened(config: Config, run: Path) -> list["Tracker"]:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks import options as shared
-from common import cli
+from common import cli, packages
 from common.errors import UserError
 from models import ARCHITECTURES
 
@@ -64,6 +64,9 @@ def require_fitting(options) -> None:
         raise UserError("--provider belongs to --runtimes onnx; add it or leave --provider out")
     if options.precision != ["float32"] and options.runtimes != ["keras"]:
         raise UserError("--precision is that of keras; measure it alone, or take --runtimes onnx-fp16")
+    if options.runtimes != ["keras"]:
+        needed = packages.TO_RUN_ONNX if is_graph(options.weights) else packages.TO_WRITE_ONNX
+        packages.require("--runtimes onnx", needed, "export")
 
 
 def _require_fitting_weights(options) -> None:

@@ -253,7 +253,7 @@ class TestTrackers:
 
     def test_that_are_not_installed_say_how(self, town, tmp_path, monkeypatch):
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-        with pytest.raises(ValueError, match="--wandb needs the package wandb: pip install .*tracking"):
+        with pytest.raises(ValueError, match="--wandb needs wandb; `pip install .*tracking"):
             train_here(*START, "-p", town, "--logs", tmp_path / "logs", "--wandb", "streets")
         assert not (tmp_path / "logs").exists()
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.inference import keras_contestant, onnx_contestant, table
+from blocked import without
 from common.errors import UserError
 from deploy import export
 from deploy.form import Form
@@ -187,6 +188,21 @@ def test_ratios_are_taken_turn_by_turn():
 )
 def test_mistakes_are_one_line(words, message):
     assert_one_line_error(run_script("benchmark.py", "inference", *words), message)
+
+
+def test_what_onnx_needs_is_told_before_anything_is_measured(tmp_path):
+    lacking = without(tmp_path / "hook", "onnxruntime", "tf2onnx")
+    for words, missing in (
+        (["--runtimes", "keras,onnx"], "onnxruntime, tf2onnx"),
+        (["-w", __file__, "--runtimes", "onnx-int8"], "onnxruntime, tf2onnx"),
+    ):
+        done = run_script("benchmark.py", "inference", *words, **lacking)
+        assert_one_line_error(done, f"--runtimes onnx needs {missing}; `pip install", "[export]")
+    (tmp_path / "net.onnx").touch()
+    done = run_script(
+        "benchmark.py", "inference", "-w", tmp_path / "net.onnx", "--runtimes", "onnx", **lacking
+    )
+    assert_one_line_error(done, "--runtimes onnx needs onnxruntime; `pip install", "[export]")
 
 
 def test_an_unknown_name_is_told_with_the_valid_ones():

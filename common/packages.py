@@ -1,0 +1,15 @@
+"""Packages that only some commands need: their lack is told before the work, with what brings them."""
+
+import importlib.util
+
+from common.errors import UserError
+
+TO_RUN_ONNX = ("onnx", "onnxruntime")
+TO_WRITE_ONNX = (*TO_RUN_ONNX, "tf2onnx", "tensorflow")
+
+
+def require(what: str, packages: tuple[str, ...], extra: str) -> None:
+    """Raise UserError unless `packages` are installed, which `what` needs and setup.cfg's `extra` brings."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"{what} needs {', '.join(missing)}; `pip install -c constraints.txt -e .[{extra}]`")
