@@ -78,11 +78,16 @@ def of_backend() -> Device:
 
 
 def _tensorflow() -> Device:
-    import tensorflow as tf
-
     from training.devices import prepare
 
     prepare()
+    return tensorflow_device()
+
+
+def tensorflow_device() -> Device:
+    """TensorFlow's device, which is made ready already."""
+    import tensorflow as tf
+
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return Device("CPU", False, lambda: None)

@@ -6,17 +6,19 @@ from benchmarks.report.canvas import Canvas, colors, drawn
 from benchmarks.report.evidence import Evidence
 from benchmarks.report.parts import DASH, Cell, Column, Figure, Section, Table, number, span, text
 from benchmarks.report.themes import LIGHT, SERIES
-from benchmarks.report.training_rows import PARTS, Scaling, Training
+from benchmarks.report.training_rows import Scaling, Training
+from benchmarks.train.parts import PARTS
 
 MIB = 2**20
 GIB = 2**30
+SHARES = [Column(f"{part.replace('_', '-')}, %") for part in PARTS]
 COLUMNS = [
     Column("model", numeric=False),
     Column("precision, backend", numeric=False),
     Column("pictures/s"),
     Column(f"least{DASH}most"),
     Column("of one device"),
-    *[Column(f"{part.replace('_', '-')}, %") for part in PARTS],
+    *SHARES,
     Column("memory, MiB"),
     Column("measured", numeric=False),
 ]
@@ -25,6 +27,7 @@ SCALING = [
     Column("ranks"),
     Column("pictures/s"),
     Column("efficiency, %"),
+    *SHARES,
     Column("measured", numeric=False),
 ]
 
@@ -72,16 +75,20 @@ def _cells(row: Training, best: bool) -> list[Cell]:
     named = [text(row.model, "noisy" if row.noisy else ""), text(row.how)]
     if not row.rate:
         return [*named, Cell(row.failed), *[number(None)] * (len(COLUMNS) - 4), text(row.date[:10])]
-    shares = [(row.split or {}).get(part) for part in PARTS]
     return [
         *named,
         number(row.rate.median, "best" if best else ""),
         span(row.rate.least, row.rate.most),
         number(row.rate_of_one),
-        *[number(None if share is None else 100 * share) for share in shares],
+        *_shares(row.split or {}),
         number(None if row.memory is None else row.memory / MIB),
         text(row.date[:10]),
     ]
+
+
+def _shares(split: dict[str, float]) -> list[Cell]:
+    """A cell for each part of a step, in percent."""
+    return [number(100 * split[part] if part in split else None) for part in PARTS]
 
 
 @drawn
@@ -136,6 +143,7 @@ def _scaling_rows(row: Scaling) -> list[list[Cell]]:
             Cell(str(ranks), ranks),
             number(rate),
             number(100 * row.efficiency[ranks] if ranks in row.efficiency else None),
+            *_shares(row.splits[ranks]),
             text(row.date[:10]),
         ]
         for ranks, rate in row.rates.items()

@@ -14,9 +14,9 @@ from benchmarks.report.values import (
     spread,
     word,
 )
+from benchmarks.train.parts import PARTS
 
 USUAL = {"precision": "float32", "backend": "tensorflow"}
-PARTS = ("forward", "backward", "optimizer", "all_reduce", "data_wait")
 
 
 @dataclass
@@ -51,6 +51,7 @@ class Scaling:
     model: str
     rates: dict[int, float]  # ranks -> pictures per second in all
     efficiency: dict[int, float]
+    splits: dict[int, dict[str, float]]  # shares of the step
     date: str
 
     @property
@@ -99,8 +100,7 @@ def trainings(record: dict) -> list[Training]:
     row.rate_of_one = _median(results.get("pictures_per_second_per_device"))
     row.turns = [positive(value) for value in results.get("turns") or []]
     row.noisy = bool(results["noisy"])
-    parts = mapping(results.get("split") or {})
-    row.split = {name: figure(parts[name]["share"]) for name in PARTS if parts.get(name)} or None
+    row.split = _split(results) or None
     row.memory = figure(memory["peak_bytes"]) if memory.get("peak_bytes") is not None else None
     row.memory_of = short(word(memory.get("of", "")))
     return [row]
@@ -111,7 +111,7 @@ def scalings(record: dict) -> list[Scaling]:
     settings, results = record["settings"], record["results"]
     counted = {int(count): mapping(found) for count, found in mapping(results["ranks"]).items()}
     measured = {count: found for count, found in counted.items() if "failed" not in found}
-    named = next(iter(record["environment"].get("gpus") or ["CPU"]))
+    named = results.get("device") or next(iter(record["environment"].get("gpus") or ["CPU"]))
     details = [
         short(f"{name} {settings[name]}")
         for name in ("input", "precision", "compression", "threads")
@@ -127,6 +127,7 @@ def scalings(record: dict) -> list[Scaling]:
             label(settings["model"], settings.get("options")),
             {count: _median(found["pictures_per_second"]) for count, found in sorted(measured.items())},
             {int(count): figure(value) for count, value in sorted(mapping(results["efficiency"]).items())},
+            {count: _split(found) for count, found in sorted(measured.items())},
             record["date"],
         )
     ]
@@ -152,6 +153,12 @@ def steps(record: dict) -> list[Steps]:
             record["date"],
         )
     ]
+
+
+def _split(found: dict) -> dict[str, float]:
+    """The share of each part of a step that was measured."""
+    parts = mapping(found.get("split") or {})
+    return {name: figure(parts[name]["share"]) for name in PARTS if parts.get(name)}
 
 
 def _median(value: object) -> float | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks import children, clock, latency
 from benchmarks.devices import POLICIES
+from benchmarks.train import parts
 from common import cli
 from common.errors import UserError
 from models import ARCHITECTURES
@@ -134,7 +135,8 @@ def threads(options) -> int:
 
 def figures(rounds: list[dict[int, dict]]) -> dict:
     """The medians of the rounds, and efficiency within them."""
-    found = {"ranks": {}, "efficiency": {}, "efficiency_of_rounds": {}}
+    device = rounds[0][1]["device"]
+    found = {"device": device, "ranks": {}, "efficiency": {}, "efficiency_of_rounds": {}}
     for ranks in rounds[0]:
         told = [one[ranks] for one in rounds]
         speeds = [speed(one) for one in told]
@@ -164,8 +166,9 @@ def split(told: list[dict]) -> dict[str, dict[str, float]]:
     step, wait, compute = (
         statistics.median(one[name] for one in told) for name in ("step", "data_wait", "compute")
     )
-    parts = {"compute": compute, "all_reduce": max(step - wait - compute, 0.0), "data_wait": wait}
-    return {name: {"seconds": seconds, "share": seconds / step} for name, seconds in parts.items()}
+    seconds = parts.of_compute([[one["forward"], one["gradients"], one["compute"]] for one in told])
+    seconds |= {"all_reduce": max(step - wait - compute, 0.0), "data_wait": wait}
+    return parts.shares(seconds, step)
 
 
 def table(options, mode: str, found: dict) -> str:
@@ -176,7 +179,7 @@ def table(options, mode: str, found: dict) -> str:
     lines = [
         f"{mode} scaling: {options.model} {height}x{width}, batch {options.batch} for {each}, "
         f"{threads(options)} threads a rank, pictures {pictures}",
-        "ranks pictures/s efficiency      step  compute all-reduce data wait",
+        "ranks pictures/s efficiency      step forward backward optimizer all-reduce data wait",
         *(row(ranks, one, found["efficiency"].get(ranks)) for ranks, one in found["ranks"].items()),
         *sent(list(found["ranks"].values())[-1]["exchange"]),
         "",
@@ -190,8 +193,9 @@ def row(ranks: str, found: dict, efficiency: float | None) -> str:
     against_one = "" if efficiency is None else f"{efficiency:.1%}"
     return (
         f"{ranks:>5} {found['pictures_per_second']['median']:10.2f} {against_one:>10} "
-        f"{found['step_seconds'] * 1e3:6.0f} ms {shares['compute']:8.1%} {shares['all_reduce']:10.1%} "
-        f"{shares['data_wait']:9.1%}{'  noisy' if found['noisy'] else ''}"
+        f"{found['step_seconds'] * 1e3:6.0f} ms {shares['forward']:7.1%} {shares['backward']:8.1%} "
+        f"{shares['optimizer']:9.1%} {shares['all_reduce']:10.1%} {shares['data_wait']:9.1%}"
+        f"{'  noisy' if found['noisy'] else ''}"
     )
 
 

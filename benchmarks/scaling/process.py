@@ -18,7 +18,7 @@ WARM_UP = 3  # steps, the first of which compiles
 
 
 def main() -> int:
-    """Measure a turn of whole steps, and one of the same steps without any exchange."""
+    """Measure a turn of whole steps, one of the same without any exchange, and one of each of their parts."""
     settings = json.loads(sys.argv[1])
     cli.quiet_tensorflow()
     import tensorflow as tf
@@ -26,25 +26,28 @@ def main() -> int:
     if settings["threads"]:
         tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
         tf.config.threading.set_inter_op_parallelism_threads(1)
+    from benchmarks.devices import tensorflow_device
     from training import distributed
 
     ranks = distributed.start(settings["compression"])
-    whole, alone, tally = steps_of(settings, ranks)
+    whole, parts, tally = steps_of(settings, ranks)
     batches = batches_of(settings, ranks)
-    measured = measure(whole, alone, batches, settings["seconds"], ranks)
+    measured = measure(whole, parts, batches, settings["seconds"], ranks)
     if ranks.first:
         measured |= {"exchange": tally.calls, "pictures_of_a_step": settings["batch"] * ranks.size}
+        measured["device"] = tensorflow_device().name
         Path(settings["out"]).write_text(json.dumps(measured))
     return 0
 
 
 def steps_of(settings: dict, ranks):
-    """(the step of training, the same without any exchange, what the first one exchanges)."""
+    """(the step of training, what it is made of without any exchange, what it exchanges)."""
     import keras
 
     import models
     from benchmarks.devices import POLICIES
     from benchmarks.scaling.exchange import Tally
+    from benchmarks.train import steps_tensorflow
     from benchmarks.train.synthetic import optimizer
     from data.labels import CLASS_COUNT
     from training import devices
@@ -57,7 +60,8 @@ def steps_of(settings: dict, ranks):
     )
     tally, float16 = Tally(ranks), settings["precision"] == "float16"
     whole = training_step(model, optimizer(model, float16), jit, ranks=tally)
-    return whole, training_step(model, optimizer(model, float16), jit), tally
+    parts = steps_tensorflow.functions(model, optimizer(model, float16), jit)
+    return whole, dict(zip(("forward", "gradients", "compute"), parts)), tally
 
 
 def batches_of(settings: dict, ranks):
@@ -83,18 +87,18 @@ def batches_of(settings: dict, ranks):
     )
 
 
-def measure(whole, alone, batches, least: float, ranks) -> dict:
-    """Mean seconds of a step over turns of `least` seconds: `step`, of which `data_wait`, and `compute`."""
-    for step in (alone, whole):
+def measure(whole, parts: dict, batches, least: float, ranks) -> dict:
+    """Mean seconds over turns of `least` seconds: of a `step`, of its `data_wait`, and of each of `parts`."""
+    for step in (*parts.values(), whole):
         for _ in range(WARM_UP):
             start = time.perf_counter()
-            float(step(*next(batches)))
+            wait_for(step(*next(batches)))
             took = time.perf_counter() - start
     count = ranks.agree(math.ceil(least / took))
     step, wait = turn(whole, batches, count, ranks)
     batch = itertools.repeat(next(batches))
-    compute, _ = turn(alone, batch, count, ranks)
-    return {"steps": count, "step": step, "data_wait": wait, "compute": compute}
+    alone = {name: turn(part, batch, count, ranks)[0] for name, part in parts.items()}
+    return {"steps": count, "step": step, "data_wait": wait} | alone
 
 
 def turn(step, batches, count: int, ranks) -> tuple[float, float]:
@@ -105,10 +109,20 @@ def turn(step, batches, count: int, ranks) -> tuple[float, float]:
         before = time.perf_counter()
         images, labels = next(batches)
         waited += time.perf_counter() - before
-        loss = step(images, labels)
-    float(loss)  # steps follow one another: the last one is done, and so are all
+        result = step(images, labels)
+    wait_for(result)  # steps follow one another: the last one is done, and so are all
     took = time.perf_counter() - start
     return max(ranks.gather((took / count, waited / count)))
+
+
+def wait_for(result):
+    """Return when a step is done, with all that it updates."""
+    import tensorflow as tf
+
+    from benchmarks.train.steps_tensorflow import first
+
+    float(first(result))
+    tf.test.experimental.sync_devices()
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from benchmarks import children, clock, configurations, devices
 from benchmarks import options as shared
 from benchmarks.train import table
+from benchmarks.train.parts import PARTS
 from common import cli
 from common.errors import UserError
 from models import ARCHITECTURES
 
 HELP = "pictures per second of training, and where a step's time goes"
 CHILD = "benchmarks.train.process"
-# of ranks and of input there are none here: one rank, and a batch that lies on the device
-PARTS = ("forward", "backward", "optimizer", "all_reduce", "data_wait")
 
 
 def add_arguments(parser) -> None:
@@ -98,6 +97,7 @@ def measure(settings: dict) -> dict:
     rate = figures["pictures_per_second"]
     return figures | {
         "pictures_per_second_per_device": {name: value / settings["ranks"] for name, value in rate.items()},
+        # no all-reduce and no wait for data: one rank, and a batch that lies on the device
         "split": dict.fromkeys(PARTS) | (split[0] if split else {}),
         "clock": clock.self_check(),
     }

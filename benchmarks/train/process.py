@@ -13,6 +13,7 @@ import time
 
 from benchmarks import devices, latency
 from benchmarks.children import die_first
+from benchmarks.train import parts
 from common import cli
 
 
@@ -85,23 +86,7 @@ def split(steps, seconds: float) -> dict:
     for _ in range(latency.LEAST_TURNS):
         turns = [latency.take_turn(silent(function), seconds) for function in functions]
         rounds.append([statistics.median(turn.seconds) for turn in turns])
-    return parts(rounds)
-
-
-def parts(rounds: list[list[float]]) -> dict:
-    """The parts of a step from the medians of forward, gradients and step, round by round.
-
-    A difference below 0, which only noise makes, counts as 0.
-    """
-    forward, gradients, whole = zip(*rounds)
-    added = {
-        "forward": forward,
-        "backward": [both - alone for both, alone in zip(gradients, forward)],
-        "optimizer": [all_of_it - both for all_of_it, both in zip(whole, gradients)],
-    }
-    seconds = {name: max(0.0, statistics.median(values)) for name, values in added.items()}
-    total = statistics.median(whole)
-    return {name: {"seconds": value, "share": value / total} for name, value in seconds.items()}
+    return parts.shares(parts.of_compute(rounds), statistics.median(whole for *_, whole in rounds))
 
 
 def silent(function):

@@ -9,6 +9,20 @@ from training import step
 def compiled(model, optimizer, images, labels, gpu: bool) -> Steps:
     """See `benchmarks.train.steps.compiled`."""
     batch = tf.constant(images), tf.constant(labels)
+
+    def complete(function):
+        def call():
+            loss = first(function(*batch))
+            tf.test.experimental.sync_devices()  # the update may still run when the loss is there
+            return float(loss)
+
+        return call
+
+    return Steps(*map(complete, functions(model, optimizer, gpu)))
+
+
+def functions(model, optimizer, gpu: bool) -> tuple:
+    """The loss alone, loss and gradients, and the whole step, of (images, labels), not waited for."""
     network, loss_of = step.loss_head(model, gpu)
     whole = step.training_step(model, optimizer, gpu)
 
@@ -23,12 +37,9 @@ def compiled(model, optimizer, images, labels, gpu: bool) -> Steps:
             scaled = optimizer.scale_loss(loss)
         return loss, tape.gradient(scaled, network.trainable_variables)
 
-    def complete(function):
-        def call():
-            loss = tf.nest.flatten(function(*batch))[0]
-            tf.test.experimental.sync_devices()  # the update may still run when the loss is there
-            return float(loss)
+    return forward, gradients, whole
 
-        return call
 
-    return Steps(complete(forward), complete(gradients), complete(whole))
+def first(result) -> tf.Tensor:
+    """The loss of what any of the functions returned."""
+    return tf.nest.flatten(result)[0]

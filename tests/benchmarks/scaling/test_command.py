@@ -27,8 +27,11 @@ def told(step, wait, compute, pictures):
         "step": step,
         "data_wait": wait,
         "compute": compute,
+        "forward": 0.3 * compute,
+        "gradients": 0.9 * compute,
         "pictures_of_a_step": pictures,
         "exchange": [],
+        "device": "CPU",
     }
 
 
@@ -46,7 +49,8 @@ def test_figures_by_hand():
     assert two["pictures_per_second"] == {"min": pytest.approx(10), "median": pytest.approx(32), "max": 40}
     assert two["pictures_per_second_per_device"] == pytest.approx(16)
     seconds = {name: part["seconds"] for name, part in two["split"].items()}
-    assert seconds == pytest.approx({"compute": 0.1, "all_reduce": 0.0125, "data_wait": 0.0125})
+    parts = {"forward": 0.03, "backward": 0.06, "optimizer": 0.01, "all_reduce": 0.0125, "data_wait": 0.0125}
+    assert seconds == pytest.approx(parts)
     assert two["split"]["data_wait"]["share"] == pytest.approx(0.1)
     assert two["noisy"]
 
@@ -88,6 +92,8 @@ def test_two_ranks_are_measured_and_recorded(tmp_path):
     loss, gradients, statistics = two["exchange"]
     assert loss["what"] == "loss" and statistics["what"] == "statistics"
     assert gradients["bytes"] == 4 * parameters
+    assert list(two["split"]) == ["forward", "backward", "optimizer", "all_reduce", "data_wait"]
     assert sum(part["share"] for part in two["split"].values()) == pytest.approx(1, abs=0.3)
+    assert record["results"]["device"] == "CPU"
     assert record["results"]["efficiency"]["2"] > 0
     assert record["settings"]["batch"] == 2

@@ -12,7 +12,7 @@ import pytest
 
 import models
 from benchmarks import children
-from benchmarks.train import process, synthetic
+from benchmarks.train import parts, synthetic
 
 SIZE, CLASSES = (32, 64), 19  # of the script
 SCRIPT = Path(__file__).with_name("step_on_a_backend.py")
@@ -61,12 +61,8 @@ def test_a_batch_has_an_ignored_stripe_and_any_size():
 
 def test_parts_are_what_each_function_adds():
     # a machine twice as slow in the second of three rounds
-    found = process.parts([[1.0, 3.0, 4.0], [2.0, 6.0, 8.0], [1.0, 3.0, 4.0]])
-    assert {name: part["seconds"] for name, part in found.items()} == {
-        "forward": 1.0,
-        "backward": 2.0,
-        "optimizer": 1.0,
-    }
-    assert [part["share"] for part in found.values()] == [0.25, 0.5, 0.25]
+    found = parts.of_compute([[1.0, 3.0, 4.0], [2.0, 6.0, 8.0], [1.0, 3.0, 4.0]])
+    assert found == {"forward": 1.0, "backward": 2.0, "optimizer": 1.0}
+    assert [part["share"] for part in parts.shares(found, 4.0).values()] == [0.25, 0.5, 0.25]
     # noise: a step that seems faster than its own gradients
-    assert process.parts([[1.0, 3.0, 2.9]] * 3)["optimizer"] == {"seconds": 0.0, "share": 0.0}
+    assert parts.of_compute([[1.0, 3.0, 2.9]] * 3)["optimizer"] == 0.0
