@@ -1,4 +1,9 @@
-"""Packages that only some commands need: their lack is told before the work, with what brings them."""
+"""Packages that only some commands need: their lack is told before the work, with what brings them.
+
+Read by Python 3.8 as well, on a Jetson that builds an engine.
+"""
+
+from __future__ import annotations
 
 import importlib.util
 
