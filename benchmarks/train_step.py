@@ -91,7 +91,7 @@ def stock_step(model, optimizer, jit: bool):
 
     loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
 
-    @tf.function(jit_compile=jit)
+    @tf.function(autograph=False, jit_compile=jit)
     def step(images, labels):
         with tf.GradientTape() as tape:
             loss = loss_of(labels, model(images, training=True))

@@ -106,6 +106,7 @@ class Batches:
                 self._failure = error
                 raise
 
+        @tf.autograph.experimental.do_not_convert
         def element(index):
             image, label = tf.numpy_function(guarded, [index], [tf.uint8, tf.uint8])
             return tf.ensure_shape(image, (*self.size, 3)), tf.ensure_shape(label, self.size)

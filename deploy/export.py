@@ -51,7 +51,7 @@ def _function(network, form: Form):
     shape = (height, width, 3) if form.layout == "nhwc" else (3, height, width)
     kind = tf.float32 if form.float_input else tf.uint8
 
-    @tf.function(input_signature=[tf.TensorSpec((form.batch, *shape), kind, name=IMAGE)])
+    @tf.function(input_signature=[tf.TensorSpec((form.batch, *shape), kind, name=IMAGE)], autograph=False)
     def infer(image):
         image = tf.cast(image, tf.float32)  # first, because TensorRT does nothing else with bytes
         if form.layout == "nchw":

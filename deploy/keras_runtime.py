@@ -118,11 +118,11 @@ class KerasRuntime:
             # Void, an old network's last output, means "not scored"; as an answer it would always be wrong.
             return network(images, training=False)[..., :CLASS_COUNT]
 
-        @tf.function(input_signature=[signature], jit_compile=jit)
+        @tf.function(input_signature=[signature], jit_compile=jit, autograph=False)
         def classify(images):
             return tf.cast(tf.argmax(logits(images), axis=-1, output_type=tf.int32), tf.uint8)
 
-        @tf.function(input_signature=[signature], jit_compile=jit)
+        @tf.function(input_signature=[signature], jit_compile=jit, autograph=False)
         def softmax(images):
             return tf.nn.softmax(tf.cast(logits(images), tf.float32))
 

@@ -62,11 +62,13 @@ class SamplingRuntime:
             for dropout, part in zip(dropouts, np.random.SeedSequence(seed).generate_state(len(dropouts)))
         ]
 
-        @tf.function(input_signature=[tf.TensorSpec((None, *self.size, 3), tf.uint8)], jit_compile=jit)
+        @tf.function(
+            input_signature=[tf.TensorSpec((None, *self.size, 3), tf.uint8)], jit_compile=jit, autograph=False
+        )
         def features(images):
             return keras.tree.flatten(trunk(images, training=False))  # Keras unwraps a list of one
 
-        @tf.function(jit_compile=jit)
+        @tf.function(autograph=False, jit_compile=jit)
         def passes(tensors, count):
             """Sums over `count` passes of one picture: softmax [H, W, classes] and its entropy [H, W]."""
             repeated = [tf.repeat(tensor, count, axis=0) for tensor in tensors]

@@ -15,7 +15,7 @@ def checksum(model) -> int:
     return int(_checksum([weight.value for weight in model.weights]))
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(autograph=False, reduce_retracing=True)
 def _checksum(weights):
     # products with odd numbers, so that two weights that change places change the sum
     parts = [

@@ -72,7 +72,8 @@ def training_step(
     def update(gradients):
         optimizer.apply(gradients, network.trainable_variables)
 
-    @tf.function(jit_compile=jit)
+    # without AutoGraph, here as elsewhere: no branch depends on a tensor, and converting takes a second
+    @tf.function(autograph=False, jit_compile=jit)
     def step(images, labels):
         loss, gradients, finite = ranks.on_gpus(differentiate, images, labels)
         loss, finite = ranks.parts(loss)[0], ranks.parts(finite)[0]  # the same on all
@@ -120,7 +121,7 @@ def validation_step(model: keras.Model, classes: int, jit: bool, ranks: Ranks = 
         matrix = tf.reshape(counts[:-1], [classes, classes])  # the last cell counted the ignored
         return cross_entropy_sum(logits, labels), matrix, tf.cast(prediction, tf.uint8)
 
-    @tf.function(jit_compile=jit)
+    @tf.function(autograph=False, jit_compile=jit)
     def step(images, labels):
         losses, matrices, predictions = map(ranks.parts, ranks.on_gpus(score, images, labels))
         return tf.add_n(losses), tf.add_n(matrices), tf.concat(predictions, axis=0)

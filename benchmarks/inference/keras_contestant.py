@@ -56,9 +56,9 @@ def cut(logits):
 def _tensorflow(network, gpu: bool):
     import tensorflow as tf
 
-    infer = tf.function(lambda images: cut(network(images, training=False)), jit_compile=gpu)
+    infer = tf.function(lambda images: cut(network(images, training=False)), autograph=False, jit_compile=gpu)
 
-    @tf.function(jit_compile=gpu)
+    @tf.function(autograph=False, jit_compile=gpu)
     def classify(images):
         return tf.cast(tf.argmax(infer(images), axis=-1, output_type=tf.int32), tf.uint8)
 

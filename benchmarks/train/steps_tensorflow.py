@@ -26,11 +26,11 @@ def functions(model, optimizer, gpu: bool) -> tuple:
     network, loss_of = step.loss_head(model, gpu)
     whole = step.training_step(model, optimizer, gpu)
 
-    @tf.function(jit_compile=gpu)
+    @tf.function(autograph=False, jit_compile=gpu)
     def forward(images, labels):
         return loss_of(network(images, training=True), labels)
 
-    @tf.function(jit_compile=gpu)
+    @tf.function(autograph=False, jit_compile=gpu)
     def gradients(images, labels):
         with tf.GradientTape() as tape:
             loss = loss_of(network(images, training=True), labels)
