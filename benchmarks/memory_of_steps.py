@@ -5,7 +5,6 @@ the libraries included, which `before` tells.
 """
 
 import json
-import resource
 import sys
 import time
 
@@ -21,36 +20,29 @@ def main() -> int:
     import tensorflow as tf
 
     import models
+    from benchmarks.devices import POLICIES, tensorflow_device
     from benchmarks.train import synthetic
     from data.labels import CLASS_COUNT
     from training import devices, step
 
     jit = devices.prepare()
     size = tuple(settings["size"])
+    precision = settings["precision"]
     model = models.build(
-        settings["model"], (*size, 3), CLASS_COUNT, settings["precision"], **settings["options"]
+        settings["model"], (*size, 3), CLASS_COUNT, POLICIES[precision], **settings["options"]
     )
-    optimizer = synthetic.optimizer(model, settings["precision"] == "mixed_float16")
+    optimizer = synthetic.optimizer(model, precision == "float16")
     run = step.training_step(model, optimizer, jit, settings["remat"])
     batch = [tf.constant(array) for array in synthetic.inputs(settings["batch"], size, CLASS_COUNT)]
-    before, seconds = peak(), []
+    device, seconds = tensorflow_device(), []
+    before = device.state()["memory"]["peak_bytes"]
     for _ in range(settings["steps"]):
         start = time.perf_counter()
         float(run(*batch))
         seconds.append(time.perf_counter() - start)
-    device = tf.config.list_physical_devices("GPU")
-    told = {"peak": peak(), "before": before, "seconds": seconds, "device": "GPU" if device else "CPU"}
-    print(json.dumps(told))
+    peak = device.state()["memory"]["peak_bytes"]
+    print(json.dumps({"peak": peak, "before": before, "seconds": seconds, "device": device.name}))
     return 0
-
-
-def peak() -> int:
-    """Bytes at the peak until now."""
-    import tensorflow as tf
-
-    if tf.config.list_physical_devices("GPU"):
-        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

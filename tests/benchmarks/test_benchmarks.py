@@ -54,6 +54,16 @@ def test_video(tmp_path):
         assert max(stages) <= busy["seconds"] and (name == "overlapped" or sum(stages) <= busy["seconds"])
 
 
+@pytest.mark.slow
+def test_memory(tmp_path):
+    words = ("memory", "-t", "64,128", "--steps", 1, "--precision", "bfloat16")
+    out, kept = run(tmp_path / "out", *words)
+    assert kept["settings"]["precision"] == "bfloat16"
+    for name in ("kept", "recomputed"):
+        found = kept["results"][name]
+        assert found["peak"] > found["before"] > 2**25 and found["device"] == "CPU" and name in out
+
+
 def test_the_stock_network_computes_the_same_logits():
     import numpy as np
 
