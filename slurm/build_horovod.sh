@@ -38,10 +38,12 @@ fi
     --force-reinstall --no-deps "$wheels"/horovod-*.whl # another build has the same version
 "$python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$wheels"/horovod-*.whl
 
-export TF_CPP_MIN_LOG_LEVEL=3 # horovodrun imports TensorFlow, which has much to say
 horovodrun="$(dirname "$python")/horovodrun"
-"$horovodrun" --check-build 2> /dev/null
-"$horovodrun" -np 2 "$python" -c '
+told=$(mktemp) # the launchers import TensorFlow, which has much to say; it is shown where they fail
+trap 'rm -f "$told"' EXIT
+quietly() { "$@" 2> "$told" || { cat "$told" >&2; exit 1; }; }
+quietly "$horovodrun" --check-build
+quietly "$horovodrun" -np 2 "$python" -c '
 from common import cli
 cli.quiet_tensorflow()
 import horovod.tensorflow as hvd
