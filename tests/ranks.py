@@ -20,6 +20,7 @@ COMPARABLE = {
     "norms": False,
     "rate": 1e-5,
 }
+AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
 
 def require_horovod() -> None:
@@ -54,11 +55,10 @@ def launch(
     number: int, *words, timeout: float = 400, launcher: str = "horovodrun"
 ) -> subprocess.CompletedProcess:
     """Run such a program to its end."""
-    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     return subprocess.run(
         command_of(number, *words, launcher=launcher),
         cwd=REPO,
-        env=os.environ | root | {"PYTHONPATH": f"{REPO}:{REPO / 'tests'}"},
+        env=os.environ | AS_ROOT | {"PYTHONPATH": f"{REPO}:{REPO / 'tests'}"},
         capture_output=True,
         text=True,
         timeout=timeout,

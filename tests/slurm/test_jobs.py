@@ -18,6 +18,7 @@ import pytest
 import damage
 import ranks
 from data import index
+from processes import run_script
 from runs import assert_same, log, only_run
 from slurm_cluster import Cluster, missing
 from tiny import REPO, tiny_dataset
@@ -40,6 +41,13 @@ if "SLOW" in os.environ:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
     signal.pause()
 sys.exit(int(os.environ.get("STATUS", 0)))
+"""
+SWEEP = """
+[[sweep]]
+benchmark = "train"
+target-size = ["32,64", "64,64"]
+turns = 3
+seconds = 0.1
 """
 
 
@@ -217,19 +225,38 @@ class TestTraining:
             assert len(log(run)) == 1
 
     def test_mpirun(self, cluster, training, undisturbed, tmp_path):
-        flags = subprocess.run([sys.executable, "-c", "import horovod.tensorflow as h; print(h.mpi_built())"],
-                               capture_output=True, text=True, timeout=100).stdout  # fmt: skip
-        if "True" not in flags or not shutil.which("mpirun"):
-            pytest.skip("Horovod was built without MPI: install libopenmpi-dev, then make horovod")
-        root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-        job = training(LAUNCHER="mpirun", OMPI_MCA_mpi_yield_when_idle="1", **root)
+        ranks.require_mpi()
+        job = training(LAUNCHER="mpirun", OMPI_MCA_mpi_yield_when_idle="1", **ranks.AS_ROOT)
         job.wait_for("epoch 1/")
         cluster.call("scancel", "--signal=USR1", "--batch", job.number)
         job.finished()
         assert "resuming " in job.text
-        ours, theirs = (log(run)[-1] for run in (only_run(tmp_path / "logs"), undisturbed))
-        assert ours["epoch"] == theirs["epoch"]
-        assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), rel=0.05)
+        assert_same(only_run(tmp_path / "logs"), undisturbed)  # sums of two are the same in any order
+
+    def test_pmix_connects_the_ranks(self, cluster, training):
+        ranks.require_mpi()
+        if "pmix" not in cluster.call("srun", "--mpi=list"):
+            pytest.skip("this SLURM has no PMIx")
+        job = training(more=("--doctor",), LAUNCHER="srun-pmix")
+        job.finished()
+        assert "the ranks meet by MPI" in job.text and "no problem found" in job.text
+
+
+class TestBenchmark:
+    def test_a_sweep_is_measured_by_an_array_and_reported(self, cluster, tmp_path):
+        sweep, kept = tmp_path / "sweep.toml", tmp_path / "records"
+        sweep.write_text(SWEEP)
+        words = ("slurm/benchmark.sh", "sweep", sweep, "--save", kept)
+        job = Job(cluster, tmp_path, (*ALONE, "--array=0-1"), *words)
+        array = job.number
+        for task in (0, 1):
+            job.number = f"{array}_{task}"
+            job.finished()
+        assert len(list(kept.glob("train-*.json"))) == 2
+        page = run_script("benchmark.py", "report", kept, "-o", tmp_path / "report")
+        assert page.returncode == 0, page.stderr
+        text = (tmp_path / "report" / "report.md").read_text()
+        assert "32x64" in text and "64x64" in text
 
 
 @pytest.fixture
