@@ -23,6 +23,7 @@ SMALL = {  # options to append; the last of an option's values counts
     "benchmark.py train-step": "-t 64,128 --rounds 1",
     "benchmark.py train": "-m unet --width 4 -t 32,64 --turns 3 --seconds 0.05",
     "benchmark.py sweep": "--count",
+    "benchmark.py scaling": "-t 64,128 --ranks 1 --rounds 3 --seconds 0.05",
     "benchmark.py inference": "-t 64,128 --turns 3 --seconds 0.05",
     "benchmark.py pipeline": "-t 64,128 --rounds 1 --pictures 4",
     "benchmark.py video": "-t 64,128 --frames 10 --rounds 1",

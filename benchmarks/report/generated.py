@@ -20,6 +20,7 @@ TABLES: dict[str, Callable[[Evidence], Section]] = {
     "inference": lambda evidence: speed.inference(groups(evidence.speeds)),
     "training": lambda evidence: training.speed(evidence.trainings),
     "training-memory": training.memory,
+    "scaling": training.scaling,
 }
 
 

@@ -34,7 +34,7 @@ SCALING = [
 
 def sections(evidence: Evidence) -> list[Section]:
     """All sections on training speed."""
-    return [speed(evidence.trainings), _scaling(evidence), memory(evidence)]
+    return [speed(evidence.trainings), scaling(evidence), memory(evidence)]
 
 
 def _by_group(rows: list) -> dict[str, list]:
@@ -117,7 +117,8 @@ def _split(place: int, title: str, rows: list[Training]) -> Figure:
     return canvas.finish()
 
 
-def _scaling(evidence: Evidence) -> Section:
+def scaling(evidence: Evidence) -> Section:
+    """Efficiency of several ranks, and what their steps consist of."""
     section = Section(
         "scaling",
         "Scaling",
