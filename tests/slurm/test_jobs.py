@@ -237,7 +237,9 @@ class TestTraining:
         ranks.require_mpi()
         if "pmix" not in cluster.call("srun", "--mpi=list"):
             pytest.skip("this SLURM has no PMIx")
-        job = training(more=("--doctor",), LAUNCHER="srun-pmix")
+        # of one node: the folders of PMIx have the same name on two nodes, which are here one machine
+        one = ("--nodes=1", "--ntasks-per-node=2", "--gpus-per-node=2")
+        job = training(*one, more=("--doctor",), LAUNCHER="srun-pmix")
         job.finished()
         assert "the ranks meet by MPI" in job.text and "no problem found" in job.text
 
@@ -296,7 +298,7 @@ class TestScripts:
     def test_who_saves_only_when_the_limit_is_there_goes_on_as_well(self, cluster, python, tmp_path):
         options = (*ALONE, "--time=1", "--signal=B:USR1@1")
         job = Job(cluster, tmp_path, options, "slurm/train.sh", PYTHON=python, SLOW="1")
-        job.wait_for("requeued for the 1. time", 150)
+        job.wait_for("requeued for the 1. time", 300)  # SLURM looks for limits twice a minute
         cluster.call("scancel", job.number)
         assert "DUE TO TIME LIMIT" in job.text
 
