@@ -4,7 +4,8 @@ Every random choice follows from (seed, epoch, index of the picture), never from
 threads or ranks happen to run, so a run can be repeated, resumed at any step, and spread over ranks.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from common.errors import UserError
 from data import augment
+from data.closing import closed_at_exit
 from data.index import Sample
 from data.labels import IGNORED, LABEL_TO_TRAIN, TRAIN_TO_TRAIN
 
@@ -66,6 +68,11 @@ class Batches:
 
         return self._iterate(indices, load)
 
+    def endless(self, seed: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        """What training would see, epoch after epoch."""
+        for epoch in itertools.count():
+            yield from self.training(seed, epoch)
+
     def files(self, seed: int, epoch: int, seen: int) -> list[Path]:
         """The pictures of the global training batch that starts after `seen` pictures."""
         order = epoch_order(len(self.samples), seen + self.global_batch, seed, epoch)
@@ -99,6 +106,9 @@ class Batches:
         return image, label, TRAIN_TO_TRAIN if sample.train_ids else LABEL_TO_TRAIN
 
     def _iterate(self, indices: np.ndarray, load) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+        return closed_at_exit(self._elements(indices, load))
+
+    def _elements(self, indices: np.ndarray, load) -> Generator[tuple[tf.Tensor, tf.Tensor], None, None]:
         def guarded(index):
             try:
                 return load(index)
@@ -114,13 +124,23 @@ class Batches:
         dataset = tf.data.Dataset.from_tensor_slices(indices)
         # one more in flight than there are threads, so that none idles while a result is handed over
         dataset = dataset.map(element, num_parallel_calls=self.workers + 1, deterministic=True)
-        dataset = dataset.batch(self.batch).prefetch(2)
+        dataset = dataset.batch(self.batch).prefetch(2).with_options(untuned())
         try:
             yield from dataset
         except tf.errors.OpError:
             if self._failure:
                 raise self._failure from None
             raise
+
+
+def untuned() -> tf.data.Options:
+    """Without tf.data's own tuning, which has nothing to choose here.
+
+    Its thread sleeps longer and longer, and the end of an epoch may wait until it wakes: seconds, measured.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
 def epoch_order(count: int, length: int, seed: int, epoch: int) -> np.ndarray:

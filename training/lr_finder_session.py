@@ -1,6 +1,5 @@
 """One run of the learning-rate finder, from a configuration to its report."""
 
-import itertools
 from pathlib import Path
 
 import keras
@@ -55,7 +54,7 @@ def find(
         model,
         optimizer,
         training_step(model, optimizer, jit, settings.remat, total.build(settings), ranks),
-        endless(batches, settings.seed),
+        batches.endless(settings.seed),
         lambda: optimizers.learning_rate(optimizer),
     )
     if not ranks.first:
@@ -65,9 +64,3 @@ def find(
     written = lr_finder_report.write(logs, settings, found, suggestions)
     print(f"written: {written}.png and {written.name}.json")
     return 0
-
-
-def endless(batches: Batches, seed: int):
-    """The batches that training would see, epoch after epoch."""
-    for epoch in itertools.count():
-        yield from batches.training(seed, epoch)

@@ -1,14 +1,23 @@
 """What --doctor tells of real ranks, and what it makes of bad ones."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 from processes import assert_one_line_error, run_script
-from ranks import launch
+from ranks import launch, require_horovod
 from tiny import REPO, tiny_dataset
 from training import doctor
+
+FIRST_OF_TWO = {  # nodes of a task each, as srun tells it
+    "SLURM_PROCID": "0",
+    "SLURM_NODEID": "0",
+    "SLURM_LOCALID": "0",
+    "SLURM_STEP_TASKS_PER_NODE": "1(x2)",
+    "SLURM_LAUNCH_NODE_IPADDR": "127.0.0.1",
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +55,27 @@ class TestRealRanks:
         assert_one_line_error(run_script("train.py", "--doctor", "-p", tmp_path / "no"), "no data set at")
 
     @pytest.mark.slow
-    def test_a_rank_that_waits_in_vain_says_where(self):
-        code = "import time; from training import doctor; doctor.PATIENCE = 1; "
-        code += "doctor.distributed.start = lambda: time.sleep(99); doctor.examine(None)"
-        words = [sys.executable, "-c", code]
-        done = subprocess.run(words, cwd=REPO, capture_output=True, text=True, timeout=90)
-        assert done.returncode == 2 and "has waited 1 s in: " in done.stderr
+    def test_a_rank_that_waits_in_vain_says_where(self, tmp_path):
+        """One of two tasks of a job, whose other one never comes."""
+        require_horovod()
+        alone = "from training import doctor; doctor.PATIENCE = 5; doctor.examine(None)"
+        with subprocess.Popen(
+            [sys.executable, "slurm/rendezvous.py"], cwd=REPO, stdout=subprocess.PIPE
+        ) as server:
+            try:
+                port = server.stdout.readline().decode().strip()
+                done = subprocess.run(
+                    [sys.executable, "slurm/rank.py", tmp_path, port, sys.executable, "-c", alone],
+                    cwd=REPO,
+                    env=os.environ | FIRST_OF_TWO | {"PYTHONPATH": str(REPO)},
+                    capture_output=True,
+                    text=True,
+                    timeout=90,
+                )
+            finally:
+                server.kill()
+        assert done.returncode == 2, done.stderr
+        assert "has waited 5 s in: joining the other ranks; is every rank running" in done.stderr
 
 
 def answers(rank, **changed):
