@@ -3,6 +3,7 @@
 import csv
 import itertools
 import os
+import signal
 import sys
 from contextlib import contextmanager
 
@@ -12,15 +13,21 @@ import pytest
 import train
 from data import pipeline
 from models import weights
+from training.interruptions import SIGNALS
 
 TIMING = ("images_per_s", "data_wait", "seconds")
 
 
 def train_here(*options) -> int:
     """Run train.py in this process, which has TensorFlow already; its exit status."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["train.py", *map(str, options)])
-        return train.main()
+        try:
+            return train.main()
+        finally:
+            for number, handler in handlers.items():  # a run leaves some ignored until the process ends
+                signal.signal(number, handler)
 
 
 def only_run(logs):

@@ -15,21 +15,26 @@ class Interrupted(Exception):
 class Interruptions:
     """While it is entered, the first of `SIGNALS` is only noted; a second Ctrl-C interrupts at once.
 
+    After it, only Ctrl-C still counts: the program's end takes a moment, SLURM sends several signals at a
+    time limit, and one that struck then would replace the status that asks to be run again.
+
     Attributes:
         received: the signal, or None.
     """
 
     def __init__(self):
         self.received: signal.Signals | None = None
-        self._handlers = {}
+        self._at_ctrl_c = signal.default_int_handler
 
     def __enter__(self):
-        self._handlers = {number: signal.signal(number, self._note) for number in SIGNALS}
+        self._at_ctrl_c = signal.getsignal(signal.SIGINT)
+        for number in SIGNALS:
+            signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_):
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+        for number in SIGNALS:
+            signal.signal(number, self._at_ctrl_c if number == signal.SIGINT else signal.SIG_IGN)
 
     def _note(self, number, _frame):
         if self.received == number == signal.SIGINT:

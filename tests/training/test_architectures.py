@@ -1,15 +1,13 @@
 """Options of architectures, from the command line through a run to the weights it leaves."""
 
-import sys
-
 import numpy as np
 import pytest
 
 import models
-import train
 from common.errors import UserError
 from deploy import runtimes
 from models import weights
+from runs import train_here
 from tiny import tiny_dataset
 from training import checkpoints, config, run_folder
 
@@ -20,13 +18,12 @@ def town(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, town, tmp_path):
+def run(town, tmp_path):
     """Trains in this process; returns the run's folder."""
 
     def run(model, *options):
-        given = ["train.py", "-m", model, "-t", "64,64", "-b", "2", "-p", str(town)]
-        monkeypatch.setattr(sys, "argv", [*given, "--logs", str(tmp_path / "logs"), *map(str, options)])
-        assert train.main() == 0
+        given = ("-m", model, "-t", "64,64", "-b", "2", "-p", town, "--logs", tmp_path / "logs")
+        assert train_here(*given, *options) == 0
         return run_folder.newest(tmp_path / "logs", model)
 
     return run
