@@ -61,7 +61,8 @@ def import_keras() -> str:
     try:
         if backend == "tensorflow":
             cli.quiet_tensorflow()
-        import keras
+        with cli.without("matplotlib"):
+            import keras
     except ImportError as error:
         raise UserError(
             f"Keras has no backend '{backend}' here ({error}); set KERAS_BACKEND to an installed one: "

@@ -40,15 +40,31 @@ def program() -> str:
 
 
 def quiet_tensorflow() -> None:
-    """Import TensorFlow without its start-up notices; real failures are exceptions and still show.
+    """Import TensorFlow, and Keras with it, without start-up notices; failures are exceptions and still show.
 
-    Its libraries write some notices to the stderr of the process before any logging level applies, so
+    Their libraries write some notices to the stderr of the process before any logging level applies, so
     that stream is closed for the seconds of the import.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with quiet_libraries():
+    with quiet_libraries(), without("jax", "matplotlib"):
         import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def without(*packages: str):
+    """Inside, packages cannot be imported that were not yet.
+
+    TensorFlow Lite imports JAX where it finds it, and Keras matplotlib, for functions that are not used here:
+    a third of their start. Both do without.
+    """
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager

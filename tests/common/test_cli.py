@@ -1,0 +1,22 @@
+"""How programs start."""
+
+import subprocess
+import sys
+
+from tiny import REPO
+
+START = """
+import sys
+from common import cli
+cli.quiet_tensorflow()
+assert not {"jax", "matplotlib"} & set(sys.modules)
+import keras, matplotlib.pyplot, tensorflow
+assert keras.backend.backend() == "tensorflow"
+"""
+
+
+def test_tensorflow_starts_quietly_and_without_what_is_not_used():
+    done = subprocess.run(
+        [sys.executable, "-c", START], cwd=REPO, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
