@@ -4,38 +4,63 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-import twenty_steps
+import models
 from data import index
 from data.cache import open_cache
 from data.pipeline import Batches
 from tiny import CAMVID, REPO, tiny_dataset
 from training import step
-from twenty_steps import MODELS, build
 
+TWENTY_STEPS = Path(__file__).with_name("twenty_steps.py")
+# case -> (options, learning rate of Adam and steps that let it overfit)
+MODELS = {
+    "fastscnn": ({"dropout": 0.0}, 0.003, 120),
+    "unet": ({"width": 16}, 0.003, 120),
+    "separable_unet": ({}, 0.02, 400),
+    "separable_unet large": ({"variant": "large"}, 0.003, 100),
+    "bayes_segnet": ({"dropout": 0.0}, 0.0005, 60),
+    "deeplabv3+": ({"dropout": 0.0}, 0.001, 100),
+    "deeplabv3+ resnet50": ({"backbone": "resnet50", "dropout": 0.0}, 0.0005, 60),
+    "deeplabv3+ xception": ({"backbone": "xception", "dropout": 0.0}, 0.0005, 160),
+    "deeplabv3+ modified_xception": ({"backbone": "modified_xception", "dropout": 0.0}, 0.0005, 160),
+}
 HEAVY = ("bayes_segnet", "deeplabv3+ resnet50", "deeplabv3+ xception", "deeplabv3+ modified_xception")
 CASES = [pytest.param(case, marks=pytest.mark.slow) if case in HEAVY else case for case in MODELS]
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize("case", CASES)
-def test_twenty_steps_in_mixed_precision_stay_finite(case, precision):
+def test_twenty_steps_in_mixed_precision_stay_finite(case):
+    """In float16 by XLA, as on a GPU, and many times as fast on a CPU as well.
+
+    But modified Xception's 65 layers take it minutes, and hold nothing that the others do not.
+    """
+    given = {
+        "model": case.partition(" ")[0],
+        "options": MODELS[case][0],
+        "size": (32, 32) if case == "bayes_segnet" else (32, 64),
+    }
+    compiled = {"mixed_float16": case != "deeplabv3+ modified_xception", "mixed_bfloat16": False}
+    words = [json.dumps(given | {"precision": precision, "jit": jit}) for precision, jit in compiled.items()]
     done = subprocess.run(
-        [sys.executable, twenty_steps.__file__, case, precision],
+        [sys.executable, TWENTY_STEPS, *words],
         env=os.environ | {"PYTHONPATH": str(REPO)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert np.isfinite(told["losses"]).all() and told["finite"]
-    assert np.mean(told["losses"][-3:]) < told["losses"][0]
-    assert told["scale"] >= 1.0
+    for precision, line in zip(compiled, done.stdout.splitlines(), strict=True):
+        told = json.loads(line)
+        assert np.isfinite(told["losses"]).all() and told["finite"], precision
+        assert np.mean(told["losses"][-3:]) < told["losses"][0], precision
+        if precision == "mixed_float16":
+            assert told["scale"] >= 1.0
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -43,9 +68,10 @@ def test_four_pictures_are_learned_by_heart(case, tmp_path):
     """Of CamVid, or of a made-up data set on machines without it: over nine of ten pixels are right."""
     root = CAMVID if CAMVID.is_dir() else tiny_dataset(tmp_path, train=160, val=1, size=(64, 96))
     samples = index.labelled(root, "train")[::40][:4]
-    size, (_, rate, steps) = (64, 96), MODELS[case]
+    size, (_, rate, steps) = (32, 64) if case in HEAVY else (64, 96), MODELS[case]
     images, labels = next(iter(Batches(samples, size, 4, open_cache("none", samples), 1).evaluation()))
-    model = build(case, size)
+    keras.utils.set_random_seed(0)
+    model = models.build(case.partition(" ")[0], (*size, 3), 19, **MODELS[case][0])
     optimizer = keras.optimizers.Adam(rate)
     optimizer.build(model.trainable_variables)
     train = step.training_step(model, optimizer, jit=False)
@@ -53,7 +79,7 @@ def test_four_pictures_are_learned_by_heart(case, tmp_path):
     accuracy = 0.0
     for count in range(1, steps + 1):
         train(images, labels)
-        if count % 20 == 0:
+        if count % 10 == 0:
             matrix = validate(images, labels)[1].numpy()
             accuracy = np.trace(matrix) / matrix.sum()
         if accuracy > 0.9:
