@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from benchmarks.report.cost_rows import Ratio
 from benchmarks.report.evidence import Evidence
 from benchmarks.report.parts import DASH, Column, Section, Table, number, span, text
 
@@ -10,7 +11,7 @@ MIB = 2**20
 
 def sections(evidence: Evidence) -> list[Section]:
     """Costs and comparisons."""
-    return [costs(evidence), ratios(evidence)]
+    return [costs(evidence), ratios([*evidence.ratios, *evidence.runtime_ratios])]
 
 
 def costs(evidence: Evidence) -> Section:
@@ -34,12 +35,12 @@ def costs(evidence: Evidence) -> Section:
     )
 
 
-def ratios(evidence: Evidence) -> Section:
+def ratios(found: list[Ratio]) -> Section:
     """How many times as fast as another a contestant is."""
     columns = [Column("what", numeric=False), Column("contestant", numeric=False), Column("times as fast")]
     columns += [Column(f"least{DASH}most"), Column("measured", numeric=False)]
     devices = defaultdict(list)
-    for row in evidence.ratios:
+    for row in found:
         cells = [
             text(row.what),
             text(row.contestant, "noisy" if row.noisy else ""),

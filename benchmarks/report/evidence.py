@@ -8,7 +8,7 @@ from benchmarks.report import cost_rows, files, rows, training_rows
 from common.errors import UserError
 
 KINDS: dict[str, dict[str, Callable]] = {  # benchmark -> attribute -> record -> rows
-    "inference": {"speeds": rows.speeds, "ratios": cost_rows.runtime_ratios},
+    "inference": {"speeds": rows.speeds, "runtime_ratios": cost_rows.runtime_ratios},
     "accuracy": {"accuracies": rows.accuracies},
     "train": {"trainings": training_rows.trainings},
     "scaling": {"scalings": training_rows.scalings},
@@ -24,6 +24,8 @@ class Evidence:
 
     Attributes:
         speeds: inference, the same configuration's newest only; so are the other lists.
+        ratios: of the suite's own parts.
+        runtime_ratios: of inference on one runtime over another.
         records: those that the rows come from, oldest first.
         left_out: (path or name, reason) of files that are no records.
         superseded: rows that a newer one of the same configuration replaced.
@@ -36,6 +38,7 @@ class Evidence:
     steps: list[training_rows.Steps] = field(default_factory=list)
     costs: list[cost_rows.Cost] = field(default_factory=list)
     ratios: list[cost_rows.Ratio] = field(default_factory=list)
+    runtime_ratios: list[cost_rows.Ratio] = field(default_factory=list)
     records: list[dict] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     superseded: int = 0

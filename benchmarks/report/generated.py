@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from benchmarks.report import costs, markdown, speed, training
@@ -15,8 +16,10 @@ from common.files import write_bytes
 ROOT = Path(__file__).parents[2]
 BETWEEN = re.compile(r"(<!-- table: ([\w-]+), by `make results` -->\n).*?(<!-- end of table -->)", re.DOTALL)
 TABLES: dict[str, Callable[[Evidence], Section]] = {
-    "ratios": costs.ratios,
+    "parts": lambda evidence: costs.ratios(evidence.ratios),
+    "runtimes": lambda evidence: costs.ratios(evidence.runtime_ratios),
     "costs": costs.costs,
+    "models": lambda evidence: speed.inference(dict(islice(groups(evidence.speeds).items(), 1))),
     "inference": lambda evidence: speed.inference(groups(evidence.speeds)),
     "training": lambda evidence: training.speed(evidence.trainings),
     "training-memory": training.memory,

@@ -6,14 +6,14 @@ from collections import defaultdict
 from matplotlib import ticker
 
 from benchmarks.report import point_names
-from benchmarks.report.canvas import Canvas, colors, dashes, drawn, markers
+from benchmarks.report.canvas import BAR, Canvas, colors, dashes, drawn, markers
 from benchmarks.report.parts import Figure, significant
 from benchmarks.report.ranking import by_score, front
 from benchmarks.report.rows import Group, Speed
 from benchmarks.report.themes import LIGHT
 
 MILLI, MIB = 1e3, 2**20
-BAR, MARGIN = 40, 56  # CSS pixels of a row with its name above it; of the axis below
+ROW, MARGIN = 40, 56  # CSS pixels of a row with its name above it; of the axis below
 MOST_ROWS = 20
 
 
@@ -65,7 +65,7 @@ def _point(canvas: Canvas, row: Speed, color: str, marker: str) -> None:
 def latency(number: int, group: Group, rows: list[Speed]) -> Figure:
     """Latency of the calls: p50 to the longest, the 95 % below p95, and a box of the turns' medians."""
     shown = [row for row in rows if row.rate][:MOST_ROWS]
-    canvas = Canvas(f"latency-{number}", f"Latency in ms a call: {group.title}", MARGIN + BAR * len(shown))
+    canvas = Canvas(f"latency-{number}", f"Latency in ms a call: {group.title}", MARGIN + ROW * len(shown))
     color = colors([row.model for row in shown])
     for place, row in enumerate(shown):
         p50, longest = MILLI * row.latency["p50"], MILLI * max(row.latency.values())
@@ -78,7 +78,7 @@ def latency(number: int, group: Group, rows: list[Speed]) -> Figure:
         canvas.axes.plot(p50, place, "o", color=color[row.model], markersize=6)
         told = ", ".join(f"{name} {significant(MILLI * value)} ms" for name, value in row.latency.items())
         canvas.tip(line, f"{row.name}: {told}")
-    _rows(canvas, [f"{row.name}{', noisy' if row.noisy else ''}" for row in shown])
+    canvas.name_rows([f"{row.name}{', noisy' if row.noisy else ''}" for row in shown])
     canvas.axes.set_xlabel("ms a call")
     calls = [MILLI * value for row in shown for value in row.latency.values()]
     if canvas.log_axis("x", calls):
@@ -94,25 +94,8 @@ def _turns(canvas: Canvas, place: int, row: Speed, color: str) -> None:
         return
     low, _, high = (MILLI * value for value in statistics.quantiles(row.turns, method="inclusive"))
     canvas.axes.barh(
-        place, high - low, 0.34, left=low, color=LIGHT["paper"], edgecolor=color, linewidth=1.2, zorder=2
+        place, high - low, BAR, left=low, color=LIGHT["paper"], edgecolor=color, linewidth=1.2, zorder=2
     )
-
-
-def _rows(canvas: Canvas, names: list[str]) -> None:
-    """Rows from the top, their names above them, which leaves a phone's width to the figures."""
-    axes = canvas.axes
-    for place, name in enumerate(names):
-        axes.annotate(
-            name,
-            (0, place),
-            (2, 9),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            fontsize=11,
-        )
-    axes.set_ylim(len(names) - 0.5, -0.85)
-    axes.yaxis.set_visible(False)
-    axes.spines["left"].set_visible(False)
 
 
 @drawn
@@ -188,16 +171,16 @@ def bar_chart(name: str, title: str, bars: list[tuple[str, float, str]], unit: s
         bars: (name, value, what has a colour of its own), from the top.
         unit: of the values.
     """
-    canvas = Canvas(name, title, MARGIN + BAR * len(bars))
+    canvas = Canvas(name, title, MARGIN + ROW * len(bars))
     color = colors([kind for _, _, kind in bars])
     most = max(value for _, value, _ in bars)
     for place, (label, value, kind) in enumerate(bars):
-        (bar,) = canvas.axes.barh(place, value, 0.3, color=color[kind])
+        (bar,) = canvas.axes.barh(place, value, BAR, color=color[kind])
         canvas.tip(bar, f"{label}: {significant(value)} {unit}")
         canvas.axes.annotate(
             significant(value), (value, place), (4, 0), textcoords="offset points", va="center", fontsize=11
         )
-    _rows(canvas, [label for label, _, _ in bars])
+    canvas.name_rows([label for label, _, _ in bars])
     canvas.axes.set_xlim(0, most * 1.2)
     canvas.axes.grid(visible=False)
     canvas.axes.set_xlabel(unit)

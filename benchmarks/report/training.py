@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from benchmarks.report.canvas import Canvas, colors, drawn
+from benchmarks.report.canvas import BAR, Canvas, colors, drawn
 from benchmarks.report.evidence import Evidence
 from benchmarks.report.parts import DASH, Cell, Column, Figure, Section, Table, number, span, text
 from benchmarks.report.themes import LIGHT, SERIES
@@ -101,17 +101,13 @@ def _split(place: int, title: str, rows: list[Training]) -> Figure:
         if any(widths):
             name = part.replace("_", "-")
             bars = canvas.axes.barh(
-                range(len(rows)), widths, 0.32, left, color=color, label=name, edgecolor=LIGHT["paper"]
+                range(len(rows)), widths, BAR, left, color=color, label=name, edgecolor=LIGHT["paper"]
             )
             for bar, row, width in zip(bars, rows, widths):
                 canvas.tip(bar, f"{row.model}: {name} {width:.0f} %")
             left = [start + width for start, width in zip(left, widths)]
-    for y, row in enumerate(rows):
-        canvas.axes.annotate(
-            f"{row.model}, {row.how}", (0, y), (2, 9), textcoords="offset points", fontsize=11
-        )
-    canvas.axes.set(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.85), xlabel="% of the step")
-    canvas.axes.yaxis.set_visible(False)
+    canvas.name_rows([f"{row.model}, {row.how}" for row in rows])
+    canvas.axes.set(xlim=(0, max(100, *left)), xlabel="% of the step")
     canvas.axes.grid(visible=False)
     canvas.legend(3)
     return canvas.finish()

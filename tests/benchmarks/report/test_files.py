@@ -57,7 +57,7 @@ def test_damaged_records_are_named_and_left_out(tmp_path, damage):
     found = gather([reports.save(tmp_path, [damaged, reports.summary()])])
     ((name, told),) = found.left_out
     assert name.endswith("0.json") and told and "\n" not in told
-    assert not found.speeds and not found.ratios and len(found.costs) == 3
+    assert not found.speeds and not found.runtime_ratios and len(found.costs) == 3
 
 
 def test_nothing_at_all_is_one_line(tmp_path):

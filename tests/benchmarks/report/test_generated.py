@@ -44,6 +44,21 @@ def test_unknown_and_empty_tables_are_named(tmp_path):
         generated.filled(MARKER.format("inference", ""), evidence, "README.md")
 
 
+def test_models_is_the_group_with_most_of_them_at_the_largest_size(tmp_path):
+    found = {name: reports.figures(2) for name in ("keras", "onnx")}
+    sizes = ((128, 256), (512, 1024), (128, 256), (512, 1024))
+    records = [
+        reports.inference(model, found, size)
+        for model, size in zip(("unet", "unet", "fastscnn", "fastscnn"), sizes)
+    ]
+    records.append(reports.inference("fastscnn", found, (1024, 2048)))
+    text = generated.filled(
+        MARKER.format("models", ""), gather([reports.save(tmp_path, records)]), "README.md"
+    )
+    assert text.count("**512x1024") == text.count("U-Net | onnx") == 1
+    assert "128x256" not in text and "1024x2048" not in text
+
+
 def test_every_table_can_be_made(tmp_path):
     shutil.copytree(REPO / "benchmarks" / "results", tmp_path / "results")
     reports.save(tmp_path / "made-up", reports.everything())
