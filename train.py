@@ -108,7 +108,7 @@ def train(options, stop: Interruptions) -> int:
     cli.quiet_tensorflow()  # seconds, so only once the rest is known to be right
     from training import distributed, session
 
-    ranks = distributed.start(settings.compression, settings.strategy)
+    ranks = distributed.start(settings.compression, settings.strategy, settings.stall_timeout)
     return session.train(settings, training, validation, options.logs, run, checkpoint, stop, ranks)
 
 
@@ -165,7 +165,7 @@ def prepare_for_training(options) -> int:
     cli.quiet_tensorflow()
     from training import distributed, lr_finder_session
 
-    ranks = distributed.start(settings.compression, settings.strategy)
+    ranks = distributed.start(settings.compression, settings.strategy, settings.stall_timeout)
     bounds = recipe.finder_bounds(options)
     return lr_finder_session.find(settings, training, options.logs, *bounds, ranks)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 from common.errors import UserError
+from training.patience import at_most
 
 # where a launcher tells how many processes it has started -> the launcher's name
 LAUNCHERS = {
@@ -23,6 +24,8 @@ LAUNCHERS = {
 }
 COMPRESSIONS = ("none", "fp16")
 STRATEGIES = ("horovod", "mirrored")
+PATIENCE = 120.0  # seconds until a rank that waits for others to join gives up
+PAUSE = 24 * 3600  # seconds that ranks may stand still, as a job does that SLURM suspends
 
 
 class Ranks:
@@ -152,12 +155,13 @@ class Horovod(Ranks):
         return self._hvd.allreduce(values, op=self._hvd.Sum).numpy()
 
 
-def start(compression: str = "none", strategy: str = "horovod") -> Ranks:
+def start(compression: str = "none", strategy: str = "horovod", patience: float = PATIENCE) -> Ranks:
     """Join the other processes of the run, if a launcher has started several.
 
     Args:
         compression: see `Horovod`.
         strategy: one of `STRATEGIES`; mirrored is one process with all GPUs of its machine.
+        patience: seconds until this process ends with status 2, unless all have joined.
 
     Raises:
         UserError: several were started, but Horovod is not there, or does not see the others, or the
@@ -179,7 +183,9 @@ def start(compression: str = "none", strategy: str = "horovod") -> Ranks:
             "or start one process"
         ) from error
     leave_processors_to_steps()
-    hvd.init()
+    leave_hangs_to_the_watchdog()
+    with at_most(patience, host(), "joining the other ranks"):
+        hvd.init()
     if hvd.size() == 1:
         raise UserError(
             f"{launcher} has {expected} tasks, but this process is alone: {expected} separate trainings "
@@ -198,6 +204,11 @@ def leave_processors_to_steps() -> None:
     if not tf.config.list_physical_devices("GPU"):
         os.environ.setdefault("HOROVOD_CYCLE_TIME", "5")  # milliseconds, of 1
         os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
+
+
+def leave_hangs_to_the_watchdog() -> None:
+    """Have Gloo wait; it would end all ranks 30 s after one stands still, without naming that one."""
+    os.environ["HOROVOD_GLOO_TIMEOUT_SECONDS"] = str(PAUSE)
 
 
 def require_one_process(launcher: str, expected: int) -> None:

@@ -2,8 +2,6 @@
 
 import os
 import platform
-import sys
-import threading
 import time
 from itertools import combinations
 from pathlib import Path
@@ -16,9 +14,9 @@ from common.errors import EXIT_USER_ERROR, UserError
 from data import index
 from data.cache import decode
 from training import distributed
-from training.distributed import Ranks
+from training.distributed import PATIENCE, Ranks
+from training.patience import at_most
 
-PATIENCE = 120.0  # seconds until a rank that waits for others says so and gives up
 PICTURES = 8  # read by each rank
 PROBE = 16 * 2**20  # float32 numbers in the all-reduce that is timed: 64 MiB
 TURNS = 5
@@ -35,14 +33,11 @@ def examine(path: Path | None) -> int:
         UserError: the ranks do not see each other.
     """
     cli.quiet_tensorflow()
-    stage = ["joining the other ranks"]
-    _give_up_after(PATIENCE, stage)
     ranks = distributed.start()
-    stage[0] = "an all-reduce"
-    seconds = probe(ranks)
-    stage[0] = "the other ranks' answers"
-    reports = ranks.gather(report(ranks, path))
-    stage.clear()
+    with at_most(PATIENCE, distributed.host(), "an all-reduce"):
+        seconds = probe(ranks)
+    with at_most(PATIENCE, distributed.host(), "the other ranks' answers"):
+        reports = ranks.gather(report(ranks, path))
     found = problems(reports)
     if ranks.first:
         print("\n".join([*table(reports), *summary(reports, seconds)]))
@@ -51,23 +46,6 @@ def examine(path: Path | None) -> int:
         print("no problem found" if not found else f"problems: {len(found)}", flush=True)
     ranks.any(False)  # launchers stop all ranks when one of them ends with a status
     return EXIT_USER_ERROR if found else 0
-
-
-def _give_up_after(seconds: float, stage: list[str]) -> None:
-    def give_up():
-        if stage:
-            where = f"process {os.getpid()} on {distributed.host()}"
-            print(
-                f"train.py: error: {where} has waited {seconds:.0f} s in: {stage[0]}; is every rank running, "
-                "and do HOROVOD_GLOO_IFACE and NCCL_SOCKET_IFNAME name the network between the nodes?",
-                file=sys.stderr,
-                flush=True,
-            )
-            os._exit(EXIT_USER_ERROR)
-
-    timer = threading.Timer(seconds, give_up)
-    timer.daemon = True
-    timer.start()
 
 
 def probe(ranks: Ranks) -> float:

@@ -5,11 +5,11 @@ one that all wait for can be named.
 """
 
 import json
+import math
 import os
 import socket
 import sys
 import threading
-import time
 from pathlib import Path
 
 from common.errors import EXIT_STALLED
@@ -26,12 +26,13 @@ class Watchdog:
     Args:
         run: the run folder.
         ranks: the processes of the run; one alone is not watched.
-        timeout: seconds after a beat at which the process ends with status 73 unless there is another.
+        timeout: seconds after a beat at which the process ends with status 73 unless there is another. Those
+            in which the process stood still, as in a suspended job, do not count.
     """
 
     def __init__(self, run: Path, ranks: Ranks, timeout: float):
         self._folder, self._ranks, self._timeout = run / FOLDER, ranks, timeout
-        self._due: float | None = None
+        self._left = math.inf  # seconds
         self._beats, self._ended = 0, threading.Event()
 
     def __enter__(self):
@@ -47,12 +48,14 @@ class Watchdog:
     def beat(self, compiles: bool = False) -> None:
         """A step is done; `compiles` tells that the next one has to be compiled."""
         self._beats += 1
-        self._due = time.monotonic() + self._timeout + (COMPILING if compiles else 0)
+        self._left = self._timeout + (COMPILING if compiles else 0)
 
     def _watch(self):
-        while not self._ended.wait(min(LOOK, self._timeout / 10)):
+        pause = min(LOOK, self._timeout / 10)
+        while not self._ended.wait(pause):
             self._note()
-            if self._due and time.monotonic() > self._due:
+            self._left -= pause  # not by the clock, which goes on while the process stands still
+            if self._left < 0:
                 self._end()
 
     def _note(self):

@@ -171,6 +171,17 @@ class TestTraining:
         assert cluster.show(job.number)["Restarts"] == "1"
         assert_same(only_run(tmp_path / "logs"), undisturbed)
 
+    def test_a_suspended_job_goes_on(self, cluster, training, undisturbed, tmp_path):
+        job = training(more=("--stall-timeout", "20"))
+        job.wait_for("epoch 1/")
+        cluster.call("scontrol", "suspend", job.number)
+        time.sleep(35)  # by itself Gloo gives up after 30
+        assert cluster.show(job.number)["JobState"] == "SUSPENDED"
+        cluster.call("scontrol", "resume", job.number)
+        job.finished()
+        assert cluster.show(job.number)["Restarts"] == "0"
+        assert_same(only_run(tmp_path / "logs"), undisturbed)
+
     def test_a_time_limit_is_survived(self, cluster, training, undisturbed, tmp_path):
         job = training("--signal=B:USR1@10")
         job.wait_for("epoch 1/")
