@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from common.errors import UserError
+from models.drawing import compiled_in_haste
 from models.options import defaults, require_known
 
 # name on the command line -> module with `build(input_shape, classes, **options)` and SIZE_MULTIPLE
@@ -41,7 +42,8 @@ def build(name: str, input_shape: tuple[int, int, int], classes: int, precision:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return module.build(input_shape, classes, **options)
+        with compiled_in_haste():
+            return module.build(input_shape, classes, **options)
     finally:
         keras.config.set_dtype_policy(policy)
 

@@ -16,13 +16,6 @@ import models
 from models import weights
 
 
-class Nothing(keras.initializers.Initializer):
-    """Zeros, as the weights come from files: JAX would compile a random generator for each shape."""
-
-    def __call__(self, shape, dtype=None):
-        return np.zeros(shape, dtype)
-
-
 def main():
     pictures, *jobs = sys.argv[1:]
     for job in jobs:
@@ -36,6 +29,4 @@ def main():
 
 
 if __name__ == "__main__":
-    for name in ("GlorotUniform", "HeNormal"):
-        setattr(keras.initializers, name, Nothing)
     main()

@@ -1,0 +1,40 @@
+"""JAX draws weights in haste, and compiles what is measured later as well as ever."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tiny import REPO
+
+BUILT = """
+import jax, keras, models
+
+def hasty():
+    return jax.config.read("jax_disable_most_optimizations")
+
+def drawn(shape):
+    seen.append(hasty())
+    return keras.ops.ones(shape)
+
+seen, before = [], hasty()
+keras.initializers.GlorotUniform.__call__ = lambda self, shape, dtype=None: drawn(shape)
+keras.initializers.HeNormal.__call__ = lambda self, shape, dtype=None: drawn(shape)
+models.build("unet", (32, 32, 3), 3, width=4)
+assert seen and all(seen), seen
+assert hasty() == before
+"""
+
+
+def test_weights_are_drawn_in_haste_and_nothing_else():
+    if not importlib.util.find_spec("jax"):
+        pytest.skip("jax is not installed: pip install -c constraints.txt -e .[backends]")
+    done = subprocess.run(
+        [sys.executable, "-c", BUILT],
+        env=os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
