@@ -172,10 +172,10 @@ class TestTraining:
         assert_same(only_run(tmp_path / "logs"), undisturbed)
 
     def test_a_suspended_job_goes_on(self, cluster, training, undisturbed, tmp_path):
-        job = training(more=("--stall-timeout", "20"))
+        job = training(more=("--stall-timeout", "30"))
         job.wait_for("epoch 1/")
         cluster.call("scontrol", "suspend", job.number)
-        time.sleep(35)  # by itself Gloo gives up after 30
+        time.sleep(35)  # Gloo by itself gives up after 30
         assert cluster.show(job.number)["JobState"] == "SUSPENDED"
         cluster.call("scontrol", "resume", job.number)
         job.finished()

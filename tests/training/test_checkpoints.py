@@ -5,8 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -15,11 +13,12 @@ import pytest
 
 from common.errors import UserError
 from models.weights import Origin
+from tiny import REPO
 from training import checkpoints
 from training.progress import Epoch, Progress
 
 ORIGIN = Origin("tiny", 2, (4, 4))
-REPOSITORY = Path(__file__).parents[2]
+KILLED_SAVES = Path(__file__).with_name("killed_saves.py")
 
 
 def tiny():
@@ -106,34 +105,13 @@ def test_a_full_disk_keeps_the_previous_checkpoint(tmp_path, monkeypatch):
     assert checkpoints.newest(tmp_path).name == "epoch-0001"
 
 
-ENDLESS = """
-import itertools, sys
-sys.path[:0] = ["tests/training", "."]
-from pathlib import Path
-import test_checkpoints as t
-from training import checkpoints
-model, optimizer = t.tiny()
-print("ready", flush=True)
-for epoch in itertools.count(1):
-    checkpoints.save(Path(sys.argv[1]), model, optimizer, t.ORIGIN, t.Progress(epoch, epoch, 0.5, epoch))
-"""
-
-
-def killed_after(run, seconds):
-    """Save without end in a process of its own, until it is killed so long after its first checkpoint."""
-    run.mkdir()
-    process = subprocess.Popen(
-        [sys.executable, "-c", ENDLESS, str(run)],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    with process:
-        assert process.stdout.readline() == b"ready\n"
-        while not (run / "checkpoints" / "last").exists():
-            time.sleep(0.005)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
+def killed(way, folder, *given) -> str:
+    """Runs `killed_saves.py`; what it printed."""
+    words = [sys.executable, KILLED_SAVES, way, folder, *map(str, given)]
+    paths = f"{REPO}:{REPO / 'tests'}:{KILLED_SAVES.parent}"
+    done = subprocess.run(words, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def assert_loadable(run):
@@ -146,54 +124,20 @@ def assert_loadable(run):
 @pytest.mark.slow
 def test_twenty_kills_at_random_instants_leave_a_loadable_checkpoint(tmp_path):
     moments = random.Random(0)
-    runs = {tmp_path / str(number): moments.uniform(0.0, 0.5) for number in range(20)}
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(killed_after, runs, runs.values()))
-    for run in runs:
-        assert_loadable(run)
-
-
-PHASES = """
-import os, signal, sys
-sys.path[:0] = ["tests/training", "."]
-from pathlib import Path
-import test_checkpoints as t
-from training import checkpoints
-run, left = Path(sys.argv[1]), 0
-
-def fatal(function):
-    def counted(*arguments, **options):
-        global left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **options)
-    return counted
-
-model, optimizer = t.tiny()
-saved = lambda epoch: checkpoints.save(run, model, optimizer, t.ORIGIN, t.Progress(epoch, epoch, 0.5, epoch))
-saved(1), saved(2)
-for name in ("mkdir", "write_bytes", "write_text", "rename", "symlink_to", "replace", "unlink"):
-    setattr(Path, name, fatal(getattr(Path, name)))
-os.fsync, checkpoints.shutil.rmtree = fatal(os.fsync), fatal(checkpoints.shutil.rmtree)
-left = int(sys.argv[2])
-saved(3)
-print(left)
-"""
+    killed("after", tmp_path, *(moments.uniform(0.0, 0.5) for _ in range(20)))
+    for number in range(20):
+        assert_loadable(tmp_path / str(number))
 
 
 @pytest.mark.slow
 def test_a_kill_before_each_operation_of_saving_leaves_a_loadable_checkpoint(tmp_path):
-    def killed_before(operation):
-        run = tmp_path / str(operation)
-        command = [sys.executable, "-c", PHASES, str(run), str(operation)]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-        assert done.returncode in (0, -signal.SIGKILL), done.stderr
-        assert_loadable(run)
-        return done.returncode, checkpoints.newest(run).name
-
-    with ThreadPoolExecutor(4) as pool:
-        ends = list(pool.map(killed_before, range(1, 19)))
+    statuses = [int(word) for word in killed("before", tmp_path, 18).split()]
+    newest = []
+    for number in range(18):
+        assert_loadable(tmp_path / str(number))
+        newest.append(checkpoints.newest(tmp_path / str(number)).name)
+    ends = list(zip(statuses, newest, strict=True))
+    assert set(statuses) == {0, -signal.SIGKILL}
     assert ends[0] == (-signal.SIGKILL, "epoch-0002")
     assert ends[-1] == (0, "epoch-0003")  # there are no more operations than these
     assert (-signal.SIGKILL, "epoch-0003") in ends  # after the renaming
