@@ -30,6 +30,20 @@ NAMED = (  # fields of the configuration whose option has their name
 CYCLE = 8  # epochs of a whole cycle; Smith's step size is 2 to 10 epochs
 
 
+def made_folder(logs: Path, config: Config) -> Path:
+    """Make the folder `<logs>/<model>/lrfinder_results`, if it is not there.
+
+    Raises:
+        UserError: not writable.
+    """
+    folder = logs / config.model / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {error.strerror}; see --logs") from error
+    return folder
+
+
 def write(logs: Path, config: Config, found: Sweep, suggestions: Suggestions | None) -> Path:
     """Write `<logs>/<model>/lrfinder_results/<model>-<optimizer>[-<momentum>]` .json and .png.
 
@@ -40,12 +54,8 @@ def write(logs: Path, config: Config, found: Sweep, suggestions: Suggestions | N
         UserError: not writable.
     """
     momentum = f"-{config.momentum:g}" if config.momentum else ""
-    folder = logs / config.model / FOLDER
+    folder = made_folder(logs, config)
     name = f"{config.model}-{config.optimizer}{momentum}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}; see --logs") from error
     content = {
         "config": asdict(config),
         "suggestions": asdict(suggestions) if suggestions else None,

@@ -1,5 +1,6 @@
 """One run of the learning-rate finder, from a configuration to its report."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -21,6 +22,7 @@ from training import (
 from training.distributed import ALONE, Ranks
 from training.losses import total
 from training.step import training_step
+from training.watchdog import Watchdog
 
 
 def find(
@@ -50,13 +52,15 @@ def find(
         optimizer = optimizers.with_schedule(settings, lr_finder.schedule(minimum, maximum), model, ranks)
     ranks.broadcast([*model.variables, *optimizer.variables])
     seeds.spread(model, ranks)
-    found = lr_finder.sweep(
-        model,
-        optimizer,
-        training_step(model, optimizer, jit, settings.remat, total.build(settings), ranks),
-        batches.endless(settings.seed),
-        lambda: optimizers.learning_rate(optimizer),
-    )
+    step = training_step(model, optimizer, jit, settings.remat, total.build(settings), ranks)
+    with Watchdog(lr_finder_report.made_folder(logs, settings), ranks, settings.stall_timeout) as watchdog:
+        found = lr_finder.sweep(
+            model,
+            optimizer,
+            watched(step, watchdog),
+            batches.endless(settings.seed),
+            lambda: optimizers.learning_rate(optimizer),
+        )
     if not ranks.first:
         return 0
     suggestions = lr_finder.suggest(found)
@@ -64,3 +68,15 @@ def find(
     written = lr_finder_report.write(logs, settings, found, suggestions)
     print(f"written: {written}.png and {written.name}.json")
     return 0
+
+
+def watched(step: Callable, watchdog: Watchdog) -> Callable:
+    """The same step, of each of which the watchdog learns."""
+    watchdog.beat(compiles=True)
+
+    def counted(images, labels):
+        loss = step(images, labels)
+        watchdog.beat()
+        return loss
+
+    return counted

@@ -24,7 +24,7 @@ class Watchdog:
     """Watches this rank from a thread of its own.
 
     Args:
-        run: the run folder.
+        run: the run folder, or another that all ranks see.
         ranks: the processes of the run; one alone is not watched.
         timeout: seconds after a beat at which the process ends with status 73 unless there is another. Those
             in which the process stood still, as in a suspended job, do not count.

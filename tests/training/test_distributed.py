@@ -94,9 +94,9 @@ class TestRuns:
     """Whole runs by horovodrun, disturbed in various ways."""
 
     @contextmanager
-    def started(self, town, logs, *options):
+    def started(self, town, logs, *options, purpose=("-e", 10_000)):
         """A run of two ranks that will not end by itself, once both have done some steps."""
-        words = (REPO / "train.py", *TINY, "-p", town, "-e", 10_000, "--logs", logs, *options)
+        words = (REPO / "train.py", *TINY, "-p", town, "--logs", logs, *options, *purpose)
         process = subprocess.Popen(
             command_of(2, *words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPO
         )
@@ -137,6 +137,17 @@ class TestRuns:
         self.assert_no_process_left(processes)
         if which == signal.SIGSTOP:
             assert f"all wait for rank 1 (process {processes[1]} on" in output
+
+    @pytest.mark.slow
+    def test_a_stuck_rank_ends_the_finder(self, town, tmp_path):
+        options = ("-t", "128,256", "--stall-timeout", "20")  # a size that takes it some seconds
+        with self.started(town, tmp_path, *options, purpose=("-f", "adam")) as process:
+            processes = [note["process"] for note in self.notes(tmp_path)]
+            os.kill(processes[1], signal.SIGSTOP)
+            output, _ = process.communicate(timeout=60)
+        assert process.returncode != 0
+        self.assert_no_process_left(processes)
+        assert f"all wait for rank 1 (process {processes[1]} on" in output
 
     @pytest.mark.slow
     def test_a_signal_to_one_rank_saves_once_and_another_number_of_ranks_goes_on(self, town, tmp_path):
