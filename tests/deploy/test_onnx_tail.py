@@ -60,10 +60,12 @@ def test_labels_of_logits_are_those_of_the_graph():
 
 
 @pytest.mark.parametrize(
-    "name, form", [("fastscnn", Form(layout="nchw")), ("unet", Form(argmax=True))], ids=str
+    "name, options, form",
+    [("fastscnn", {}, Form(layout="nchw")), ("unet", {"width": 4}, Form(argmax=True))],
+    ids=str,
 )
-def test_graphs_without_such_a_resize_stay_as_they_are(name, form):
-    model = export.export(network(name, SIZE), form)
+def test_graphs_without_such_a_resize_stay_as_they_are(name, options, form):
+    model = export.export(network(name, SIZE, **options), form)
     before = [node.SerializeToString() for node in model.graph.node]
     assert onnx_tail.channels_last(model) == []
     assert [node.SerializeToString() for node in model.graph.node] == before
