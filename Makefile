@@ -39,8 +39,8 @@ benchmark: $(VENV)/.export
 results: $(VENV)/.run
 	$(PY) benchmark.py report --tables
 
-# Two files at a time, as most tests keep one processor busy and three take longer on two; in their order, so that a
-# long one is not the last.
+# Two files at a time, as most tests keep one processor busy and three take longer on two; in the order of
+# tests/conftest.py.
 test: $(VENV)/.test
 	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -1,4 +1,4 @@
-"""TensorFlow is silenced and kept to this machine's processors before any test imports it."""
+"""The tests' order, and TensorFlow silenced and kept to processors before any of them imports it."""
 
 import gc
 import os
@@ -8,6 +8,21 @@ import pytest
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("CITYSCAPES_DATASET", None)
+
+LONG = (  # minutes each: where two files run at a time, none of them may be the last
+    "slurm/test_jobs.py",
+    "training/test_every_model.py",
+    "training/test_distributed.py",
+    "test_demo.py",
+    "test_readme.py",
+    "training/test_mirrored.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """The long files, then the others in their order."""
+    order = {f"tests/{name}": place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(LONG)))
 
 
 @pytest.fixture(autouse=True, scope="module")
