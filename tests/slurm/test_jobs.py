@@ -30,6 +30,7 @@ TASKS = ("--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=1", "--cpus-per-ta
 ALONE = ("--nodes=1", "--ntasks-per-node=1", "--gpus-per-node=0", "--cpus-per-task=1", "--time=10")
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
 EPOCHS = 8  # of three steps
+STALLED, SUSPENDED = 30, 35  # seconds; Gloo by itself gives up after 30 as well
 NOTING = """#!{python}
 import json, os, signal, sys
 if sys.argv[1].startswith("slurm/"):
@@ -172,10 +173,10 @@ class TestTraining:
         assert_same(only_run(tmp_path / "logs"), undisturbed)
 
     def test_a_suspended_job_goes_on(self, cluster, training, undisturbed, tmp_path):
-        job = training(more=("--stall-timeout", "30"))
+        job = training(more=("--stall-timeout", STALLED))
         job.wait_for("epoch 1/")
         cluster.call("scontrol", "suspend", job.number)
-        time.sleep(35)  # Gloo by itself gives up after 30
+        time.sleep(SUSPENDED)  # it is the length that matters, so there is nothing to wait for
         assert cluster.show(job.number)["JobState"] == "SUSPENDED"
         cluster.call("scontrol", "resume", job.number)
         job.finished()
