@@ -11,6 +11,7 @@ from keras import layers, tree
 
 from models.backbones.pooling import DilatedMaxPooling2D
 from models.backbones.resnet50 import CaffeNormalize
+from models.depthwise import DepthwiseConv2D, SeparableConv2D
 from models.layers import BatchNorm, Resize
 from models.unpooling import PoolWithPosition, Unpool
 
@@ -101,7 +102,14 @@ def positions(layer) -> list:
 
 
 # Exact types: a subclass may compute something else.
-CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
+CONVOLUTIONS = (
+    layers.Conv2D,
+    layers.DepthwiseConv2D,
+    layers.SeparableConv2D,
+    layers.Conv2DTranspose,
+    DepthwiseConv2D,
+    SeparableConv2D,
+)
 NORMS = (layers.BatchNormalization, BatchNorm)
 POOLINGS = (layers.MaxPooling2D, DilatedMaxPooling2D, PoolWithPosition)
 LINEAR = (

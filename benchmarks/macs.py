@@ -11,6 +11,7 @@ from keras import layers
 
 from models.backbones.pooling import DilatedMaxPooling2D
 from models.backbones.resnet50 import CaffeNormalize
+from models.depthwise import DepthwiseConv2D, SeparableConv2D
 from models.layers import BatchNorm, Resize
 from models.unpooling import PoolWithPosition, Unpool
 
@@ -60,6 +61,8 @@ COUNTED = {
     layers.Conv2D: convolution,
     layers.DepthwiseConv2D: convolution,
     layers.SeparableConv2D: separable,
+    DepthwiseConv2D: convolution,
+    SeparableConv2D: separable,
     layers.Conv2DTranspose: transposed,
 }
 FREE = {

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 import keras
 from keras import layers, ops
 
+from models.depthwise import DepthwiseConv2D, SeparableConv2D
+
 BN_MOMENTUM = 0.9  # follows the weights within tens of steps, also in runs of a few hundred
 BN_EPSILON = 1e-3
 
@@ -80,8 +82,7 @@ class Resize(layers.Layer):
         if self.interpolation == "nearest":
             return nearest(inputs, size)
         # float32, because TensorFlow's XLA kernel for the gradient returns that whatever it is given
-        resized = ops.image.resize(ops.cast(inputs, "float32"), size, interpolation=self.interpolation)
-        return ops.cast(resized, self.compute_dtype)
+        return ops.cast(bilinear(ops.cast(inputs, "float32"), size), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], self.height, self.width, input_shape[3]
@@ -89,6 +90,16 @@ class Resize(layers.Layer):
     def get_config(self):
         own = {"height": self.height, "width": self.width, "interpolation": self.interpolation}
         return {**super().get_config(), **own}
+
+
+def bilinear(inputs, size: tuple[int, int]):
+    """Bilinear resizing, [B, h, w, C] -> [B, *size, C]; on JAX in a form that XLA fuses, by whole factors."""
+    height, width = inputs.shape[1:3]
+    if keras.backend.backend() == "jax" and not (size[0] % height or size[1] % width):
+        from models import jax_kernels
+
+        return jax_kernels.enlarge(inputs, (size[0] // height, size[1] // width))
+    return ops.image.resize(inputs, size, interpolation="bilinear")
 
 
 def nearest(inputs, size: tuple[int, int]):
@@ -137,7 +148,7 @@ def conv(x, filters: int, name: str, kernel: int = 3, stride: int = 1, dilation:
 
 def depthwise(x, name: str, stride: int = 1, dilation: int = 1, relu: bool = True):
     """3x3 depthwise convolution, batch norm, ReLU."""
-    x = layers.DepthwiseConv2D(
+    x = DepthwiseConv2D(
         3, strides=stride, dilation_rate=dilation, padding="same", use_bias=False, name=f"{name}_depthwise"
     )(x)
     return batch_norm(x, name, relu)
@@ -145,7 +156,7 @@ def depthwise(x, name: str, stride: int = 1, dilation: int = 1, relu: bool = Tru
 
 def separable(x, filters: int, name: str, stride: int = 1, dilation: int = 1, relu: bool = True):
     """3x3 depthwise and 1x1 pointwise convolution with nothing between them, batch norm, ReLU."""
-    x = layers.SeparableConv2D(
+    x = SeparableConv2D(
         filters,
         3,
         strides=stride,

@@ -8,6 +8,7 @@ keeps little at full resolution, so that it trains at 1024x2048.
 import keras
 from keras import layers
 
+from models.depthwise import SeparableConv2D
 from models.layers import Resize, batch_norm, conv, normalize, separable
 from models.options import require_one_of
 
@@ -44,22 +45,22 @@ def original(image, classes: int):
     skips = []
     for level, filters in enumerate((16, 32, 64, 128), start=1):
         x = biased(x, layers.Conv2D, filters, f"encoder{level}a")
-        x = biased(x, layers.SeparableConv2D, filters, f"encoder{level}b")  # [B, H/2^(level-1), ..., filters]
+        x = biased(x, SeparableConv2D, filters, f"encoder{level}b")  # [B, H/2^(level-1), ..., filters]
         if level == 4:
             x = layers.Dropout(0.5, name="encoder4_dropout")(x)
         skips.append(x)
         x = layers.MaxPooling2D(2, name=f"encoder{level}_pool")(x)
-    x = biased(x, layers.SeparableConv2D, 256, "bottoma")
-    x = biased(x, layers.SeparableConv2D, 256, "bottomb")  # [B, H/16, W/16, 256]
+    x = biased(x, SeparableConv2D, 256, "bottoma")
+    x = biased(x, SeparableConv2D, 256, "bottomb")  # [B, H/16, W/16, 256]
     x = layers.Dropout(0.5, name="bottom_dropout")(x)
     for level, filters in ((4, 128), (3, 64), (2, 32), (1, 16)):
         name = f"decoder{level}"
         # one node in ONNX, where UpSampling2D is a chain of eight
         x = Resize(*skips[level - 1].shape[1:3], interpolation="nearest", name=f"{name}_nearest")(x)
-        x = biased(x, layers.SeparableConv2D, filters, f"{name}_up", kernel=2)
+        x = biased(x, SeparableConv2D, filters, f"{name}_up", kernel=2)
         x = layers.Concatenate(name=f"{name}_concat")([skips[level - 1], x])
-        x = biased(x, layers.SeparableConv2D, filters, f"{name}a")
-        x = biased(x, layers.SeparableConv2D, filters, f"{name}b")  # [B, H/2^(level-1), ..., filters]
+        x = biased(x, SeparableConv2D, filters, f"{name}a")
+        x = biased(x, SeparableConv2D, filters, f"{name}b")  # [B, H/2^(level-1), ..., filters]
     x = biased(x, layers.Conv2D, 2, "squeeze")  # [B, H, W, 2]
     return layers.Conv2D(classes, 1, dtype="float32", name="logits")(x)
 

@@ -8,6 +8,7 @@ depthwise convolution, sixteen middle-flow units. Depthwise and pointwise convol
 import keras
 from keras import layers
 
+from models.depthwise import DepthwiseConv2D
 from models.layers import batch_norm, conv, normalize
 
 LOW_LEVEL = "entry_block2_sepconv2_bn"  # [B, H/4, W/4, 256]: what the paper's decoder takes
@@ -49,7 +50,7 @@ def separable(x, filters: int, name: str, stride: int = 1):
     """Depthwise 3x3, batch norm, ReLU, pointwise 1x1, batch norm: no ReLU at the end."""
     if stride > 1:
         x = aligned_padding(x, name)
-    x = layers.DepthwiseConv2D(
+    x = DepthwiseConv2D(
         3, strides=stride, padding="valid" if stride > 1 else "same", use_bias=False, name=f"{name}_depthwise"
     )(x)
     x = batch_norm(x, f"{name}_depthwise")
