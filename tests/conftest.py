@@ -5,6 +5,8 @@ import os
 
 import pytest
 
+pytest_plugins = ["costs"]
+
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("CITYSCAPES_DATASET", None)
