@@ -11,6 +11,10 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("CITYSCAPES_DATASET", None)
 
+import toy  # noqa: E402
+
+toy.register()
+
 LONG = (  # minutes each: where two files run at a time, none of them may be the last
     "slurm/test_jobs.py",
     "training/test_every_model.py",

@@ -14,7 +14,7 @@ from tiny import REPO
 
 # a case of `steps_of_ranks.py` in which batch norm does not look at the batch, and rounding stays small
 COMPARABLE = {
-    "model": "fastscnn",
+    "model": "toy",
     "options": {"dropout": 0.0},
     "target_size": (32, 64),
     "norms": False,

@@ -17,7 +17,7 @@ from runs import train_here
 from tiny import tiny_dataset
 from training import run_folder, step
 
-TINY = ("-m", "fastscnn", "-t", "64,128", "-e", "1", "-b", "2")
+TINY = ("-m", "toy", "-t", "64,128", "-e", "1", "-b", "2")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     town = tiny_dataset(folder / "town", train=4, val=2, size=(64, 128), instances=False)
     assert train_here(*TINY, "-p", town, "--logs", folder / "logs") == 0
-    (run,) = (folder / "logs" / "fastscnn").iterdir()
+    (run,) = (folder / "logs" / "toy").iterdir()
     return town, run
 
 
@@ -119,7 +119,7 @@ class TestOptions:
 
     def test_a_size_the_model_cannot_take_names_the_nearest(self, town, logs):
         with pytest.raises(UserError, match=r"multiples of 32, not 70,128; nearest: 64,128 or 96,128"):
-            train_here(*TINY, "-p", town, "--logs", logs, "-t", "70,128")
+            train_here(*TINY, "-m", "fastscnn", "-p", town, "--logs", logs, "-t", "70,128")
         assert not logs.exists()
 
 
@@ -200,7 +200,7 @@ def with_label_200(root):
 def test_damage_that_only_decoding_shows_ends_the_run_with_its_name(town, logs, spoil):
     said = spoil(town)
     assert_one_line_error(run_script("train.py", *TINY, "-p", town, "--logs", logs), *said)
-    (run,) = (logs / "fastscnn").iterdir()
+    (run,) = (logs / "toy").iterdir()
     assert_nothing_half_written(run)
 
 
@@ -210,7 +210,7 @@ def test_damage_in_a_later_epoch_leaves_log_and_checkpoints_alone(finished, tmp_
     said = spoil(town)
     before = contents(run)
     with pytest.raises(UserError, match=str(said[0])):
-        train_here("-m", "fastscnn", "--resume", run, "-p", town, "-e", 2)
+        train_here("-m", "toy", "--resume", run, "-p", town, "-e", 2)
     changed = dict(contents(run).items() ^ before.items())
     assert {path.name for path in changed} <= {"config.json", "environment.json", "restarts.json"}
 
@@ -219,13 +219,13 @@ class TestRunFolder:
     def test_below_a_file_is_one_line(self, town, tmp_path):
         (tmp_path / "file").write_text("text")
         done = run_script("train.py", *TINY, "-p", town, "--logs", tmp_path / "file" / "logs")
-        assert_one_line_error(done, tmp_path / "file" / "logs" / "fastscnn", "Not a directory", "--logs")
+        assert_one_line_error(done, tmp_path / "file" / "logs" / "toy", "Not a directory", "--logs")
 
     @pytest.mark.parametrize("place", ["file", "file/logs", "/proc/logs"])
     def test_that_cannot_be_made_is_named(self, town, tmp_path, place):
         (tmp_path / "file").write_text("text")
         logs = tmp_path / place  # of an absolute place, that place
-        with pytest.raises(UserError, match=f"cannot make the run folder {logs}/fastscnn/.*; see --logs"):
+        with pytest.raises(UserError, match=f"cannot make the run folder {logs}/toy/.*; see --logs"):
             train_here(*TINY, "-p", town, "--logs", logs)
         assert (tmp_path / "file").read_text() == "text"
 
@@ -240,8 +240,8 @@ class TestRunFolder:
 def weights_folder(tmp_path_factory):
     """Weights of 7 classes, of another architecture, a text, and half a file."""
     folder = tmp_path_factory.mktemp("weights")
-    seven = models.build("fastscnn", (64, 128, 3), 7)
-    weights.write(folder / "seven.h5", seven, weights.Origin("fastscnn", 7, (64, 128)))
+    seven = models.build("toy", (64, 128, 3), 7)
+    weights.write(folder / "seven.h5", seven, weights.Origin("toy", 7, (64, 128)))
     weights.write_arrays(folder / "other.h5", {"stem/kernel": np.ones((3, 3))}, {"model": "othernet"})
     (folder / "text.h5").write_text("These are no weights.\n" * 100)
     shutil.copy(folder / "seven.h5", folder / "half.h5")
@@ -253,13 +253,13 @@ class TestInitialWeights:
     def test_of_another_class_count_are_one_line(self, town, logs, weights_folder):
         path = weights_folder / "seven.h5"
         done = run_script("train.py", *TINY, "-p", town, "--logs", logs, "--init-weights", path)
-        assert_one_line_error(done, path, "classifier_scores/kernel", "128, 7)", "another number of classes")
+        assert_one_line_error(done, path, "scores/kernel", "16, 7)", "another number of classes")
         assert not logs.exists()
 
     @pytest.mark.parametrize(
         ("name", "said"),
         [
-            ("other.h5", "has no 'downsample1_conv/kernel' .*: weights of another model"),
+            ("other.h5", "has no 'stem_conv/kernel' .*: weights of another model"),
             ("text.h5", "is not readable as HDF5 weights .*; copy it again"),
             ("half.h5", "is not readable as HDF5 weights .*truncated.*; copy it again"),
             ("missing.h5", "give a run folder, a checkpoint or a .weights.h5 file"),
@@ -273,13 +273,13 @@ class TestInitialWeights:
 
 class TestResume:
     def test_without_a_run_says_to_start_one(self, town, logs):
-        done = run_script("train.py", "-m", "fastscnn", "-p", town, "--logs", logs, "--resume")
-        assert_one_line_error(done, "no run of fastscnn", logs / "fastscnn", "without --resume")
+        done = run_script("train.py", "-m", "toy", "-p", town, "--logs", logs, "--resume")
+        assert_one_line_error(done, "no run of toy", logs / "toy", "without --resume")
         assert not logs.exists()
 
     @pytest.mark.parametrize("name", ["town", "missing"])
     def test_of_what_is_no_run_names_it(self, town, tmp_path, logs, name):
-        done = run_script("train.py", "-m", "fastscnn", "--resume", tmp_path / name, "--logs", logs)
+        done = run_script("train.py", "-m", "toy", "--resume", tmp_path / name, "--logs", logs)
         assert_one_line_error(done, tmp_path / name, "no run folder", "logs/<model>/<timestamp>")
         assert not logs.exists()
 
@@ -294,18 +294,18 @@ class TestResume:
     def test_with_another_setting_is_refused(self, finished, options, said):
         _, run = finished
         before = contents(run)
-        done = run_script("train.py", "-m", "fastscnn", "--resume", run, *options)
+        done = run_script("train.py", "-m", "toy", "--resume", run, *options)
         assert_one_line_error(done, said, "leave the option out", "--init-weights")
         assert contents(run) == before
 
     def test_of_a_run_without_checkpoints_is_one_line(self, finished, tmp_path):
         nothing_saved = shutil.ignore_patterns("epoch-*", "last", "best")
         run = shutil.copytree(finished[1], tmp_path / "run", ignore=nothing_saved)
-        done = run_script("train.py", "-m", "fastscnn", "--resume", run)
+        done = run_script("train.py", "-m", "toy", "--resume", run)
         assert_one_line_error(done, run / "checkpoints", "without --resume")
 
     def test_whose_data_set_has_moved_is_one_line(self, finished, tmp_path):
-        done = run_script("train.py", "-m", "fastscnn", "--resume", finished[1], "-p", tmp_path / "moved")
+        done = run_script("train.py", "-m", "toy", "--resume", finished[1], "-p", tmp_path / "moved")
         assert_one_line_error(done, tmp_path / "moved")
 
 
@@ -317,7 +317,7 @@ def test_a_finished_run_has_a_row_and_a_checkpoint_for_its_epoch(finished):
     assert not [path for path in run.rglob("*") if "partial" in path.name]
 
 
-FINDER = ("-m", "fastscnn", "-t", "64,128", "-b", "2")
+FINDER = ("-m", "toy", "-t", "64,128", "-b", "2")
 
 
 class TestFinder:
@@ -325,13 +325,13 @@ class TestFinder:
         options = ("-p", town, "--logs", logs, "-f", "sgd", "--momentum", "0.8", "--loss", "ce+dice")
         done = run_script("train.py", *FINDER, *options)
         assert done.returncode == 0, done.stderr
-        folder = logs / "fastscnn" / "lrfinder_results"
-        assert [path.name for path in (logs / "fastscnn").iterdir()] == [folder.name]
+        folder = logs / "toy" / "lrfinder_results"
+        assert [path.name for path in (logs / "toy").iterdir()] == [folder.name]
         assert sorted(path.name for path in folder.iterdir()) == [
-            "fastscnn-sgd-0.8.json",
-            "fastscnn-sgd-0.8.png",
+            "toy-sgd-0.8.json",
+            "toy-sgd-0.8.png",
         ]
-        content = json.loads((folder / "fastscnn-sgd-0.8.json").read_text())
+        content = json.loads((folder / "toy-sgd-0.8.json").read_text())
         assert content["config"]["loss"] == "ce+dice"
         assert content["rates"][0] == pytest.approx(1e-6)
         assert len(content["rates"]) == len(content["losses"]) > 20
@@ -339,7 +339,7 @@ class TestFinder:
             assert command in done.stdout
             short = [*command.split()[2:], "--plot-schedule", logs / "drawn.png"]
             assert run_script("train.py", *short).returncode == 0
-        assert (folder / "fastscnn-sgd-0.8.png").read_bytes().startswith(b"\x89PNG")
+        assert (folder / "toy-sgd-0.8.png").read_bytes().startswith(b"\x89PNG")
 
     @pytest.mark.parametrize(
         ("bounds", "said"),
@@ -363,7 +363,7 @@ class TestPlot:
     def test_draws_and_stops(self, town, logs):
         rates = ("--schedule", "onecycle", "--max-lr", "0.1", "--plot-schedule")
         done = run_script("train.py", *TINY, "-p", town, "--logs", logs, *rates)
-        assert (done.returncode, done.stdout) == (0, f"drew {logs}/fastscnn/schedule.png\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, f"drew {logs}/toy/schedule.png\n"), done.stderr
         assert [path.name for path in logs.rglob("*.*")] == ["schedule.png"]
 
     def test_what_cannot_be_written_is_named(self, town, logs):
@@ -373,14 +373,14 @@ class TestPlot:
 
 def test_averaged_weights_are_what_was_scored_and_what_is_used(town, logs):
     assert train_here(*TINY, "-p", town, "--logs", logs, "--ema", "0.9") == 0
-    (run,) = (logs / "fastscnn").iterdir()
+    (run,) = (logs / "toy").iterdir()
     averaged = run_folder.weights_file(run)
     assert averaged == run / "checkpoints" / "best" / "ema.weights.h5"
     own = weights.read_arrays(averaged.with_name("model.weights.h5"))[0]
     mean = weights.read_arrays(averaged)[0]
     assert own.keys() == mean.keys()
     assert any((own[name] != mean[name]).any() for name in own)
-    model = models.build("fastscnn", (64, 128, 3), 19)
+    model = models.build("toy", (64, 128, 3), 19)
     weights.load(averaged, model)
     batches = pipeline.Batches(index.validation_samples(town), (64, 128), 2, cache.open_cache("none", []), 1)
     validate = step.validation_step(model, 19, jit=False)

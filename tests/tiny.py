@@ -11,6 +11,7 @@ from data.labels import CLASSES
 
 REPO = Path(__file__).resolve().parent.parent
 CAMVID = REPO.parent / "shared" / "camvid"
+TRAIN = (REPO / "tests" / "with_toy.py", "train.py")  # where the network of `toy.py` is known
 CELLS = 12  # regions of one class each in a picture
 LABELS = sorted((label for label in labels if label.id >= 0), key=lambda label: label.id)  # row = label id
 COLORS = np.array([label.color for label in LABELS], np.uint8)  # [34, 3]

@@ -21,11 +21,11 @@ from data import index
 from processes import run_script
 from runs import assert_same, log, only_run
 from slurm_cluster import Cluster, missing
-from tiny import REPO, tiny_dataset
+from tiny import REPO, TRAIN, tiny_dataset
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
-TINY = ("-m", "fastscnn", "-t", "32,64", "-b", "2")
+TINY = ("-m", "toy", "-t", "32,64", "-b", "2")
 TASKS = ("--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=1", "--cpus-per-task=1", "--time=10")
 ALONE = ("--nodes=1", "--ntasks-per-node=1", "--gpus-per-node=0", "--cpus-per-task=1", "--time=10")
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
@@ -71,7 +71,7 @@ def town(tmp_path_factory):
 def held(processes):
     """Inside, the trainings among these processes do not move."""
     commands = {number: Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0") for number in processes}
-    trainings = [number for number, words in commands.items() if words[1:2] == [b"train.py"]]
+    trainings = [number for number, words in commands.items() if b"train.py" in words[1:3]]
     for number in trainings:
         os.kill(number, signal.SIGSTOP)
     try:
@@ -79,6 +79,14 @@ def held(processes):
     finally:
         for number in trainings:
             os.kill(number, signal.SIGCONT)
+
+
+def knowing_the_toy(folder: Path) -> Path:
+    """A "python" that runs the repository's scripts with the network of `toy.py`."""
+    path = folder / "python-with-toy"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} {REPO}/tests/with_toy.py "$@"\n')
+    path.chmod(0o755)
+    return path
 
 
 class Job:
@@ -92,7 +100,7 @@ class Job:
 
     def __init__(self, cluster, folder: Path, options, *words, **variables):
         self.cluster, self.output = cluster, folder / "job.out"
-        variables = {"PYTHON": sys.executable} | variables
+        variables = {"PYTHON": str(knowing_the_toy(folder))} | variables
         script, *rest = [str(word) for word in words]
         command = ("sbatch", "--parsable", f"--chdir={REPO}", f"--output={self.output}", *options)
         self.number = cluster.call(*command, REPO / script, *rest, **variables).strip()
@@ -147,7 +155,7 @@ def training(cluster, town, tmp_path):
 def undisturbed(cluster, town, tmp_path_factory):
     """The folder of a run on this machine alone, by horovodrun."""
     logs = tmp_path_factory.mktemp("undisturbed")
-    done = ranks.launch(2, REPO / "train.py", *TINY, "-p", town, "-e", EPOCHS, "--logs", logs)
+    done = ranks.launch(2, *TRAIN, *TINY, "-p", town, "-e", EPOCHS, "--logs", logs)
     assert done.returncode == 0, done.stdout + done.stderr
     return only_run(logs)
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 import pytest
 
+import toy
 from common import cli
 from data import pipeline
 from runs import signalled, train_here
@@ -51,6 +52,7 @@ def faulty():
 
 def main() -> int:
     what, *options = sys.argv[1:]
+    toy.register()
     harms = {
         "signal": lambda: signalled("training", 4, signal.SIGUSR1),
         "drift": drifted,

@@ -9,6 +9,7 @@ import contextlib
 import signal
 import sys
 
+import toy
 from common import cli
 from replicas import split_cpu
 from runs import signalled, train_here
@@ -17,6 +18,7 @@ from runs import signalled, train_here
 def main() -> int:
     what, *options = sys.argv[1:]
     harm = {"signal": lambda: signalled("training", 2, signal.SIGUSR1), "whole": contextlib.nullcontext}[what]
+    toy.register()
     split_cpu(2)
     with harm():
         return train_here(*options)

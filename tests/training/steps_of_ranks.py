@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 import models
+import toy
 from networks import calibrate
 from networks import pictures as blocks
 from replicas import split_cpu
@@ -87,6 +88,7 @@ def arguments():
 
 def main():
     options = arguments()
+    toy.register()
     if options.replicas:
         split_cpu(options.replicas)
     ranks = distributed.start(options.compression, "mirrored" if options.replicas else "horovod")

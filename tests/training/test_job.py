@@ -8,7 +8,7 @@ from runs import log, train_here
 from tiny import tiny_dataset
 from training import config, run_folder
 
-START = ("-m", "fastscnn", "-t", "32,64", "-b", "2", "-l", "0.002", "--optimizer", "adam")
+START = ("-m", "toy", "-t", "32,64", "-b", "2", "-l", "0.002", "--optimizer", "adam")
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +23,11 @@ def test_the_same_command_goes_on_with_the_jobs_own_run(town, tmp_path):
         assert train_here(*command) == 0
 
     train("c-1", 1)
-    (run,) = (tmp_path / "fastscnn").iterdir()
+    (run,) = (tmp_path / "toy").iterdir()
     train("c-2", 1)  # another job
-    assert len(list((tmp_path / "fastscnn").iterdir())) == 2
+    assert len(list((tmp_path / "toy").iterdir())) == 2
     train("c-1", 2)
-    assert len(list((tmp_path / "fastscnn").iterdir())) == 2
+    assert len(list((tmp_path / "toy").iterdir())) == 2
     assert [row["epoch"] for row in log(run)] == ["1", "2"]
     assert config.read(run / run_folder.CONFIG).job == "c-1"
 
@@ -35,11 +35,11 @@ def test_the_same_command_goes_on_with_the_jobs_own_run(town, tmp_path):
     (run / "checkpoints").mkdir()
     assert run_folder.of_job(tmp_path, "c-1") is None
     train("c-1", 1)
-    assert len(list((tmp_path / "fastscnn").iterdir())) == 3
+    assert len(list((tmp_path / "toy").iterdir())) == 3
 
 
 def test_a_run_repeated_from_a_configuration_is_not_that_jobs(tmp_path):
-    saved = config.new({"model": "fastscnn", "job": "c-1"}, tmp_path)
+    saved = config.new({"model": "toy", "job": "c-1"}, tmp_path)
     assert config.repeated(saved, {}, tmp_path).job is None
     assert config.resumed(saved, {}, None).job == "c-1"
     assert config.resumed(saved, {"job": "c-2"}, None).job == "c-2"
@@ -47,7 +47,7 @@ def test_a_run_repeated_from_a_configuration_is_not_that_jobs(tmp_path):
 
 def test_what_is_no_run_is_passed_over(tmp_path):
     assert run_folder.of_job(tmp_path, "c-1") is None
-    folder = tmp_path / "fastscnn" / "20260101-000000"
+    folder = tmp_path / "toy" / "20260101-000000"
     folder.mkdir(parents=True)
     (folder / run_folder.CONFIG).write_text("{ half")
     assert run_folder.of_job(tmp_path, "c-1") is None

@@ -19,7 +19,7 @@ BATCH = (None, None)
 
 
 def settings(optimizer="sgd", **given):
-    given = {"model": "fastscnn", "optimizer": optimizer, "weight_decay": 0.0, **given}
+    given = {"model": "toy", "optimizer": optimizer, "weight_decay": 0.0, **given}
     return config.new(given, "town")
 
 
@@ -100,7 +100,7 @@ def test_steps_that_loss_scaling_skips_do_not_count():
 )
 def test_model_and_optimizer_are_left_as_they_were_to_the_bit(precision, maximum):
     keras.utils.set_random_seed(0)
-    model = models.build("fastscnn", (32, 64, 3), 19, precision)
+    model = models.build("toy", (32, 64, 3), 19, precision)
     given = settings("adam", precision=precision, ema=0.9, accumulate=2, rates=Rates("constant", 0.01))
     optimizer = optimizers.with_schedule(given, lr_finder.schedule(1e-6, maximum, 8), model)
     train = step.training_step(model, optimizer, jit=False)
@@ -181,12 +181,12 @@ class TestReport:
         suggestions = lr_finder.suggest(found)
         with_momentum = lr_finder_report.write(tmp_path, settings(momentum=0.8), found, suggestions)
         without = lr_finder_report.write(tmp_path, settings("adam"), found, suggestions)
-        folder = tmp_path / "fastscnn" / "lrfinder_results"
-        assert (with_momentum, without) == (folder / "fastscnn-sgd-0.8", folder / "fastscnn-adam")
+        folder = tmp_path / "toy" / "lrfinder_results"
+        assert (with_momentum, without) == (folder / "toy-sgd-0.8", folder / "toy-adam")
         assert {path.name for path in folder.iterdir()} == {
-            f"fastscnn-{name}{ending}" for name in ("sgd-0.8", "adam") for ending in (".json", ".png")
+            f"toy-{name}{ending}" for name in ("sgd-0.8", "adam") for ending in (".json", ".png")
         }
-        content = json.loads((folder / "fastscnn-adam.json").read_text())
+        content = json.loads((folder / "toy-adam.json").read_text())
         assert content["rates"] == found.rates and content["smoothed"] == found.smoothed
         assert content["suggestions"]["steepest"] == suggestions.steepest
         assert content["config"]["optimizer"] == "adam"
@@ -218,5 +218,5 @@ class TestReport:
         assert "the loss never fell" in lr_finder_report.text(settings(), rising, None)
         assert "smaller --min-lr" in lr_finder_report.text(settings(), Sweep(diverged=True), None)
         lr_finder_report.write(tmp_path, settings(), rising, None)
-        written = tmp_path / "fastscnn" / "lrfinder_results" / "fastscnn-sgd-0.9.json"
+        written = tmp_path / "toy" / "lrfinder_results" / "toy-sgd-0.9.json"
         assert json.loads(written.read_text())["suggestions"] is None

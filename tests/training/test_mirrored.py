@@ -15,14 +15,14 @@ from models import weights
 from processes import assert_one_line_error, run_script
 from ranks import COMPARABLE, assert_same_bits, launch
 from runs import assert_same, log, only_run, train_here
-from tiny import REPO, tiny_dataset
+from tiny import REPO, TRAIN, tiny_dataset
 from training import checkpoints, config, distributed, optimizers
 
 STEPS, SCORE, RUN, OPTIMIZERS = (
     Path(__file__).with_name(name)
     for name in ("steps_of_ranks.py", "score_of_ranks.py", "run_of_replicas.py", "optimizers_of_replicas.py")
 )
-TINY = ("-m", "fastscnn", "-t", "32,64", "-b", "2")
+TINY = ("-m", "toy", "-t", "32,64", "-b", "2")
 
 
 def run(*words):
@@ -68,7 +68,7 @@ def test_two_replicas_of_two_equal_one_process_of_four(tmp_path):
 @pytest.mark.slow
 def test_replicas_keep_the_same_bits_but_drop_out_by_themselves(tmp_path):
     """With batch norm and dropout, and a loss scale that is too high at the start: such steps are skipped."""
-    case = {"model": "fastscnn", "target_size": (32, 64), "batch": 2, "precision": "mixed_float16"}
+    case = {"model": "toy", "target_size": (32, 64), "batch": 2, "precision": "mixed_float16"}
     case |= {"ema": 0.9, "scale": 2.0**24}
     done = run(STEPS, tmp_path, json.dumps({"moving": case}), "--replicas", 2)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -128,7 +128,7 @@ def test_a_run_goes_from_one_process_to_replicas_to_ranks_and_back(town, tmp_pat
     assert shared_by(trained) == 2
     back = ["--resume", trained, "--strategy", "horovod", "-e"]
     if importlib.util.find_spec("horovod"):
-        assert launch(2, REPO / "train.py", *back, 3).returncode == 0
+        assert launch(2, *TRAIN, *back, 3).returncode == 0
         assert shared_by(trained) == 2
     assert train_here(*back, 4) == 0
     assert shared_by(trained) == 1
@@ -144,7 +144,7 @@ def shared_by(run) -> int:
 def test_the_finder_sweeps_with_replicas(town, tmp_path):
     done = run(RUN, "whole", *TINY, "-p", town, "-f", "adam", "--logs", tmp_path, "--strategy", "mirrored")
     assert done.returncode == 0, done.stdout + done.stderr
-    (found,) = tmp_path.glob("fastscnn/lrfinder_results/*.json")
+    (found,) = tmp_path.glob("toy/lrfinder_results/*.json")
     assert len(json.loads(found.read_text())["losses"]) > 20
 
 

@@ -13,9 +13,7 @@ from training.step import training_step
 
 SIZE = (32, 64)
 MODELS = {
-    "fastscnn": {},
     "unet": {"width": 4},
-    "separable_unet large": {"variant": "large"},
     "bayes_segnet": {},
     "deeplabv3+": {},
 }

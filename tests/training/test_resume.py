@@ -4,14 +4,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from runs import assert_same, log, only_run
-from tiny import tiny_dataset
+from tiny import TRAIN, tiny_dataset
 
-REPOSITORY = Path(__file__).parents[2]
 EPOCHS = 6
 
 
@@ -25,20 +23,9 @@ def town(tmp_path_factory):
 def command(town, logs, *options):
     return [
         sys.executable,
-        str(REPOSITORY / "train.py"),
-        "-m",
-        "fastscnn",
-        "-p",
-        str(town),
-        "-t",
-        "64,128",
-        "-b",
-        "4",
-        "-e",
-        str(EPOCHS),
-        "--logs",
-        str(logs),
-        *options,
+        *map(str, TRAIN),
+        *("-m", "toy", "-p", str(town), "-t", "64,128", "-b", "4", "-e", str(EPOCHS)),
+        *("--logs", str(logs), *options),
     ]
 
 
@@ -53,7 +40,7 @@ def undisturbed(town, tmp_path_factory):
 def test_a_killed_and_resumed_run_ends_bit_identical(town, undisturbed, tmp_path):
     saving = command(town, tmp_path, "--save-every", "0.0001")  # minutes: after each step
     process = subprocess.Popen(saving, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list(tmp_path.glob("fastscnn/*/checkpoints/epoch-0002-step-*")):
+    while not list(tmp_path.glob("toy/*/checkpoints/epoch-0002-step-*")):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)

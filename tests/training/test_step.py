@@ -22,12 +22,12 @@ def batch(seed=0, size=(32, 64)):
 @pytest.fixture
 def model():
     keras.utils.set_random_seed(0)
-    return models.build("fastscnn", (32, 64, 3), 19, dropout=0.0)
+    return models.build("toy", (32, 64, 3), 19, dropout=0.0)
 
 
 def test_the_cut_model_trains_like_the_whole_one(model):
     keras.utils.set_random_seed(0)
-    whole = models.build("fastscnn", (32, 64, 3), 19, dropout=0.0)
+    whole = models.build("toy", (32, 64, 3), 19, dropout=0.0)
     whole.set_weights(model.get_weights())
     images, labels = batch()
     optimizer = keras.optimizers.SGD(0.1)
@@ -46,7 +46,7 @@ def test_the_cut_model_trains_like_the_whole_one(model):
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_twenty_steps_in_mixed_precision_learn(precision):
     keras.utils.set_random_seed(0)
-    model = models.build("fastscnn", (32, 64, 3), 19, precision)
+    model = models.build("toy", (32, 64, 3), 19, precision)
     optimizer = keras.optimizers.SGD(0.05, momentum=0.9)
     if precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -84,7 +84,7 @@ def test_steps_compiled_by_xla_as_on_a_gpu_give_the_same_losses(precision):
     results = []
     for jit in (False, True):
         keras.utils.set_random_seed(0)
-        model = models.build("fastscnn", (32, 64, 3), 19, precision, dropout=0.0)
+        model = models.build("toy", (32, 64, 3), 19, precision, dropout=0.0)
         optimizer = keras.optimizers.SGD(0.05)
         if precision == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

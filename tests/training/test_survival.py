@@ -16,10 +16,10 @@ from common.errors import DiskFullError, NoProgressError, NotFiniteError
 from data import pipeline
 from models import weights
 from runs import assert_same, log, only_run, signalled, train_here
-from tiny import REPO, tiny_dataset
+from tiny import REPO, TRAIN, tiny_dataset
 from training import checkpoints, restarts
 
-START = ("-m", "fastscnn", "-t", "32,64", "-b", "2")
+START = ("-m", "toy", "-t", "32,64", "-b", "2")
 STEPS = 3  # of an epoch: 5 pictures, of which the last batch takes one twice
 RECIPES = {
     "plain": "--ema 0.9 --accumulate 2",
@@ -112,11 +112,11 @@ def test_a_requeue_loop_ends(town, tmp_path, monkeypatch):
     assert train_here(*START, "-e", 1, "-p", town, "--logs", tmp_path) == 75
     run = only_run(tmp_path)
     for _ in range(restarts.ALLOWED):
-        assert train_here("-m", "fastscnn", "--resume", "--logs", tmp_path) == 75
+        assert train_here("-m", "toy", "--resume", "--logs", tmp_path) == 75
     with pytest.raises(
         NoProgressError, match=f"{run} was resumed 3 times at step 0 .*restarts.json"
     ) as error:
-        train_here("-m", "fastscnn", "--resume", "--logs", tmp_path)
+        train_here("-m", "toy", "--resume", "--logs", tmp_path)
     assert error.value.status == 71
 
 
@@ -157,7 +157,7 @@ def limited_to(megabytes):
 def finished(town, tmp_path_factory):
     """The folder of a run of one epoch."""
     logs = tmp_path_factory.mktemp("finished")
-    assert train_here(*START, "-e", 1, "-p", town, "--logs", logs) == 0
+    assert train_here(*START, "-m", "fastscnn", "-e", 1, "-p", town, "--logs", logs) == 0
     return only_run(logs)
 
 
@@ -223,7 +223,7 @@ class TestTrackers:
         )
         options = (*START, "-e", "2", "-p", town, "--logs", tmp_path, "--wandb", "streets")
         environment = os.environ | {"WANDB_MODE": "offline"}
-        command = [sys.executable, REPO / "train.py", *map(str, options)]
+        command = [sys.executable, *map(str, TRAIN), *map(str, options)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0 and not done.stderr, done.stderr
         run = only_run(tmp_path)
@@ -243,13 +243,13 @@ class TestTrackers:
         run = only_run(tmp_path)
         assert train_here("--resume", run, "-e", 2) == 0  # goes on in the same MLflow run
         client = mlflow.MlflowClient(tracking_uri=uri)
-        (found,) = client.search_runs([client.get_experiment_by_name("fastscnn").experiment_id])
+        (found,) = client.search_runs([client.get_experiment_by_name("toy").experiment_id])
         assert (found.info.run_name, found.info.status) == (run.name, "FINISHED")
         history = client.get_metric_history(found.info.run_id, "val_miou")
         assert [(point.step, f"{point.value:.6g}") for point in history] == [
             (int(row["epoch"]), row["val_miou"]) for row in log(run)
         ]
-        assert found.data.params["model"] == "fastscnn"
+        assert found.data.params["model"] == "toy"
 
     def test_that_are_not_installed_say_how(self, town, tmp_path, monkeypatch):
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
@@ -261,11 +261,11 @@ class TestTrackers:
         pytest.importorskip("mlflow", reason="mlflow is not installed: see the extra 'tracking'")
         with pytest.raises(ValueError, match="cannot start an MLflow run at nosuch://x"):
             train_here(*START, "-e", 1, "-p", town, "--logs", tmp_path / "logs", "--mlflow", "nosuch://x")
-        assert not list((tmp_path / "logs" / "fastscnn").iterdir())
+        assert not list((tmp_path / "logs" / "toy").iterdir())
 
 
 def test_the_configuration_of_another_model_is_refused(undisturbed):
-    with pytest.raises(ValueError, match="--config is of a fastscnn, not of a unet; leave -m/--model out"):
+    with pytest.raises(ValueError, match="--config is of a toy, not of a unet; leave -m/--model out"):
         train_here("-m", "unet", "--config", undisturbed("plain") / "config.json")
 
 
