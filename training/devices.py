@@ -21,6 +21,13 @@ def precision(option: str) -> str:
     return "mixed_float16" if old else "mixed_bfloat16"
 
 
+def has_gpu() -> bool:
+    """Whether TensorFlow calculates on a GPU here, compiled by XLA or not."""
+    import tensorflow as tf
+
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
 def prepare(deterministic: bool = False, ranks: Ranks = ALONE) -> bool:
     """Take this rank's GPUs, let them allocate memory as needed, and tell whether to compile by XLA.
 

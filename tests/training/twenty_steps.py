@@ -3,8 +3,9 @@
     python twenty_steps.py '{"model": ..., "options": {}, "size": [h, w], "precision": ..., "jit": true}' ...
 
 Without "jit", "lowered": true has XLA translate the step nevertheless, which takes seconds and fails where it
-has no kernel. With the model's own optimizer and learning rate. Prints a line of JSON for each argument: the
-losses, whether all weights are finite, and float16's loss scale, else null.
+has no kernel. Either takes the loss of a GPU, for which XLA is. With the model's own optimizer and learning
+rate. Prints a line of JSON for each argument: the losses, whether all weights are finite, and float16's loss
+scale, else null.
 """
 
 import json
@@ -22,8 +23,9 @@ def train(
     import tensorflow as tf
 
     import models
-    from training import config, optimizers, step
+    from training import config, devices, optimizers, step
 
+    devices.has_gpu = lambda: jit or lowered
     keras.utils.set_random_seed(0)
     network = models.build(model, (*size, 3), 19, precision, **options)
     settings = config.new({"model": model, "precision": precision, "epochs": 1}, "nowhere")
