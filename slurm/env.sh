@@ -23,7 +23,7 @@ MPIRUN_OPTIONS=(--bind-to none) # else Open MPI gives each rank, and all its thr
 # export HOROVOD_GLOO_IFACE=ib0 NCCL_SOCKET_IFNAME=ib0
 # export NCCL_DEBUG=WARN
 
-# On GPUs with XLA, Horovod's operations have to be asked for.
+# Whether XLA compiles the steps on GPUs: 1, where Horovod was built for it, or 0.
 export HOROVOD_ENABLE_XLA_OPS=${HOROVOD_ENABLE_XLA_OPS:-1}
 
 # A container that has the packages; PYTHON is then the one in it. With Pyxis, SRUN_OPTIONS instead.

@@ -1,5 +1,7 @@
 """Which device TensorFlow uses, and what suits it."""
 
+import sys
+
 from common import cli
 from training.distributed import ALONE, Ranks
 
@@ -21,25 +23,52 @@ def precision(option: str) -> str:
     return "mixed_float16" if old else "mixed_bfloat16"
 
 
-def prepare(deterministic: bool = False, ranks: Ranks = ALONE) -> bool:
-    """Take this rank's GPUs, let them allocate memory as needed, and tell whether to compile by XLA.
+def has_gpu() -> bool:
+    """Whether TensorFlow calculates on a GPU here, compiled by XLA or not."""
+    import tensorflow as tf
 
-    XLA fuses these models' operations on a GPU, but makes them ten times slower on a CPU: steps are
-    compiled by it exactly where this returns true.
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
+def prepare(deterministic: bool = False, ranks: Ranks = ALONE) -> bool:
+    """Take this rank's GPUs, and tell whether to compile by XLA; see `xla`.
+
+    Where steps on GPUs are not compiled, the first rank prints why.
 
     Args:
         deterministic: only operations that give the same bits each time; TensorFlow refuses others.
-        ranks: the processes of the run. With several, Horovod's operations have to be ready for XLA.
+        ranks: the processes of the run; each has to call this.
     """
     import tensorflow as tf
 
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return False
-    mine = ranks.own(gpus)
-    tf.config.set_visible_devices(mine, "GPU")
-    for gpu in mine:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    return ranks.ready_for_xla
+    take_gpus(ranks)
+    compiled, reason = xla(ranks)
+    if reason and ranks.first:
+        print(f"{cli.program()}: steps run without XLA: {reason}", file=sys.stderr, flush=True)
+    return compiled
+
+
+def take_gpus(ranks: Ranks) -> None:
+    """Have TensorFlow see this rank's GPUs alone, and allocate their memory as needed."""
+    import tensorflow as tf
+
+    if gpus := tf.config.list_physical_devices("GPU"):
+        mine = ranks.own(gpus)
+        tf.config.set_visible_devices(mine, "GPU")
+        for gpu in mine:
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def xla(ranks: Ranks) -> tuple[bool, str]:
+    """Whether XLA compiles the steps; where it does not on GPUs, why, with the cure.
+
+    XLA fuses these models' operations on a GPU, but makes them ten times slower on a CPU. All ranks have to
+    ask, once they have taken their GPUs.
+    """
+    with_gpu = sum(ranks.gather(has_gpu()))
+    if not with_gpu:
+        return False, ""
+    reason = ranks.without_xla() if with_gpu == ranks.size else "only some of the ranks have GPUs"
+    return not reason, reason

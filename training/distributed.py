@@ -6,6 +6,7 @@ The only file that knows Horovod, or the variables of those who launch it. What 
 of gradients, of losses' parts, of confusion matrices, of votes. One process needs no Horovod.
 """
 
+import itertools
 import json
 import os
 import socket
@@ -22,6 +23,7 @@ LAUNCHERS = {
     "PMI_SIZE": "the MPI launcher",
     "SLURM_NTASKS": "SLURM",
 }
+XLA_OPERATIONS = "HOROVOD_ENABLE_XLA_OPS"  # read as Horovod is imported: register the all-reduce for XLA
 COMPRESSIONS = ("none", "fp16")
 STRATEGIES = ("horovod", "mirrored")
 PATIENCE = 120.0  # seconds until a rank that waits for others to join gives up
@@ -46,11 +48,6 @@ class Ranks:
     def gpus(self) -> int:
         """Number of GPUs of all processes."""
         return self.size * self.gpus_here
-
-    @property
-    def ready_for_xla(self) -> bool:
-        """Whether XLA can compile the exchange: Horovod offers that for GPUs, where it is asked to."""
-        return self.size == 1 or os.environ.get("HOROVOD_ENABLE_XLA_OPS") == "1"
 
     @property
     def first(self) -> bool:
@@ -97,6 +94,13 @@ class Ranks:
 
         return tuple(exchanged(*sums))
 
+    def without_xla(self) -> str:
+        """Why XLA cannot compile what the GPUs exchange, with the cure; "" where it can, from then on.
+
+        All ranks have to ask, once they have their GPUs.
+        """
+        return ""
+
     def broadcast(self, variables: list) -> None:
         """Give every rank the first one's values."""
 
@@ -134,13 +138,33 @@ class Horovod(Ranks):
 
         self._hvd = hvd
         self._compression = getattr(hvd.Compression, compression)
+        self._by_xla, self._numbers = False, itertools.count()
         self.rank, self.size, self.local_rank = hvd.rank(), hvd.size(), hvd.local_rank()
 
     def sums(self, tensors: list) -> list:
-        return self._hvd.grouped_allreduce(tensors, op=self._hvd.Sum)
+        return self._sums(tensors, self._hvd.Compression.none)
 
     def sum_gradients(self, gradients: list) -> list:
-        return self._hvd.grouped_allreduce(gradients, op=self._hvd.Sum, compression=self._compression)
+        return self._sums(gradients, self._compression)
+
+    def _sums(self, tensors: list, compression) -> list:
+        if not self._by_xla:
+            return self._hvd.grouped_allreduce(tensors, op=self._hvd.Sum, compression=compression)
+        # of Horovod's operations XLA knows the all-reduce of one tensor alone, which needs a name of its own
+        options = {"compression": compression, "name": f"exchange_{next(self._numbers)}"}
+        return in_one(tensors, lambda numbers: self._hvd.allreduce(numbers, op=self._hvd.Sum, **options))
+
+    def without_xla(self) -> str:
+        self._by_xla = True
+        failure = next(filter(None, self.gather(failure_of_xla(self.sums))), "")
+        self._by_xla = not failure
+        if self._by_xla:
+            return ""
+        if not (self._hvd.cuda_built() or self._hvd.rocm_built()):
+            return "Horovod was built without CUDA: `make horovod` where the CUDA and NCCL modules are"
+        if (asked := os.environ.get(XLA_OPERATIONS)) != "1":
+            return f"{XLA_OPERATIONS} is {asked}: set it to 1, or unset it"
+        return f"it does not know Horovod's all-reduce ({failure}): build Horovod anew for this TensorFlow"
 
     def broadcast(self, variables: list) -> None:
         self._hvd.broadcast_variables([variable.value for variable in variables], root_rank=0)
@@ -153,6 +177,29 @@ class Horovod(Ranks):
 
     def total(self, values):
         return self._hvd.allreduce(values, op=self._hvd.Sum).numpy()
+
+
+def in_one(tensors: list, exchange: Callable) -> list:
+    """Tensors of one type, whose shapes are known, after `exchange` of all their numbers in a vector."""
+    import tensorflow as tf
+
+    if not tensors:
+        return []
+    exchanged = exchange(tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0))
+    parts = tf.split(exchanged, [tensor.shape.num_elements() for tensor in tensors])
+    return [tf.reshape(part, tensor.shape) for part, tensor in zip(parts, tensors)]
+
+
+def failure_of_xla(sums: Callable) -> str:
+    """Why XLA cannot compile the sums of tensors; "" where it can. Nothing is exchanged."""
+    import tensorflow as tf
+
+    compiled = tf.function(lambda tensor: sums([tensor]), autograph=False, jit_compile=True)
+    try:
+        compiled.experimental_get_compiler_ir(tf.ones(1))(stage="optimized_hlo")
+    except (ValueError, tf.errors.OpError) as error:
+        return str(error).partition("\n")[0]
+    return ""
 
 
 def start(compression: str = "none", strategy: str = "horovod", patience: float = PATIENCE) -> Ranks:
@@ -175,6 +222,7 @@ def start(compression: str = "none", strategy: str = "horovod", patience: float 
         return Mirrored()
     if expected == 1:
         return Ranks()
+    fit_horovod_to_the_device()
     try:
         import horovod.tensorflow as hvd
     except ImportError as error:
@@ -182,7 +230,6 @@ def start(compression: str = "none", strategy: str = "horovod", patience: float 
             f"{launcher} has started {expected} processes, but Horovod is not installed: `make horovod`, "
             "or start one process"
         ) from error
-    leave_processors_to_steps()
     leave_hangs_to_the_watchdog()
     with at_most(patience, host(), "joining the other ranks"):
         hvd.init()
@@ -194,14 +241,17 @@ def start(compression: str = "none", strategy: str = "horovod", patience: float 
     return Horovod(compression)
 
 
-def leave_processors_to_steps() -> None:
-    """Without GPUs, have Horovod's threads look less often and yield: they share processors with the steps.
+def fit_horovod_to_the_device() -> None:
+    """Before Horovod is imported: on GPUs ask for XLA, without them leave the processors to the steps.
 
-    Two ranks on two cores took 0.76 s for the computation of a step that takes one rank 0.47 s (docs/hpc.md).
+    There Horovod's threads share processors with the steps, and so look less often and yield: two ranks on
+    two cores took 0.76 s for the computation of a step that takes one rank 0.47 s (docs/hpc.md).
     """
     import tensorflow as tf
 
-    if not tf.config.list_physical_devices("GPU"):
+    if tf.config.list_physical_devices("GPU"):
+        os.environ.setdefault(XLA_OPERATIONS, "1")
+    else:
         os.environ.setdefault("HOROVOD_CYCLE_TIME", "5")  # milliseconds, of 1
         os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
 

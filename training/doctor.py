@@ -75,7 +75,7 @@ def report(ranks: Ranks, path: Path | None) -> dict:
     """What this rank has, as plain values."""
     from training import devices
 
-    devices.prepare(ranks=ranks)
+    devices.take_gpus(ranks)
     found = versions()
     return {
         "rank": ranks.rank,
@@ -86,7 +86,7 @@ def report(ranks: Ranks, path: Path | None) -> dict:
         "software": {name: found[name] for name in SOFTWARE if name in found}
         | {"python": platform.python_version()},
         "horovod": distributed.build() if ranks.size > 1 else {},
-        "xla": ranks.ready_for_xla,
+        "without_xla": devices.xla(ranks)[1],
         "data": data(path, ranks),
     }
 
@@ -151,8 +151,8 @@ def problems(reports: list[dict]) -> list[str]:
     if first["gpu"] and len(reports) > 1:
         if "NCCL" not in first["horovod"]["operations"]:
             found.append("Horovod was built without NCCL: `make horovod` where the CUDA and NCCL modules are")
-        if not first["xla"]:
-            found.append("steps cannot be compiled by XLA: set HOROVOD_ENABLE_XLA_OPS=1")
+        if first["without_xla"]:
+            found.append(f"steps run without XLA: {first['without_xla']}")
     return found
 
 

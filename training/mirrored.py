@@ -18,7 +18,6 @@ class Mirrored(Ranks):
     """
 
     kind = "replicas"
-    ready_for_xla = False
 
     @cached_property
     def strategy(self) -> tf.distribute.MirroredStrategy:
@@ -46,6 +45,9 @@ class Mirrored(Ranks):
 
     def parts(self, value) -> list:
         return list(self.strategy.experimental_local_results(value))
+
+    def without_xla(self) -> str:
+        return "--strategy mirrored is not compiled by it, --strategy horovod is"
 
     def sums(self, tensors: list) -> list:
         # on this replica's device, also what is read from a variable: else each would be exchanged by itself

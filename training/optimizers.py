@@ -71,12 +71,11 @@ def with_schedule(
 def penalised(model: keras.Model) -> list:
     """The trainable kernels, but no biases, nothing of batch norm, and no depthwise kernels.
 
-    A depthwise kernel has nine weights a channel, which a penalty starves (MobileNet, arXiv 1704.04861,
-    section 3.2; Fast-SCNN, section 4.1).
+    They are found however deep they lie in models and layers. A depthwise kernel has nine weights a channel,
+    which a penalty starves (MobileNet, arXiv 1704.04861, section 3.2; Fast-SCNN, section 4.1).
     """
-    depthwise = {
-        id(layer.kernel) for layer in _layers(model) if isinstance(layer, keras.layers.DepthwiseConv2D)
-    }
+    layers = model._flatten_layers()  # Keras's public `layers` leaves out those that a layer owns
+    depthwise = {id(layer.kernel) for layer in layers if isinstance(layer, keras.layers.DepthwiseConv2D)}
     return [
         variable
         for variable in model.trainable_variables
@@ -84,13 +83,6 @@ def penalised(model: keras.Model) -> list:
         and variable.name != "depthwise_kernel"
         and id(variable) not in depthwise
     ]
-
-
-def _layers(model: keras.Model):
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
 
 
 def extended(

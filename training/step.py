@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from data.labels import IGNORED
 from models.layers import Resize
-from training import optimizers
+from training import devices, optimizers
 from training.distributed import ALONE, Ranks
 from training.losses.pixels import cross_entropy_sum
 from training.losses.total import PLAIN, Loss
@@ -16,17 +16,18 @@ from training.remat import Rematerialized
 from training.upsampled_loss import upsampled_cross_entropy_sums
 
 
-def loss_head(model: keras.Model, jit: bool, loss: Loss = PLAIN):
+def loss_head(model: keras.Model, loss: Loss = PLAIN):
     """Split a model into what is differentiated as a graph and the loss that fits its output.
 
-    A model that ends by resizing its scores by an even factor is cut before that: plain cross-entropy does
-    the resizing itself, more cheaply. Under XLA, which fuses the plain form, nothing is cut.
+    On a CPU a model that ends by resizing its scores by an even factor is cut before that: plain
+    cross-entropy does the resizing itself, in a form that suits a processor's caches. On a GPU, with or
+    without XLA, nothing is cut.
 
     Returns:
         (model to call, loss(output, labels)).
     """
     last = model.get_layer("logits")
-    if loss.plain and isinstance(last, Resize) and not jit:
+    if loss.plain and isinstance(last, Resize) and not devices.has_gpu():
         scores = last.input
         factors = {last.height / scores.shape[1], last.width / scores.shape[2]}
         if len(factors) == 1 and factors.pop() % 2 == 0:
@@ -49,7 +50,7 @@ def training_step(
     scale. A loss or gradient that is not finite for any other reason changes nothing: that step and all later
     ones return NaN and leave the weights alone. `remat` recomputes activations instead of keeping them.
     """
-    network, loss_of = loss_head(model, jit, replace(loss, across_ranks=ranks.across))
+    network, loss_of = loss_head(model, replace(loss, across_ranks=ranks.across))
     if remat:
         network = Rematerialized(network)
     statistics = [weight.value for weight in model.weights if weight.name.startswith("moving_")]

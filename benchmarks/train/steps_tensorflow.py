@@ -21,16 +21,16 @@ def compiled(model, optimizer, images, labels, gpu: bool) -> Steps:
     return Steps(*map(complete, functions(model, optimizer, gpu)))
 
 
-def functions(model, optimizer, gpu: bool) -> tuple:
+def functions(model, optimizer, jit: bool) -> tuple:
     """The loss alone, loss and gradients, and the whole step, of (images, labels), not waited for."""
-    network, loss_of = step.loss_head(model, gpu)
-    whole = step.training_step(model, optimizer, gpu)
+    network, loss_of = step.loss_head(model)
+    whole = step.training_step(model, optimizer, jit)
 
-    @tf.function(autograph=False, jit_compile=gpu)
+    @tf.function(autograph=False, jit_compile=jit)
     def forward(images, labels):
         return loss_of(network(images, training=True), labels)
 
-    @tf.function(autograph=False, jit_compile=gpu)
+    @tf.function(autograph=False, jit_compile=jit)
     def gradients(images, labels):
         with tf.GradientTape() as tape:
             loss = loss_of(network(images, training=True), labels)

@@ -94,7 +94,7 @@ def test_the_large_variant_holds_fewer_activations_than_the_original():
 
 def test_the_large_variant_trains_on_scores_at_a_quarter():
     model = models.build("separable_unet", (*SIZE, 3), 19, variant="large")
-    network, loss = loss_head(model, jit=False)
+    network, loss = loss_head(model)
     assert network.output.shape[1:3] == (SIZE[0] // 4, SIZE[1] // 4)
     assert [term.sums for term in loss.terms] == [upsampled_cross_entropy_sums]
 

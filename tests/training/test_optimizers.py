@@ -144,6 +144,43 @@ def test_kernels_of_a_model_in_the_model_are_found():
     assert [v.shape for v in optimizers.penalised(model)] == [(1, 1, 3, 2), (1, 1, 2, 1)]
 
 
+class Block(keras.layers.Layer):
+    """A layer that owns layers: one as an attribute, the others in a list and a dictionary."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.depthwise = keras.layers.DepthwiseConv2D(3, padding="same", name="depthwise")
+        self.convolutions = [keras.layers.SeparableConv2D(2, 3, name="separable")]
+        self.norms = {"last": keras.layers.BatchNormalization(name="norm")}
+
+    def call(self, x, training=None):
+        return self.norms["last"](self.convolutions[0](self.depthwise(x)), training=training)
+
+
+class Stage(keras.layers.Layer):
+    """A layer that owns such a layer."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.block = Block(name="block")
+        self.conv = keras.layers.Conv2D(2, 1, name="conv")
+
+    def call(self, x, training=None):
+        return self.conv(self.block(x, training=training))
+
+
+def test_kernels_of_layers_in_layers_are_found():
+    image = keras.Input((8, 8, 3))
+    encoder = keras.Model(image, Stage(name="stage")(Block(name="block")(image)), name="encoder")
+    model = keras.Model(image, keras.layers.Conv2D(1, 1, name="head")(encoder(image)))
+    assert [variable.path for variable in optimizers.penalised(model)] == [
+        "block/separable/pointwise_kernel",
+        "stage/block/separable/pointwise_kernel",
+        "stage/conv/kernel",
+        "head/kernel",
+    ]
+
+
 def test_gradients_are_clipped_to_their_global_norm_before_the_penalty():
     model = dense()
     before, gradients = values(model), gradients_of(model, 1)

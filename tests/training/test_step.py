@@ -7,8 +7,10 @@ import tensorflow as tf
 
 import models
 from evaluation.confusion import confusion_matrix
-from training import step
+from training import devices, step
+from training.distributed import ALONE
 from training.losses.total import PLAIN as cross_entropy
+from training.mirrored import Mirrored
 
 
 def batch(seed=0, size=(32, 64)):
@@ -41,6 +43,27 @@ def test_the_cut_model_trains_like_the_whole_one(model):
     for trained, before, gradient in zip(model.trainable_variables, whole.trainable_variables, gradients):
         assert np.any(gradient), f"no gradient into {before.path}"
         np.testing.assert_allclose(trained, before - 0.1 * gradient, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("ranks", [ALONE, Mirrored()], ids=["one process", "MirroredStrategy"])
+def test_also_without_xla_a_gpu_does_not_get_the_loss_of_a_cpu(ranks, monkeypatch):
+    """GPUs resize first and have no loop over rows of cells; the loss and what is learned are the same."""
+    images, labels = batch()
+    found = {}
+    for gpu in (False, True):
+        monkeypatch.setattr(devices, "has_gpu", lambda gpu=gpu: gpu)
+        keras.utils.set_random_seed(0)
+        with ranks.scope():
+            model = models.build("fastscnn", (32, 64, 3), 19, dropout=0.0)
+            optimizer = keras.optimizers.SGD(0.1)
+            optimizer.build(model.trainable_variables)
+        train = step.training_step(model, optimizer, jit=False, ranks=ranks)
+        made = {op.type for op in train.get_concrete_function(images, labels).graph.get_operations()}
+        assert bool(made & {"While", "StatelessWhile"}) == (not gpu)
+        found[gpu] = [float(train(images, labels)), *model.get_weights()]
+    np.testing.assert_allclose(found[True][0], found[False][0], rtol=1e-5)
+    for on_gpu, on_cpu in zip(found[True][1:], found[False][1:]):
+        np.testing.assert_allclose(on_gpu, on_cpu, rtol=1e-3, atol=2e-5)
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
@@ -79,10 +102,11 @@ def test_a_padded_picture_counts_for_nothing(model):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
-def test_steps_compiled_by_xla_as_on_a_gpu_give_the_same_losses(precision):
+def test_steps_compiled_by_xla_as_on_a_gpu_give_the_same_losses(precision, monkeypatch):
     images, labels = batch()
     results = []
     for jit in (False, True):
+        monkeypatch.setattr(devices, "has_gpu", lambda jit=jit: jit)
         keras.utils.set_random_seed(0)
         model = models.build("toy", (32, 64, 3), 19, precision, dropout=0.0)
         optimizer = keras.optimizers.SGD(0.05)

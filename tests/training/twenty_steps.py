@@ -2,8 +2,9 @@
 
     python twenty_steps.py '{"model": ..., "options": {}, "size": [h, w], "precision": ..., "jit": true}' ...
 
-With "jit": null XLA only translates the step, which takes seconds and fails where it has no kernel. With the model's own optimizer and learning rate. Prints a line of JSON for each argument: the
-losses, whether all weights are finite, and float16's loss scale, else null.
+With "jit": null XLA only translates the step, which takes seconds and fails where it has no kernel. Steps of
+XLA are those of a GPU. With the model's own optimizer and learning rate. Prints a line of JSON for each
+argument: the losses, whether all weights are finite, and float16's loss scale, else null.
 """
 
 import json
@@ -19,8 +20,9 @@ def train(model: str, options: dict, size: list[int], precision: str, jit: bool 
     import tensorflow as tf
 
     import models
-    from training import config, optimizers, step
+    from training import config, devices, optimizers, step
 
+    devices.has_gpu = lambda: jit is not False
     keras.utils.set_random_seed(0)
     network = models.build(model, (*size, 3), 19, precision, **options)
     settings = config.new({"model": model, "precision": precision, "epochs": 1}, "nowhere")
