@@ -30,23 +30,29 @@ class Warm:
                 stdin=subprocess.DEVNULL,
             )
 
-    def run(self, words: list[str], environment: dict, folder: Path) -> subprocess.CompletedProcess:
-        """Run a script to its end."""
-        request = json.dumps({"words": words, "environment": environment, "folder": str(folder)})
+    def run(self, words: list[str], environments: list[dict], folder: Path) -> subprocess.CompletedProcess:
+        """Run a script to its end, in a process for each environment, beside each other.
+
+        Returns:
+            All that they print, and the first status that is not 0.
+        """
+        request = json.dumps({"words": words, "environments": environments, "folder": str(folder)})
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
             socket.send_fds(self._requests, [request.encode()], [output.fileno(), errors.fileno()])
             self._requests.settimeout(60)  # the first waits for TensorFlow's import
-            process = self._answer()
+            processes = self._answer()
             self._requests.settimeout(SECONDS)
             try:
-                status, used = self._answer()
+                statuses, used = self._answer()
             except TimeoutError:
-                os.kill(process, signal.SIGKILL)
+                for process in processes:
+                    os.kill(process, signal.SIGKILL)
                 self._answer()
                 raise subprocess.TimeoutExpired(words, SECONDS) from None
             costs.add(used)
             for file in (output, errors):
                 file.seek(0)
+            status = next(filter(None, statuses), 0)
             return subprocess.CompletedProcess([sys.executable, *words], status, output.read(), errors.read())
 
     def _answer(self):
@@ -59,11 +65,11 @@ def warm() -> Warm:
     return Warm()
 
 
-def run_script(script, *arguments, folder=REPO, **variables):
+def run_script(script, *arguments, folder=REPO, fresh=False, **variables):
     """Run `script` of the repository with environment `variables`, no data set among them unless given.
 
-    It is a fork of a process that has imported TensorFlow. With variables other than the data set's, which
-    libraries may read when they are imported, it is a new process.
+    It is a fork of a process that has imported TensorFlow; a new process if `fresh`, or with variables other
+    than the data set's, which libraries may read when they are imported.
 
     Returns:
         subprocess.CompletedProcess with returncode, stdout and stderr.
@@ -71,8 +77,8 @@ def run_script(script, *arguments, folder=REPO, **variables):
     environment = {name: value for name, value in os.environ.items() if name not in UNSET}
     environment |= {name: str(value) for name, value in variables.items()}
     words = [str(REPO / script), *map(str, arguments)]
-    if set(variables) <= {"CITYSCAPES_DATASET"}:
-        done = warm().run(words, environment, folder)
+    if set(variables) <= {"CITYSCAPES_DATASET"} and not fresh:
+        done = warm().run(words, [environment], folder)
     else:
         done = subprocess.run(
             [sys.executable, *words],

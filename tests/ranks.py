@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from processes import warm
+from slurm.rank import place
 from tiny import REPO
 
 # a case of `steps_of_ranks.py` in which batch norm does not look at the batch, and rounding stays small
@@ -63,6 +65,27 @@ def launch(
         text=True,
         timeout=timeout,
     )
+
+
+def launch_forks(number: int, *words) -> subprocess.CompletedProcess:
+    """Run a program of the repository on so many ranks, forks of a process that has imported TensorFlow.
+
+    They find each other as those that srun starts do. For programs whose ranks all end by themselves: no
+    launcher is there to end the others.
+    """
+    require_horovod()
+    job = {"SLURM_STEP_TASKS_PER_NODE": str(number), "SLURM_NODEID": "0", "RENDEZVOUS_ADDRESS": "127.0.0.1"}
+    command = [sys.executable, REPO / "slurm" / "rendezvous.py"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        port = int(server.stdout.readline())
+        environments = [
+            os.environ | place(job | {"SLURM_LOCALID": str(rank), "SLURM_PROCID": str(rank)}, port)
+            for rank in range(number)
+        ]
+        try:
+            return warm().run([str(word) for word in words], environments, REPO)
+        finally:
+            server.kill()
 
 
 def assert_same_bits(ends: list, name: str) -> None:

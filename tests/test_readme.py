@@ -1,15 +1,13 @@
 """Every command of the README runs; the two of `make` are run by people, CI and tests/test_demo.py."""
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from processes import run_script
 from tiny import REPO, tiny_dataset
 
 BLOCKS = re.findall(r"```sh\n(.*?)```", (REPO / "README.md").read_text(), flags=re.DOTALL)
@@ -18,16 +16,18 @@ COMMANDS = [line for line in LINES if line.startswith("python ")]
 SMALL = {  # options to append; the last of an option's values counts
     "train.py": "-t 64,128 -b 2 -e 1",
     "train.py --resume": "-e 2",
+    "train.py --backbone": "-t 64,128 -b 2 -e 1 --backbone mobilenetv2",
+    "train.py --remat": "-t 64,128 -b 2 -e 1 --width 4",
     "train.py -f": "-t 64,128 -b 2",
     "train.py --doctor": "",
     "benchmark.py train-step": "-t 64,128 --rounds 1",
-    "benchmark.py train": "-m unet --width 4 -t 32,64 --turns 3 --seconds 0.05",
+    "benchmark.py train": "-m toy -t 32,64 --turns 3 --seconds 0.05",
     "benchmark.py sweep": "--count",
     "benchmark.py scaling": "-t 64,128 --ranks 1 --rounds 3 --seconds 0.05",
     "benchmark.py inference": "-t 64,128 --turns 3 --seconds 0.05",
     "benchmark.py pipeline": "-t 64,128 --rounds 1 --pictures 4",
     "benchmark.py video": "-t 64,128 --frames 10 --rounds 1",
-    "benchmark.py summary": "-t 64,128 -m fastscnn",
+    "benchmark.py summary": "-t 64,128 -m toy",
     "benchmark.py scores": "--size 64,128 --rounds 1 --pictures 1",
 }
 
@@ -57,18 +57,17 @@ def whole_cityscapes(root):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)  # each command starts TensorFlow anew
 def test_every_command_runs(tmp_path):
-    whole_cityscapes(tmp_path / "cityscapes")
-    environment = os.environ | {"CITYSCAPES_DATASET": str(tmp_path / "cityscapes")}
+    data = tmp_path / "cityscapes"
+    whole_cityscapes(data)
     for command in COMMANDS:
         _, script, *arguments = shlex.split(command)
-        runs = sorted(tmp_path.glob("logs/fastscnn/*"))
         # the only trained model here, which has dropout as well
-        arguments = [word.replace("logs/bayes_segnet/RUN", "logs/fastscnn/RUN") for word in arguments]
+        arguments = [re.sub("fastscnn|bayes_segnet", "toy", word) for word in arguments]
+        runs = sorted(tmp_path.glob("logs/toy/*"))
         arguments = [word.replace("RUN", runs[0].name) if "RUN" in word else word for word in arguments]
         arguments = [
-            word.replace("$CITYSCAPES_DATASET", environment["CITYSCAPES_DATASET"]).replace(
+            word.replace("$CITYSCAPES_DATASET", str(data)).replace(
                 "benchmarks/sweeps", str(REPO / "benchmarks" / "sweeps")
             )
             for word in arguments
@@ -76,14 +75,7 @@ def test_every_command_runs(tmp_path):
         words = [script, *arguments]
         fitting = [name for name in SMALL if set(name.split()) <= set(words)]
         arguments += SMALL[fitting[-1]].split() if fitting else []
-        done = subprocess.run(
-            [sys.executable, REPO / script, *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_script(script, *arguments, folder=tmp_path, CITYSCAPES_DATASET=data)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 

@@ -2,8 +2,9 @@
 
     python warm.py SOCKET    # the number of an open socket
 
-A request is JSON (`words`: script and arguments, `environment`, `folder`) with two open files for stdout and
-stderr. It is answered by the number of the process, then by its exit status and processor time in seconds.
+A request is JSON (`words`: script and arguments, `environments` of one process each, `folder`) with two open
+files for stdout and stderr. It is answered by the numbers of the processes, then by their exit statuses and
+their processor time in seconds.
 Nothing may calculate here: TensorFlow's threads would be missing in a fork.
 """
 
@@ -49,29 +50,33 @@ def serve(requests: socket.socket) -> list[str]:
         if not message:
             os._exit(0)  # the tests are over
         request = json.loads(message)
-        process = os.fork()
-        if not process:
-            become(request, files)
-            return request["words"]
+        processes = []
+        for environment in request["environments"]:
+            process = os.fork()
+            if not process:
+                become(environment, request["folder"], files)
+                return request["words"]
+            processes.append(process)
         for file in files:
             os.close(file)
-        tell(requests, process)
-        _, status, used = os.wait4(process, 0)
-        tell(requests, [os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime])
+        tell(requests, processes)
+        ends = [os.wait4(process, 0) for process in processes]
+        seconds = sum(used.ru_utime + used.ru_stime for *_, used in ends)
+        tell(requests, [[os.waitstatus_to_exitcode(status) for _, status, _ in ends], seconds])
 
 
 def tell(requests: socket.socket, answer) -> None:
     requests.send(json.dumps(answer).encode())
 
 
-def become(request: dict, files: list[int]) -> None:
+def become(environment: dict[str, str], folder: str, files: list[int]) -> None:
     """Make this fork what a new process would be."""
     for number, file in enumerate(files, start=1):
         os.dup2(file, number)
         os.close(file)
-    os.chdir(request["folder"])
+    os.chdir(folder)
     os.environ.clear()
-    os.environ.update(request["environment"])
+    os.environ.update(environment)
     importlib.import_module("numpy").random.seed()
 
 
@@ -82,7 +87,7 @@ def run(words: list[str]) -> None:
     threads that it does not have.
     """
     sys.argv = words
-    sys.path[0] = str(Path(words[0]).parent)
+    sys.path.insert(0, str(Path(words[0]).parent))
     status = 0
     try:
         runpy.run_path(words[0], run_name="__main__")

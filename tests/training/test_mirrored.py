@@ -3,8 +3,6 @@
 import importlib.util
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +10,8 @@ import pytest
 
 from common.errors import UserError
 from models import weights
-from processes import assert_one_line_error, run_script
-from ranks import COMPARABLE, assert_same_bits, launch
+from processes import assert_one_line_error, run_script, warm
+from ranks import COMPARABLE, assert_same_bits, launch_forks
 from runs import assert_same, log, only_run, train_here
 from tiny import REPO, TRAIN, tiny_dataset
 from training import checkpoints, config, distributed, optimizers
@@ -27,15 +25,7 @@ TINY = ("-m", "toy", "-t", "32,64", "-b", "2")
 
 def run(*words):
     """Run a script of this folder to its end."""
-    environment = os.environ | {"PYTHONPATH": f"{REPO}:{REPO / 'tests'}:{Path(__file__).parent}"}
-    return subprocess.run(
-        [sys.executable, *map(str, words)],
-        cwd=REPO,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
+    return warm().run([str(word) for word in words], [dict(os.environ)], REPO)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +118,7 @@ def test_a_run_goes_from_one_process_to_replicas_to_ranks_and_back(town, tmp_pat
     assert shared_by(trained) == 2
     back = ["--resume", trained, "--strategy", "horovod", "-e"]
     if importlib.util.find_spec("horovod"):
-        assert launch(2, *TRAIN, *back, 3).returncode == 0
+        assert launch_forks(2, *TRAIN[1:], *back, 3).returncode == 0
         assert shared_by(trained) == 2
     assert train_here(*back, 4) == 0
     assert shared_by(trained) == 1
@@ -166,5 +156,7 @@ def test_several_processes_are_refused(monkeypatch):
 
 def test_workers_of_tensorflow_are_refused(town):
     workers = json.dumps({"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "task": {"index": 0}})
-    done = run_script("train.py", *TINY, "-p", town, "--strategy", "mirrored", TF_CONFIG=workers)
+    done = run_script(
+        "train.py", *TINY, "-m", "fastscnn", "-p", town, "--strategy", "mirrored", TF_CONFIG=workers
+    )
     assert_one_line_error(done, "TF_CONFIG names 3 workers", "unset TF_CONFIG")

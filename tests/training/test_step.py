@@ -54,7 +54,7 @@ def test_also_without_xla_a_gpu_does_not_get_the_loss_of_a_cpu(ranks, monkeypatc
         monkeypatch.setattr(devices, "has_gpu", lambda gpu=gpu: gpu)
         keras.utils.set_random_seed(0)
         with ranks.scope():
-            model = models.build("fastscnn", (32, 64, 3), 19, dropout=0.0)
+            model = models.build("toy", (32, 64, 3), 19, dropout=0.0)
             optimizer = keras.optimizers.SGD(0.1)
             optimizer.build(model.trainable_variables)
         train = step.training_step(model, optimizer, jit=False, ranks=ranks)
