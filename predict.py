@@ -16,6 +16,8 @@
 
 Written are, in the pictures' own size, under RESULTS/ and with the folders and names of the pictures:
 labelIds/*_labelIds.png as the Cityscapes server takes them, color/*_color.png, overlay/*_overlay.png.
+Pictures that are no data set's may be grey, RGBA, of a palette or of 16 bits as well: they are converted to
+8-bit RGB, and one line says so.
 With --samples also uncertainty/*_uncertainty.npz, arrays in nats (predictive `entropy`, and
 `mutual_information`: the part on which the passes disagree), and pictures of both, brightest at ln 19 and
 ln 2: uncertainty/*_entropy.png, uncertainty/*_mutualInformation.png.

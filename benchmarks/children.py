@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from common.errors import EXIT_USER_ERROR
@@ -18,6 +20,7 @@ STARVED = (
     *("OutOfMemory", "out of memory", "an't allocate memory", "Cannot allocate memory", "bad_alloc"),
     *("Failed to allocate memory", "std::length_error", "failed to map segment"),
 )
+PROGRESS = "progress"  # key of an object that is for people
 KILLED = -9  # by the kernel, which ends processes for nothing else
 
 
@@ -66,33 +69,63 @@ def reason(status: int, errors: str) -> str:
     return lines[-1] if lines else f"ended with status {status}"
 
 
+def tell(**values) -> None:
+    """Of such a process: write an object of JSON in a line of its own."""
+    print(json.dumps(values), flush=True)
+
+
+def progress(text: str) -> None:
+    """Of such a process: have the one that reads its lines print what it is doing."""
+    tell(**{PROGRESS: text})
+
+
+def told(lines: Iterable[str]) -> Iterator[dict]:
+    """The objects that a process tells; its progress is printed as it comes."""
+    for line in lines:
+        if line.startswith("{"):  # libraries may write as well
+            found = json.loads(line)
+            if PROGRESS in found:
+                print(f"  {found[PROGRESS]}", flush=True)
+            else:
+                yield found
+
+
 def run(module: str, argument: str, **variables: str) -> str:
     """Run a module of this suite to its end; returns the last line it wrote.
 
     Raises:
         Ended: it failed.
     """
-    done = _finished(module, argument, variables)
+    done = subprocess.run(
+        command(module, argument), env=environment(**variables), capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise Ended(done.returncode, done.stderr)
     return done.stdout.splitlines()[-1]
 
 
-def lines(module: str, argument: str, **variables: str) -> tuple[list[dict], Ended | None]:
-    """Run a module of this suite to its end.
+def objects(module: str, argument: str, **variables: str) -> tuple[list[dict], Ended | None]:
+    """Run a module of this suite to its end, and print its progress.
 
     Returns:
-        (the objects of JSON that it wrote, each in a line, until it ended; how it failed, if it did).
+        (what it told until it ended, see `tell`; how it failed, if it did).
     """
-    done = _finished(module, argument, variables)
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return told, Ended(done.returncode, done.stderr) if done.returncode else None
-
-
-def _finished(module, argument, variables):
-    return subprocess.run(
-        command(module, argument), env=environment(**variables), capture_output=True, text=True, check=False
-    )
+    with tempfile.TemporaryFile("w+") as errors:  # no pipe: it could fill up while the other one is read
+        process = subprocess.Popen(
+            command(module, argument),
+            env=environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        with process:
+            try:
+                found = list(told(process.stdout))
+            except BaseException:
+                process.kill()
+                raise
+        errors.seek(0)
+        return found, Ended(process.returncode, errors.read()) if process.returncode else None
 
 
 def die_first() -> None:

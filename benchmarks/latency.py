@@ -13,6 +13,8 @@ NOISY = 0.1  # spread of the turns' medians, relative to their median
 WINDOW, STEADY = 5, 0.05  # calls of a rolling median, and how much two neighbouring ones differ at most
 LEAST_SECONDS, MOST_SECONDS = 2.0, 60.0  # of a warm-up
 LEAST_CALLS = 3  # of a turn
+SLOW = 1.0  # seconds; what other programs left in caches does not show in calls of that length
+SLOW_WARM_UP = 2  # calls
 
 
 @dataclass
@@ -33,6 +35,8 @@ class Turn:
 def warm_up(call: Callable[[], object], now: Callable[[], float] = time.perf_counter) -> dict:
     """Call until the rolling median is steady and `LEAST_SECONDS` are over, at most for `MOST_SECONDS`.
 
+    Of calls that all take `SLOW` seconds or more, `SLOW_WARM_UP` are enough, steady or not.
+
     Returns:
         `calls`, `seconds`, and whether it became `steady`.
     """
@@ -41,26 +45,45 @@ def warm_up(call: Callable[[], object], now: Callable[[], float] = time.perf_cou
         before = now()
         call()
         seconds.append(now() - before)
-        elapsed, steady = now() - start, is_steady(seconds)
-        if (steady and elapsed >= LEAST_SECONDS) or elapsed >= MOST_SECONDS:
+        slow = min(seconds) >= SLOW
+        elapsed, steady = now() - start, is_steady(seconds, 1 if slow else WINDOW)
+        enough = steady or (slow and len(seconds) >= SLOW_WARM_UP)
+        if (enough and elapsed >= LEAST_SECONDS) or elapsed >= MOST_SECONDS:
             return {"calls": len(seconds), "seconds": elapsed, "steady": steady}
 
 
-def is_steady(seconds: list[float]) -> bool:
-    """Whether the medians of the last `WINDOW` calls and of those before differ by at most `STEADY`."""
-    if len(seconds) < 2 * WINDOW:
+def is_steady(seconds: list[float], window: int = WINDOW) -> bool:
+    """Whether the medians of the last `window` calls and of those before differ by at most `STEADY`."""
+    if len(seconds) < 2 * window:
         return False
-    last, before = statistics.median(seconds[-WINDOW:]), statistics.median(seconds[-2 * WINDOW : -WINDOW])
+    last, before = statistics.median(seconds[-window:]), statistics.median(seconds[-2 * window : -window])
     return abs(last - before) <= STEADY * before
 
 
+def is_slow(warm_up: dict) -> bool:
+    """Whether calls took `SLOW` seconds or more in a warm-up, as `warm_up` returns it."""
+    return warm_up["seconds"] >= SLOW * warm_up["calls"]
+
+
 def take_turn(
-    call: Callable[[], dict | None], least: float, now: Callable[[], float] = time.perf_counter
+    call: Callable[[], dict | None],
+    least: float,
+    slow: bool = False,
+    now: Callable[[], float] = time.perf_counter,
 ) -> Turn:
-    """Call for `least` seconds and `LEAST_CALLS` calls, after one that does not count: caches are others'."""
-    call()
+    """Call for `least` seconds.
+
+    Args:
+        call: what is timed; may return seconds of its stages.
+        least: seconds.
+        slow: one call will do, and the first one counts; else there are `LEAST_CALLS`, after one that does
+            not count because caches are others'.
+        now: the clock.
+    """
+    if not slow:
+        call()
     turn, start = Turn(), now()
-    while turn.wall < least or len(turn.seconds) < LEAST_CALLS:
+    while turn.wall < least or len(turn.seconds) < (1 if slow else LEAST_CALLS):
         before = now()
         stages = call()
         after = now()
@@ -68,6 +91,21 @@ def take_turn(
         turn.stages.append(stages or {})
         turn.wall = after - start
     return turn
+
+
+def settled(taken: list[list[Turn]], least: int = LEAST_TURNS) -> bool:
+    """Whether each contestant has had `least` turns, and its turns agree: of slow calls that is enough."""
+    return all(len(turns) >= least and not is_noisy(medians(turns)) for turns in taken)
+
+
+def medians(turns: list[Turn]) -> list[float]:
+    """The median seconds of a call of each turn."""
+    return [statistics.median(turn.seconds) for turn in turns]
+
+
+def rates(turns: list[Turn], batch: int) -> dict[str, float]:
+    """Pictures per second of the turns, each over its wall time: minimum, median and maximum."""
+    return spread([batch * len(turn.seconds) / turn.wall for turn in turns])
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -87,14 +125,13 @@ def figures(turns: list[Turn], batch: int) -> dict:
         `pictures_per_second`, pictures over wall time, of the turns; whether they are `noisy`; and `stages`.
     """
     seconds = [second for turn in turns for second in turn.seconds]
-    medians = [statistics.median(turn.seconds) for turn in turns]
     shares = [share for share in PERCENTILES if share < 99 or len(seconds) >= SAMPLES_OF_P99]
     found = {
         "calls": len(seconds),
         "latency": {f"p{share}": percentile(seconds, share) for share in shares} | {"max": max(seconds)},
-        "turns": medians,
-        "pictures_per_second": spread([batch * len(turn.seconds) / turn.wall for turn in turns]),
-        "noisy": is_noisy(medians),
+        "turns": medians(turns),
+        "pictures_per_second": rates(turns, batch),
+        "noisy": is_noisy(medians(turns)),
     }
     stages = [stages for turn in turns for stages in turn.stages if stages]
     return found | ({"stages": stage_figures(stages)} if stages else {})

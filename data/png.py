@@ -36,6 +36,11 @@ class Header:
         """(height, width) in pixels."""
         return self.height, self.width
 
+    @property
+    def is_rgb(self) -> bool:
+        """Whether it is an 8-bit RGB picture's."""
+        return self.bits == 8 and self.color == "RGB"
+
 
 def header(path: Path) -> Header:
     """Read a PNG's header.
@@ -63,7 +68,7 @@ def _parse(start: bytes, path) -> Header:
 
 def require_image(found: Header, path) -> None:
     """Raise UserError unless the header is an 8-bit RGB picture's."""
-    if found.bits != 8 or found.color != "RGB":
+    if not found.is_rgb:
         raise UserError(
             f"{path}: {found.bits}-bit {found.color} picture, need 8-bit RGB; convert it, for example with "
             "`convert FILE -depth 8 PNG24:FILE`"

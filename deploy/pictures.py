@@ -1,6 +1,8 @@
 """Pictures in, predicted pictures out: what `predict.py` reads and writes."""
 
+import sys
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,7 @@ class Job:
     image: Path
     folder: Path  # relative to the results' labelIds/, color/, overlay/ and uncertainty/
     name: str
+    of_dataset: bool = False  # whose pictures are 8-bit RGB, and anything else is a mistake
 
 
 def find(paths: list[Path], split: str, coarse: bool) -> list[Job]:
@@ -57,7 +60,7 @@ def find(paths: list[Path], split: str, coarse: bool) -> list[Job]:
 def _jobs(path: Path, split: str, coarse: bool) -> list[Job]:
     if (path / index.IMAGES).is_dir():
         samples = index.labelled(path, split, index.COARSE) if coarse else index.unlabelled(path, split)
-        return [Job(sample.image, Path(sample.city), sample.name) for sample in samples]
+        return [Job(sample.image, Path(sample.city), sample.name, of_dataset=True) for sample in samples]
     if path.is_dir():
         images = sorted(file for file in path.rglob("*") if _is_picture(file))
         if not images:
@@ -77,26 +80,103 @@ def _stem(image: Path) -> str:
     return image.stem.removesuffix(f"_{index.IMAGES}")
 
 
+def images(jobs: list[Job]) -> Iterator[np.ndarray]:
+    """The jobs' pictures, uint8 RGB [H, W, 3], decoded ahead in threads.
+
+    Of what belongs to no data set, other kinds are converted, see `decode_any`; one line on stderr says so.
+
+    Raises:
+        UserError: a picture that cannot be read.
+    """
+    converted = []
+    try:
+        for job, (image, kind) in zip(jobs, bounded_map(_read, jobs)):
+            if kind:
+                converted.append(f"{job.image} ({kind})")
+            yield image
+    finally:
+        if converted:
+            several = f"{len(converted)} pictures, the first of them " if len(converted) > 1 else ""
+            print(f"converted to 8-bit RGB: {several}{converted[0]}", file=sys.stderr)
+
+
+def _read(job: Job) -> tuple[np.ndarray, str | None]:
+    return (decode(job.image), None) if job.of_dataset else decode_any(job.image)
+
+
 def decode(path: Path) -> np.ndarray:
-    """Decode a picture to uint8 RGB [H, W, 3].
+    """Decode an 8-bit colour picture to uint8 RGB [H, W, 3].
 
     Raises:
         UserError: unreadable, damaged, not an 8-bit colour picture, or of an absurd size.
     """
-    if path.suffix.lower() == ".png":
+    if _is_png(path):
         return png.decode_image(path)
+    picture = _decode(path)
+    if kind := _kind(picture):
+        raise UserError(f"{path}: {kind} picture, need 8-bit RGB; convert it")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def decode_any(path: Path) -> tuple[np.ndarray, str | None]:
+    """Decode a picture to uint8 RGB [H, W, 3], whatever it holds.
+
+    Alpha is dropped, grey repeated, a palette looked up, and of 16 bits 65535 becomes 255.
+
+    Returns:
+        (the picture, and what the file holds, such as `8-bit RGBA`, where that is not 8-bit RGB).
+
+    Raises:
+        UserError: unreadable, damaged, of an absurd size, or of numbers that are not of 8 or 16 bits.
+    """
+    if _is_png(path):
+        found = png.header(path)
+        kind = None if found.is_rgb else f"{found.bits}-bit {found.color}"
+        return _rgb(_eight_bits(png.decode_any(path), path)), kind
+    picture = _decode(path)
+    colors = _rgb(_eight_bits(picture, path))
+    return (colors if picture.ndim == 2 else cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)), _kind(picture)
+
+
+def _is_png(path: Path) -> bool:
+    return path.suffix.lower() == ".png"
+
+
+def _decode(path: Path) -> np.ndarray:
+    """What a file that is no PNG holds, [H, W] or BGR [H, W, 3]."""
     _require_sane_size(path)
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; check its permissions") from error
-    image = cv2.imdecode(content, AS_STORED) if content.size else None
-    if image is None:
+    picture = cv2.imdecode(content, AS_STORED) if content.size else None
+    if picture is None:
         raise UserError(f"{path} is no readable picture; leave it out or copy it again")
-    if image.ndim != 3 or image.dtype != np.uint8:
-        kind = f"{8 * image.itemsize}-bit {'grey' if image.ndim == 2 else 'colour'}"
-        raise UserError(f"{path}: {kind} picture, need 8-bit RGB; convert it")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return picture
+
+
+def _kind(picture: np.ndarray) -> str | None:
+    """What a picture is in words; None for 8-bit colours."""
+    if picture.ndim == 3 and picture.dtype == np.uint8:
+        return None
+    return f"{8 * picture.itemsize}-bit {'grey' if picture.ndim == 2 else 'colour'}"
+
+
+def _eight_bits(picture: np.ndarray, path: Path) -> np.ndarray:
+    """The same as uint8; raises UserError for numbers of other than 8 or 16 bits."""
+    if picture.dtype == np.uint16:
+        return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if picture.dtype != np.uint8:
+        raise UserError(f"{path}: a picture of {picture.dtype} numbers, need 8 or 16 bits; convert it")
+    return picture
+
+
+def _rgb(picture: np.ndarray) -> np.ndarray:
+    """Three channels [H, W, 3] of grey [H, W] or colours [H, W, 3], also with alpha, [H, W, 2 or 4]."""
+    if picture.ndim == 3 and picture.shape[2] >= 3:
+        return np.ascontiguousarray(picture[..., :3])
+    grey = picture if picture.ndim == 2 else picture[..., 0]
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def _require_sane_size(path: Path) -> None:
@@ -132,12 +212,10 @@ def predict_all(runtime, jobs: list[Job], results: Path) -> None:
     Raises:
         UserError: a picture that cannot be read, or a result that cannot be written.
     """
-    images = bounded_map(lambda job: decode(job.image), jobs)
-
     samples = hasattr(runtime, "sample")
 
     def labelled():
-        for job, image in zip(jobs, images):
+        for image, job in zip(images(jobs), jobs):  # this way round the pictures are read to their end
             label, doubt = segment_sampled(runtime, image) if samples else (segment(runtime, image), None)
             yield job, image, label, results, doubt
 

@@ -150,6 +150,17 @@ class TestPictures:
         for image in sorted(folder.glob("[ab].*")):
             assert len(np.unique(expected_classes(runtime, pictures.decode(image)))) >= 3
 
+    def test_with_alpha_are_predicted_as_without(self, runtime, tmp_path, capsys):
+        picture = noise(40, 70)
+        write_picture(tmp_path / "in" / "a.png", picture)
+        alpha = np.zeros((40, 70, 1), np.uint8)
+        cv2.imwrite(str(tmp_path / "in" / "b.png"), np.concatenate([picture[..., ::-1], alpha], axis=2))
+        assert len(predict_all(runtime, [tmp_path / "in"], tmp_path / "out")) == 2
+        for kind in ("labelIds", "overlay"):
+            first, second = (tmp_path / "out" / kind / f"{name}_{kind}.png" for name in "ab")
+            assert first.read_bytes() == second.read_bytes()
+        assert capsys.readouterr().err == f"converted to 8-bit RGB: {tmp_path}/in/b.png (8-bit RGBA)\n"
+
     def test_upright_by_exif(self, tmp_path):
         from PIL import Image
 

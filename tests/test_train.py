@@ -212,7 +212,7 @@ def test_damage_in_a_later_epoch_leaves_log_and_checkpoints_alone(finished, tmp_
     with pytest.raises(UserError, match=str(said[0])):
         train_here("-m", "toy", "--resume", run, "-p", town, "-e", 2)
     changed = dict(contents(run).items() ^ before.items())
-    assert {path.name for path in changed} <= {"config.json", "environment.json", "restarts.json"}
+    assert {path.name for path in changed} <= {"config.json", "environment.json", "restarts.log"}
 
 
 class TestRunFolder:

@@ -65,13 +65,14 @@ def train(
         services = started_trackers(settings, run, fresh=checkpoint is None)
         describe(settings, run, model, len(training), len(validation), ranks)
     run, progress = ranks.agree((run, progress))
-    ranks.broadcast([*model.variables, *optimizer.variables])
-    optimizers.leave_accumulated_to_first(optimizer, ranks)
-    seeds.spread(model, ranks)
-    if progress.ranks != ranks.gpus:
-        optimizers.set_steps(optimizer, resharded_steps(progress, batches[0]))
-        progress.ranks = ranks.gpus
-    return followed(Loop(settings, run, model, optimizer, *batches, progress, jit, stop, services, ranks))
+    with restarts.failures_noted(run):
+        ranks.broadcast([*model.variables, *optimizer.variables])
+        optimizers.leave_accumulated_to_first(optimizer, ranks)
+        seeds.spread(model, ranks)
+        if progress.ranks != ranks.gpus:
+            optimizers.set_steps(optimizer, resharded_steps(progress, batches[0]))
+            progress.ranks = ranks.gpus
+        return followed(Loop(settings, run, model, optimizer, *batches, progress, jit, stop, services, ranks))
 
 
 def folder_of(

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 from common.errors import EXIT_STALLED
+from training import restarts
 from training.distributed import Ranks
 
 FOLDER = ".ranks"  # in the run folder
@@ -31,7 +32,7 @@ class Watchdog:
     """
 
     def __init__(self, run: Path, ranks: Ranks, timeout: float):
-        self._folder, self._ranks, self._timeout = run / FOLDER, ranks, timeout
+        self._run, self._folder, self._ranks, self._timeout = run, run / FOLDER, ranks, timeout
         self._left = math.inf  # seconds
         self._beats, self._ended = 0, threading.Event()
 
@@ -68,6 +69,7 @@ class Watchdog:
     def _end(self):
         message = f"no step for {self._timeout:.0f} s (--stall-timeout); {self._latecomer()}"
         os.write(2, f"rank {self._ranks.rank}: {message}\n".encode())
+        restarts.fail(self._run, message)
         sys.stdout.flush()
         os._exit(EXIT_STALLED)
 

@@ -39,7 +39,8 @@ def run(options) -> Iterator[dict]:
         weights = {"weights": str(options.weights) if options.weights else None}
 
         def measure_one(settings):
-            found = measure(settings | inputs | weights | {"folder": folder})
+            rest = inputs | weights | {"folder": folder, "all_turns": options.turns is not None}
+            found = measure(settings | rest)
             print(table.table(settings, found), flush=True)
             return {"runtimes": found, "speed": table.speed(found), "clock": clock.self_check()}
 
@@ -60,7 +61,7 @@ def settings_of(options, inputs: dict) -> Iterator[dict]:
                         "provider": options.provider,
                         "calibration_pictures": len(inputs["calibration"]) or "synthetic",
                         "pictures": len(inputs["pictures"]) if options.path else "synthetic",
-                        "turns": options.turns,
+                        "turns": options.turns or inference_options.TURNS,
                         "seconds": options.seconds,
                     }
 
@@ -69,14 +70,16 @@ def measure(settings: dict) -> dict:
     """Every runtime's figures in a configuration, or why there are none.
 
     Args:
-        settings: a record's, but with the path of `weights`, the paths of `pictures` and `calibration`, and a
-            `folder` for files.
+        settings: a record's, but with the path of `weights`, the paths of `pictures` and `calibration`, a
+            `folder` for files, and `all_turns`, see `benchmarks.inference.turns.measure`.
     """
+    print(f"{configurations.described(settings)}:", flush=True)
     exported = [name for name in settings["runtimes"] if name != "keras"]
     failed, files = {}, {}
     if settings["weights"] and inference_options.is_graph(Path(settings["weights"])):
         files = {"onnx": settings["weights"]}
     elif exported:
+        print(f"  exporting {', '.join(exported)}", flush=True)
         try:
             files = json.loads(
                 children.run(
@@ -96,5 +99,6 @@ def measure(settings: dict) -> dict:
         settings["turns"],
         settings["seconds"],
         devices.VARIABLES | {"KERAS_BACKEND": settings["backend"]},
+        settings["all_turns"],
     )
     return {name: (found | failed)[name] for name in settings["runtimes"]}

@@ -10,6 +10,7 @@ from models import ARCHITECTURES
 
 RUNTIMES = ("keras", "onnx", "onnx-int8", "onnx-fp16")
 SCOPES = ("model", "model+argmax", "end-to-end")
+TURNS = 10
 
 
 def add_arguments(parser) -> None:
@@ -34,7 +35,7 @@ def add_arguments(parser) -> None:
         "-p", "--path", type=Path, nargs="+", help="pictures of end-to-end (default: made up)"
     )
     parser.add_argument("--calibration", type=Path, help="pictures for onnx-int8 (default: made up)")
-    shared.add_turns(parser, 10)
+    shared.add_turns(parser, TURNS)
     shared.add_back_off(parser)
     shared.add_continue(parser)
     cli.add_model_options(parser)

@@ -2,8 +2,8 @@
 
 The first argument is JSON: `runtime`, `file` (of ONNX runtimes), `model`, `options`, `weights`, `size`,
 `batch`, `scope`, `precision`, `provider`, `pictures` (of end-to-end: their paths). It loads, warms up and
-writes a line of JSON. Each line of stdin then holds the least seconds of a turn, and is answered by the turn;
-an empty one is answered by the state of the device, and is the end.
+tells how that went, see `benchmarks.children`. Each line of stdin then holds the least seconds of a turn, and
+is answered by the turn; an empty one is answered by the state of the device, and is the end.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import latency
-from benchmarks.children import die_first
+from benchmarks.children import die_first, progress, tell
 from common import cli
 
 
@@ -24,13 +24,18 @@ def main() -> int:
     """Get ready, then take turns as told."""
     settings = json.loads(sys.argv[1])
     die_first()
+    name = settings["runtime"]
+    progress(f"{name}: loading")
     start = time.perf_counter()
     contestant = load(settings)
     loaded = time.perf_counter()
+    progress(f"{name}: loaded in {loaded - start:.1f} s; first call, with compilation")
     call = call_of(contestant, settings)
     prepared = time.perf_counter()
     call()
     first = time.perf_counter() - prepared
+    progress(f"{name}: first call {first:.2f} s; warm-up")
+    warm_up = latency.warm_up(call)
     tell(
         model=contestant.name,
         size=contestant.size,
@@ -38,19 +43,14 @@ def main() -> int:
         device=contestant.device.name,
         load_seconds=loaded - start,
         first_call_seconds=first,
-        warm_up=latency.warm_up(call),
+        warm_up=warm_up,
     )
     for line in sys.stdin:
         if not line.strip():
             break
-        tell(**asdict(latency.take_turn(call, float(line))))
+        tell(**asdict(latency.take_turn(call, float(line), latency.is_slow(warm_up))))
     tell(**contestant.device.state())
     return 0
-
-
-def tell(**values) -> None:
-    """Answer in one line."""
-    print(json.dumps(values), flush=True)
 
 
 def load(settings: dict):

@@ -15,7 +15,7 @@ class Runtime:
     """A process that waits for its turns, loaded and warm.
 
     Attributes:
-        told: what it wrote when it was ready, see `benchmarks.inference.process`.
+        told: what it told when it was ready, see `benchmarks.inference.process`.
 
     Raises:
         children.Ended: it ended; so may its methods.
@@ -32,6 +32,11 @@ class Runtime:
             text=True,
         )
         self.told = self._answer()
+
+    @property
+    def slow(self) -> bool:
+        """Whether its calls are, see `latency.is_slow`."""
+        return latency.is_slow(self.told["warm_up"])
 
     def turn(self, seconds: float) -> Turn:
         """Calls for that long."""
@@ -53,22 +58,24 @@ class Runtime:
         return self._answer()
 
     def _answer(self) -> dict:
-        for line in self._process.stdout:
-            if line.startswith("{"):  # libraries may write as well
-                return json.loads(line)
+        for answer in children.told(self._process.stdout):
+            return answer
         status = self._process.wait()
         self._errors.seek(0)
         raise children.Ended(status, self._errors.read())
 
 
-def measure(runtimes: dict[str, dict], turns: int, seconds: float, variables: dict[str, str]) -> dict:
-    """Let runtimes take turns.
+def measure(
+    runtimes: dict[str, dict], turns: int, seconds: float, variables: dict[str, str], all_turns: bool = True
+) -> dict:
+    """Let runtimes take turns, and tell how far they are.
 
     Args:
         runtimes: name -> settings, see `benchmarks.inference.process`.
         turns: of each, `latency.LEAST_TURNS` or more.
         seconds: of a turn.
         variables: of the processes' environment.
+        all_turns: take them all, even where one is slow and those of each agree before.
 
     Returns:
         name -> figures, or `failed`, and whether that was the user's `mistake`.
@@ -87,10 +94,14 @@ def measure(runtimes: dict[str, dict], turns: int, seconds: float, variables: di
         for name, settings in runtimes.items():
             if ready := attempt(name, Runtime, settings, variables):
                 alive[name] = ready
-        for _ in range(turns):
+        stops = not all_turns and any(runtime.slow for runtime in alive.values())
+        for number in range(1, turns + 1):
+            if stops and latency.settled([taken[name] for name in alive]):
+                break
             for name in list(alive):
                 if turn := attempt(name, alive[name].turn, seconds):
                     taken[name].append(turn)
+            _tell(f"turn {number} of {'at most ' if stops else ''}{turns}", alive, taken)
         for name in list(alive):
             if state := attempt(name, alive[name].finish):
                 told = alive[name].told
@@ -99,3 +110,13 @@ def measure(runtimes: dict[str, dict], turns: int, seconds: float, variables: di
         for runtime in alive.values():
             runtime.close()
     return {name: found[name] for name in runtimes}
+
+
+def _tell(what: str, alive: dict[str, Runtime], taken: dict[str, list[Turn]]) -> None:
+    """Print how fast each is so far."""
+    speeds = [
+        f"{name} {latency.rates(taken[name], runtime.told['batch'])['median']:.3g}"
+        for name, runtime in alive.items()
+    ]
+    if speeds:
+        print(f"  {what}: {', '.join(speeds)} pictures/s", flush=True)

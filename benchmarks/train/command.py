@@ -16,6 +16,7 @@ from models import ARCHITECTURES
 
 HELP = "pictures per second of training, and where a step's time goes"
 CHILD = "benchmarks.train.process"
+TURNS = 5
 
 
 def add_arguments(parser) -> None:
@@ -41,7 +42,7 @@ def add_arguments(parser) -> None:
         "-b", "--batch", type=cli.positive_int, nargs="+", default=[2], help="batches (default: 2)"
     )
     shared.add_backend_and_precision(parser)
-    shared.add_turns(parser, 5)
+    shared.add_turns(parser, TURNS)
     shared.add_back_off(parser)
     shared.add_continue(parser)
     cli.add_model_options(parser)
@@ -56,6 +57,12 @@ def run(options) -> Iterator[dict]:
     shared.require_turns(options)
     if len(options.model) > 1 and cli.model_options(options):
         raise UserError("options of an architecture are for one model; name it alone with -m")
+
+    def measure_one(settings):
+        found = measure(settings, all_turns=options.turns is not None)
+        print(table.table(settings, found), flush=True)
+        return found
+
     yield from configurations.measure("train", settings_of(options), measure_one, options)
 
 
@@ -75,22 +82,24 @@ def settings_of(options) -> Iterator[dict]:
                             "options": cli.model_options(options),
                             "input": "synthetic",
                             "ranks": 1,
-                            "turns": options.turns,
+                            "turns": options.turns or TURNS,
                             "seconds": options.seconds,
                         }
 
 
-def measure_one(settings: dict) -> dict:
-    """The figures of a configuration, printed as well; `failed` where there are none."""
-    found = measure(settings)
-    print(table.table(settings, found), flush=True)
-    return found
+def measure(settings: dict, all_turns: bool) -> dict:
+    """The figures of a configuration; without its parts where these alone do not fit.
 
+    Args:
+        settings: a record's.
+        all_turns: take them all, even of slow steps that agree before.
 
-def measure(settings: dict) -> dict:
-    """The figures of a configuration; without its parts where these alone do not fit."""
+    Returns:
+        figures, or `failed` where there are none.
+    """
+    print(f"{configurations.described(settings)}:", flush=True)
     variables = devices.VARIABLES | {"KERAS_BACKEND": settings["backend"]}
-    told, ended = children.lines(CHILD, json.dumps(settings), **variables)
+    told, ended = children.objects(CHILD, json.dumps(settings | {"all_turns": all_turns}), **variables)
     if not told:
         return ended.result()
     figures, *split = told

@@ -1,8 +1,8 @@
 """Training steps of one configuration; a process of its own for `benchmarks.train.command`.
 
-The first argument is JSON: `model`, `options`, `size`, `batch`, `precision`, `turns`, `seconds`. It writes
-two lines of JSON: the figures of whole steps, and the seconds and shares of a step's parts. The parts come
-last because they need functions of their own, whose memory is none of a step's.
+The first argument is JSON: `model`, `options`, `size`, `batch`, `precision`, `turns`, `seconds`, `all_turns`.
+It tells two objects, see `benchmarks.children`: the figures of whole steps, and the seconds and shares of a
+step's parts. The parts come last because they need functions of their own, whose memory is none of a step's.
 """
 
 import json
@@ -12,28 +12,27 @@ import sys
 import time
 
 from benchmarks import devices, latency
-from benchmarks.children import die_first
+from benchmarks.children import die_first, progress, tell
 from benchmarks.train import parts
 from common import cli
+
+LEAST_ROUNDS = 2  # of a step's parts
 
 
 def main() -> int:
     """Measure the steps that the first argument tells."""
     settings = json.loads(sys.argv[1])
     die_first()
+    progress("building")
     start = time.perf_counter()
     steps, device = load(settings)
     loaded = time.perf_counter()
-    losses = [steps.step()]
+    progress(f"built in {loaded - start:.1f} s; first step, with compilation")
+    steps.step()
     first = time.perf_counter() - loaded
-
-    def call():
-        losses[0] = steps.step()  # what it returns is no stages
-
-    warm_up = latency.warm_up(call)
-    turns = [latency.take_turn(call, settings["seconds"]) for _ in range(settings["turns"])]
-    if not math.isfinite(losses[0]):
-        sys.exit(f"the loss became {losses[0]}")  # other numbers may be calculated faster, or slower
+    progress(f"first step {first:.1f} s; warm-up")
+    warm_up = latency.warm_up(silent(steps.step))
+    turns = take_turns(steps, latency.is_slow(warm_up), settings)
     tell(
         device=device.name,
         load_seconds=loaded - start,
@@ -42,13 +41,28 @@ def main() -> int:
         **device.state(),
         **latency.figures(turns, settings["batch"]),
     )
-    tell(**split(steps, settings["seconds"]))
+    tell(**split(steps, settings["seconds"], latency.is_slow(warm_up)))
     return 0
 
 
-def tell(**values) -> None:
-    """Write a line of JSON."""
-    print(json.dumps(values), flush=True)
+def take_turns(steps, slow: bool, settings: dict) -> list[latency.Turn]:
+    """Turns of whole steps; ends the process where the loss becomes no number.
+
+    Of `slow` ones no more than it takes for them to agree, unless settings ask for `all_turns`.
+    """
+    losses, turns, stops = [0.0], [], slow and not settings["all_turns"]
+
+    def call():
+        losses[0] = steps.step()  # what it returns is no stages
+
+    while len(turns) < settings["turns"] and not (stops and latency.settled([turns])):
+        turns.append(latency.take_turn(call, settings["seconds"], slow))
+        rate = latency.rates(turns, settings["batch"])["median"]
+        most = "at most " if stops else ""
+        progress(f"turn {len(turns)} of {most}{settings['turns']}: {rate:.3g} pictures/s")
+    if not math.isfinite(losses[0]):
+        sys.exit(f"the loss became {losses[0]}")  # other numbers may be calculated faster, or slower
+    return turns
 
 
 def load(settings: dict):
@@ -72,20 +86,26 @@ def load(settings: dict):
     return steps.compiled(model, optimizer, *batch, device.gpu), device
 
 
-def split(steps, seconds: float) -> dict:
+def split(steps, seconds: float, slow: bool) -> dict:
     """Seconds and share of a step's parts, by what each adds to the one before, in turns.
 
     Args:
-        steps: see `benchmarks.train.steps.Steps`.
+        steps: see `benchmarks.train.steps.Steps`; the whole one has been called.
         seconds: of a turn of each.
+        slow: a round less will do, if it agrees with the one before.
     """
     functions = [steps.forward, steps.gradients, steps.step]
-    for function in functions:
-        function()  # compiles
-    rounds = []
-    for _ in range(latency.LEAST_TURNS):
-        turns = [latency.take_turn(silent(function), seconds) for function in functions]
-        rounds.append([statistics.median(turn.seconds) for turn in turns])
+    progress("parts of a step: compilation")
+    for function in functions[:2]:
+        function()
+    taken = [[] for _ in functions]
+    for number in range(1, latency.LEAST_TURNS + 1):
+        if slow and latency.settled(taken, LEAST_ROUNDS):
+            break
+        progress(f"parts of a step: round {number} of {'at most ' if slow else ''}{latency.LEAST_TURNS}")
+        for turns, function in zip(taken, functions):
+            turns.append(latency.take_turn(silent(function), seconds, slow))
+    rounds = list(zip(*map(latency.medians, taken)))
     return parts.shares(parts.of_compute(rounds), statistics.median(whole for *_, whole in rounds))
 
 

@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 
 from common.errors import UserError
-from common.threads import bounded_map
 from deploy import pictures
 
 PICTURE_RATE = Fraction(20)  # frames per second where pictures do not tell
@@ -137,15 +136,11 @@ class PictureFiles:
         self._jobs, self.rate, self.count = jobs, rate or PICTURE_RATE, len(jobs)
 
     def __iter__(self) -> Iterator[Frame]:
-        for number, image in enumerate(bounded_map(self._decode, self._jobs)):
-            yield Frame(image, number, self._jobs[number].image)
-
-    @staticmethod
-    def _decode(job):
-        image = pictures.decode(job.image)
-        if image.shape[0] * image.shape[1] > MAX_PIXELS:
-            raise UserError(f"{job.image}: {image.shape[0]}x{image.shape[1]} are too many pixels for a video")
-        return image
+        for number, image in enumerate(pictures.images(self._jobs)):
+            path, (height, width) = self._jobs[number].image, image.shape[:2]
+            if height * width > MAX_PIXELS:
+                raise UserError(f"{path}: {height}x{width} are too many pixels for a video")
+            yield Frame(image, number, path)
 
 
 def by_number(job: pictures.Job) -> list:

@@ -34,3 +34,20 @@ def test_other_ends_are_told_by_their_last_words():
     assert ended("raise RuntimeError('no such kernel')") == "RuntimeError: no such kernel"
     mistake = "import sys; print('noise\\nx.py: error: no such size', file=sys.stderr); sys.exit(2)"
     assert ended(mistake) == "no such size"
+
+
+def test_progress_is_printed_as_it_comes_and_the_rest_is_returned(capsys):
+    told = children.told(['{"progress": "building"}\n', "a library's word\n", '{"seconds": 3}\n', "{}\n"])
+    assert next(told) == {"seconds": 3}
+    assert capsys.readouterr().out == "  building\n"
+    assert list(told) == [{}]
+
+
+def test_what_was_told_before_a_failure_is_kept(tmp_path, capsys):
+    (tmp_path / "failing.py").write_text(
+        "import sys\nfrom benchmarks import children\nchildren.progress('counting')\n"
+        "children.tell(number=int(sys.argv[1]))\nsys.exit('too high')\n"
+    )
+    told, ended = children.objects("failing", "7", PYTHONPATH=f"{children.ROOT}:{tmp_path}")
+    assert told == [{"number": 7}] and ended.result() == {"failed": "too high", "mistake": False}
+    assert capsys.readouterr().out == "  counting\n"

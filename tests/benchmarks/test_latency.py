@@ -65,23 +65,59 @@ class TestWarmUp:
         assert latency.warm_up(clock.call, clock) == {"calls": 16, "seconds": 2.0, "steady": True}
 
     def test_waits_until_the_rolling_median_is_steady(self):
-        # from the 15th call on even the five calls before the last five have the median 1
-        clock = Clock(8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0)
+        # from the 15th call on even the five calls before the last five have the median 1/16
+        clock = Clock(0.5, 0.4375, 0.375, 0.3125, 0.25, 0.1875, 0.125, 0.0625)
         found = latency.warm_up(clock.call, clock)
-        assert found == {"calls": 15, "seconds": 35.0 + 8 * 1.0, "steady": True}
+        assert found == {"calls": 15, "seconds": 2.1875 + 8 * 0.0625, "steady": True}
 
     def test_ends_after_a_minute_and_says_so(self):
         clock = Clock(*[2.0**-i for i in range(3)], *[1.1**i for i in range(60)])
         found = latency.warm_up(clock.call, clock)
         assert found["seconds"] >= 60 and found["steady"] is False
 
+    @pytest.mark.parametrize("second, steady", [(8.0, True), (7.75, True), (4.0, False)])
+    def test_of_slow_calls_is_two(self, second, steady):
+        clock = Clock(8.0, second)
+        found = latency.warm_up(clock.call, clock)
+        assert found == {"calls": 2, "seconds": 8.0 + second, "steady": steady} and latency.is_slow(found)
+
+    def test_of_calls_that_are_only_slow_at_first_goes_on(self):
+        clock = Clock(8.0, 0.5)
+        found = latency.warm_up(clock.call, clock)
+        assert found == {"calls": 10, "seconds": 8.0 + 9 * 0.5, "steady": True}
+
+
+@pytest.mark.parametrize("seconds, slow", [(19.9, False), (20.0, True)])
+def test_calls_of_a_second_are_slow(seconds, slow):
+    assert latency.is_slow({"calls": 20, "seconds": seconds, "steady": False}) is slow
+
 
 class TestTurn:
     def test_does_not_count_its_first_call(self):
         clock = Clock(9.0, 0.5)
-        turn = latency.take_turn(clock.call, 2.0, clock)
+        turn = latency.take_turn(clock.call, 2.0, now=clock)
         assert turn.seconds == [0.5] * 4 and turn.wall == 2.0 and clock.calls == 5
 
     def test_has_three_calls_at_least(self):
         clock = Clock(10.0)
-        assert latency.take_turn(clock.call, 2.0, clock) == Turn([10.0] * 3, 30.0, [{}] * 3)
+        assert latency.take_turn(clock.call, 2.0, now=clock) == Turn([10.0] * 3, 30.0, [{}] * 3)
+
+    @pytest.mark.parametrize("seconds, calls", [(10.0, 1), (1.25, 2), (0.5, 4)])
+    def test_of_slow_calls_is_one_and_lasts_as_long_as_others(self, seconds, calls):
+        clock = Clock(seconds)
+        turn = latency.take_turn(clock.call, 2.0, slow=True, now=clock)
+        assert turn == Turn([seconds] * calls, seconds * calls, [{}] * calls) and clock.calls == calls
+
+
+@pytest.mark.parametrize(
+    "taken, settled",
+    [
+        ([[1.0, 1.05, 1.09], [9.0, 9.0, 9.0]], True),
+        ([[1.0, 1.05, 1.09], [9.0, 9.0, 11.0]], False),
+        ([[1.0, 1.0]], False),
+        ([[1.0, 1.2, 1.0, 1.0]], False),
+    ],
+)
+def test_turns_are_settled_if_each_contestants_agree(taken, settled):
+    turns = [[Turn([value], value) for value in values] for values in taken]
+    assert latency.settled(turns) is settled

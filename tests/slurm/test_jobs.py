@@ -302,7 +302,7 @@ class TestScripts:
         Job(cluster, tmp_path, (*ALONE, "--wait"), f"slurm/{script}.sh", *given, PYTHON=python)
         assert self.arguments(tmp_path)[-len(given) :] == given
 
-    @pytest.mark.parametrize("status", [2, 70, 71, 73, 74, 130])
+    @pytest.mark.parametrize("status", [2, 70, 71, 73, 74, 130, 137, 139])  # killed for memory; a crash
     def test_a_status_is_kept_and_not_requeued(self, status, cluster, python, tmp_path):
         job = Job(cluster, tmp_path, ALONE, "slurm/train.sh", PYTHON=python, STATUS=str(status))
         told = job.end()

@@ -107,24 +107,100 @@ def stop_before_the_first_step(monkeypatch):
     monkeypatch.setattr(pipeline.Batches, "training", stopped)
 
 
-def test_a_requeue_loop_ends(town, tmp_path, monkeypatch):
-    stop_before_the_first_step(monkeypatch)
-    assert train_here(*START, "-e", 1, "-p", town, "--logs", tmp_path) == 75
-    run = only_run(tmp_path)
-    for _ in range(restarts.ALLOWED):
-        assert train_here("-m", "toy", "--resume", "--logs", tmp_path) == 75
-    with pytest.raises(
-        NoProgressError, match=f"{run} was resumed 3 times at step 0 .*restarts.json"
-    ) as error:
-        train_here("-m", "toy", "--resume", "--logs", tmp_path)
-    assert error.value.status == 71
+def fail_at_the_first_step(monkeypatch, error):
+    def failing(self, *arguments):
+        raise error
+
+    monkeypatch.setattr(pipeline.Batches, "training", failing)
 
 
-def test_restarts_that_get_further_go_on(tmp_path):
-    for step in (5, 5, 5, 6, 6, 6, 7, 7, 7):
-        restarts.note(tmp_path, step)
-    with pytest.raises(NoProgressError):
-        restarts.note(tmp_path, 7)
+@pytest.fixture(scope="module")
+def stopped(town, tmp_path_factory):
+    """The folder of a run that was stopped before its first step."""
+    logs = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        stop_before_the_first_step(patch)
+        assert train_here(*START, "-e", 1, "-p", town, "--logs", logs) == 75
+    return only_run(logs)
+
+
+class TestRequeueLoops:
+    @pytest.fixture
+    def run(self, stopped, tmp_path):
+        return shutil.copytree(stopped, tmp_path / "run", symlinks=True)
+
+    def test_of_failures_end(self, run, monkeypatch):
+        fail_at_the_first_step(monkeypatch, RuntimeError("no\nmemory"))
+        for _ in range(restarts.ALLOWED - 1):
+            restarts.note(run, 0)
+            restarts.fail(run, "another reason")
+        with pytest.raises(RuntimeError):
+            train_here("--resume", run)
+        said = (
+            f"{run} was resumed at step 0 and failed 3 times .* by: RuntimeError: no memory; .*restarts.log"
+        )
+        with pytest.raises(NoProgressError, match=said) as error:
+            train_here("--resume", run)
+        assert error.value.status == 71
+
+    def test_of_orders_to_stop_go_on(self, run, monkeypatch, capfd):
+        stop_before_the_first_step(monkeypatch)
+        for _ in range(restarts.ALLOWED):
+            restarts.note(run, 0)
+        assert train_here("--resume", run) == 75
+        assert set((run / restarts.FILE).read_text().splitlines()) == {"resumed at step 0"}
+        said = capfd.readouterr().err
+        assert said.count("resumed 3 times before at step 0") == 1 and "--save-every" in said
+
+    def test_of_a_run_that_gets_further_go_on(self, tmp_path):
+        for step in (5, 5, 5, 6, 6, 6, 7, 7, 7):
+            restarts.note(tmp_path, step)
+            restarts.fail(tmp_path, "a reason")
+        with pytest.raises(NoProgressError):
+            restarts.note(tmp_path, 7)
+
+    def test_end_whatever_ends_the_run(self, tmp_path):
+        for _ in range(restarts.MOST):
+            restarts.note(tmp_path, 5)
+        with pytest.raises(NoProgressError, match="resumed 50 times at step 5 .* too little memory or time"):
+            restarts.note(tmp_path, 5)
+
+    @pytest.mark.parametrize(
+        ("ends", "failure"),
+        [
+            ("os.kill(os.getpid(), signal.SIGKILL)", None),
+            ("os.kill(os.getpid(), signal.SIGTERM)", None),
+            ("raise RankLostError('another rank has ended')", None),
+            ("raise KeyboardInterrupt", None),
+            ("raise MemoryError('19 GB')", "MemoryError: 19 GB"),
+            ("faulthandler._sigsegv()", "Fatal Python error: Segmentation fault"),
+            ("os.abort()", "Fatal Python error: Aborted"),
+            ("restarts.fail(run, 'no step for 300 s'); os._exit(73)", "no step for 300 s"),
+        ],
+    )
+    def test_only_what_fails_by_itself_counts(self, ends, failure, tmp_path):
+        restarts.note(tmp_path, 5)
+        code = (
+            "import faulthandler, os, pathlib, signal, sys\nfrom common.errors import RankLostError\n"
+            "from training import restarts\nrun = pathlib.Path(sys.argv[1])\n"
+            f"with restarts.failures_noted(run):\n    {ends}\n"
+        )
+        command = [sys.executable, "-c", code, tmp_path]
+        assert subprocess.run(command, cwd=REPO, capture_output=True, timeout=60).returncode
+        start, *noted = (tmp_path / restarts.FILE).read_text().splitlines()
+        assert start == "resumed at step 5" and noted[:1] == ([failure] if failure else [])
+
+    def test_failures_of_several_ranks_are_one(self, tmp_path):
+        for _ in range(restarts.ALLOWED - 1):
+            restarts.note(tmp_path, 5)
+            for rank in range(4):
+                restarts.fail(tmp_path, f"rank {rank} failed")
+        restarts.note(tmp_path, 5)
+
+    def test_a_run_that_was_not_resumed_leaves_no_note(self, tmp_path):
+        with pytest.raises(MemoryError), restarts.failures_noted(tmp_path):
+            raise MemoryError
+        assert not any(tmp_path.iterdir())
 
 
 class TestNotFinite:

@@ -50,7 +50,7 @@ def test_every_scope_and_runtime_on_the_pictures_and_weights_given(tmp_path):
         assert list(found) == ["keras", "onnx", "onnx-int8", "onnx-fp16"]
         for result in found.values():
             assert (result["model"], result["size"], result["batch"]) == ("fastscnn", list(SIZE), 2)
-            assert result["calls"] >= 9 and len(result["turns"]) == 3
+            assert result["calls"] >= 3 and len(result["turns"]) == 3
             assert result["latency"]["p50"] <= result["latency"]["max"] <= result["first_call_seconds"] + 60
             assert result["warm_up"]["seconds"] >= 2 and result["memory"]["peak_bytes"] > 2**25
         ratios = record["results"]["speed"]
@@ -81,7 +81,7 @@ def test_one_that_does_not_fit_is_recorded_and_passed_over(tmp_path):
     fits, large = sorted(records(tmp_path), key=lambda record: record["settings"]["batch"])
     assert large["settings"]["batch"] == 1024 and fits["settings"]["batch"] == 1
     assert large["results"]["runtimes"]["onnx"] == {"failed": "out of memory", "mistake": False}
-    assert fits["results"]["runtimes"]["onnx"]["calls"] >= 9
+    assert fits["results"]["runtimes"]["onnx"]["calls"] >= 3
     assert (
         "batch 1024, scope model, float32, tensorflow, random weights" in done.stdout
         and "out of memory" in done.stdout
@@ -101,7 +101,7 @@ def test_keras_runs_where_tensorflow_is_missing(tmp_path, backend):
     assert done.returncode == 0, done.stderr
     (record,) = records(tmp_path / "out")
     assert record["settings"]["backend"] == backend
-    assert record["results"]["runtimes"]["keras"]["calls"] >= 9
+    assert record["results"]["runtimes"]["keras"]["calls"] >= 3
     done = run_script("benchmark.py", "inference", *QUICK, PYTHONPATH=tmp_path)
     assert_one_line_error(done, "nothing was measured", "no backend 'tensorflow' here (blocked)")
 

@@ -20,7 +20,7 @@ def test_precisions_of_the_suites_own_step(tmp_path):
         assert (settings["model"], settings["size"], settings["batch"]) == ("unet", [32, 64], 2)
         assert settings["input"] == "synthetic" and settings["ranks"] == 1
         assert settings["options"] == {"width": 4}
-        assert len(results["turns"]) == 3 and results["calls"] >= 9 and results["warm_up"]["seconds"] >= 2
+        assert len(results["turns"]) == 3 and results["calls"] >= 3 and results["warm_up"]["seconds"] >= 2
         rate = results["pictures_per_second"]
         assert results["pictures_per_second_per_device"] == rate
         assert rate["median"] == pytest.approx(2 / results["latency"]["p50"], rel=0.5)

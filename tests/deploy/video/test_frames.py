@@ -194,6 +194,12 @@ class TestPictures:
         source = film.open_frames(files, "val", False, None, folder / "none.mp4")
         assert [int(frame.image.mean()) for frame in source] == [90, 80]
 
+    def test_that_are_grey_are_converted(self, folder, capfd):
+        cv2.imwrite(str(folder / "grey.png"), np.full((10, 14), 33, np.uint8))
+        (frame,) = film.open_frames([folder / "grey.png"], "val", False, None, folder / "none.mp4")
+        assert frame.image.tolist() == [[[33] * 3] * 14] * 10
+        assert capfd.readouterr().err == f"converted to 8-bit RGB: {folder}/grey.png (8-bit grey)\n"
+
     def test_numbers_within_names(self):
         names = ["b/2.png", "a/10_x.png", "a/9_x.png", "a/9_w.png"]
         jobs = [pictures.Job(Path(name), Path(name).parent, Path(name).stem) for name in names]
