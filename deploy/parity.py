@@ -77,7 +77,7 @@ def measure(model: onnx.ModelProto, network, form: Form, images: np.ndarray) -> 
         logits = logits if logits.shape == expected.shape else logits.transpose(0, 2, 3, 1)
         labels = found.get(LABELS, logits.argmax(-1))
         scale = np.abs(expected).max()
-        difference = max(difference, float(np.abs(logits - expected).max() / scale))
+        difference = float(np.maximum(difference, np.abs(logits - expected).max() / scale))  # NaN stays NaN
         equal += int((labels == expected.argmax(-1)).sum())
         pixels += labels.size
     return Parity(difference, equal / pixels)

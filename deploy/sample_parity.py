@@ -85,7 +85,7 @@ def _with_equal_masks(model, network, form, batches) -> tuple[float, float]:
         mean = found[total] / form.samples if form.argmax else found[PROBABILITIES]
         mean = mean if mean.shape == expected.shape else mean.transpose(0, 2, 3, 1)
         labels = found[LABELS] if form.argmax else mean.argmax(-1)
-        difference = max(difference, float(np.abs(mean - expected).max() / expected.max()))
+        difference = float(np.maximum(difference, np.abs(mean - expected).max() / expected.max()))
         equal += int((labels == expected.argmax(-1)).sum())
         pixels += labels.size
     return difference, equal / pixels

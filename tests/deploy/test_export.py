@@ -192,6 +192,14 @@ class TestParity:
         with pytest.raises(UserError, match="disagree"):
             parity.require(parity.measure(graph, fastscnn, Form(argmax=True), images()), "the graph")
 
+    def test_does_not_take_nan_whose_arg_max_is_right(self):
+        model = network("fastscnn", SIZE)
+        model.get_layer("classifier_scores").bias.assign(np.eye(CLASS_COUNT)[0] * 1e4)  # NaN's arg-max is 0
+        graph = export.export(model, Form())
+        change(graph, np.nan)
+        found = parity.measure(graph, model, Form(), images())
+        assert found.agreement == 1.0 and not found.passed
+
     def test_compares_on_streets_unless_told_otherwise(self):
         pictures = parity.pictures((64, 128))
         assert pictures.shape == (parity.PICTURES, 64, 128, 3) and pictures.dtype == np.uint8
