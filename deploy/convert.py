@@ -32,7 +32,7 @@ class Conversion:
 
     model: onnx.ModelProto
     network: object
-    parity: parity.Parity
+    parity: parity.Parity | sample_parity.SampledParity
     form: Form
     origin: Origin
     home: Path

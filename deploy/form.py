@@ -44,3 +44,9 @@ class Form:
         parts += ["float"] * self.float_input + ["argmax"] * self.argmax
         parts += [f"samples{self.samples}"] * bool(self.samples) + [precision] * bool(precision)
         return re.sub(r"[^\w.-]", "_", "-".join(parts)) + ".onnx"
+
+
+def laid_out(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A tensor of Keras's, channels last, in a graph's layout, of this shape: channels first if that fits."""
+    channels_first = np.moveaxis(array, -1, 1) if array.ndim > 2 else array
+    return np.ascontiguousarray(channels_first if channels_first.shape == shape else array)

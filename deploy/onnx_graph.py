@@ -167,7 +167,7 @@ def _rename(graph, layers: set[str]) -> None:
     constants = {constant.name: constant for constant in graph.initializer}
     new, taken, layer_of = {}, Counter(), {}
     for node in graph.node:
-        path = _layer_path(node.name, node.op_type, layers)
+        path = layer_path(node.name, node.op_type, layers)
         if path is None:  # made by tf2onnx: named after the layer before it
             before = next((layer_of[name] for name in node.input if name in layer_of), "input")
             path = f"{before}/{node.op_type}"
@@ -187,7 +187,7 @@ def _rename(graph, layers: set[str]) -> None:
             names[:] = [new.get(name, name) for name in names]
 
 
-def _layer_path(name: str, operator: str, layers: set[str]) -> str | None:
+def layer_path(name: str, operator: str, layers: set[str]) -> str | None:
     """`fastscnn_1/downsample1_conv_1/convolution` -> `downsample1_conv/convolution`."""
     parts = name.split("/")
     for start, part in enumerate(parts[:-1]):

@@ -61,6 +61,12 @@ def masks(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
     return found
 
 
+def place(name: str) -> tuple[str, int]:
+    """A node's name in a graph of one pass, and its pass, from 1; what all passes share is in the first."""
+    once, _, number = name.partition("/sample")
+    return (once, int(number)) if number.isdecimal() else (name, 1)
+
+
 def total(model: onnx.ModelProto) -> str:
     """Name of the tensor that is the sum of all passes' softmax [N, classes, H, W]."""
     last = next(node for node in model.graph.node if node.name in (f"{TAIL}/mean", f"{TAIL}/argmax"))

@@ -13,35 +13,35 @@ import numpy as np
 import onnx
 
 from deploy import onnx_samples, parity, sampling
-from deploy.form import LABELS, PROBABILITIES, Form
+from deploy.form import LABELS, PROBABILITIES, Form, laid_out
 
 # of a share, in standard deviations: one honest share in 10^11 has a larger one
 LARGEST_DEVIATION = 7.0
 
 
 @dataclass(frozen=True)
-class SampledParity(parity.Parity):
+class SampledParity:
     """How a graph of random passes compares with Keras: with equal masks, and by the masks it draws.
 
     Attributes:
-        difference: largest one of mean softmax, relative, with equal masks.
-        agreement: share of pixels with the same label, with equal masks.
+        masked: how they compare with equal masks.
         masks: how many the graph drew in two runs.
         deviation: largest one, in standard deviations, of the share of values that a mask keeps, and of
             those that two masks of a layer treat alike: of neighbouring passes, and of the same in two runs.
     """
 
+    masked: parity.Parity
     masks: int
     deviation: float
 
     @property
     def passed(self) -> bool:
-        return super().passed and self.deviation <= LARGEST_DEVIATION
+        """Whether outputs differ by no more than rounding does, and shares by no more than chance."""
+        return self.masked.passed and self.deviation <= LARGEST_DEVIATION
 
     def __str__(self):
         return (
-            f"with equal masks, largest difference of mean softmax {self.difference:.1e}, equal labels "
-            f"{100 * self.agreement:.3f} %; {self.masks} masks drawn in two runs, independent and of the "
+            f"with equal masks, {self.masked}; {self.masks} masks drawn in two runs, independent and of the "
             f"asked shares within {self.deviation:.1f} standard deviations (allowed: {LARGEST_DEVIATION:.0f})"
         )
 
@@ -59,42 +59,44 @@ def measure(model: onnx.ModelProto, network, form: Form, images: np.ndarray) -> 
         np.resize(used[start : start + form.batch], (form.batch, *images.shape[1:]))
         for start in range(0, len(used), form.batch)
     ]
-    difference, agreement = _with_equal_masks(model, network, form, batches)
+    masked = parity.whole_or_cut(
+        model, network, lambda cut: _with_equal_masks(model, network, form, batches, cut)
+    )
     rates = {layer.name: layer.rate for layer in sampling.dropouts(network)}
     masks, deviation = _drawn(model, form, batches[0], rates)
-    return SampledParity(difference, agreement, masks, deviation)
+    return SampledParity(masked, masks, deviation)
 
 
-def _with_equal_masks(model, network, form, batches) -> tuple[float, float]:
+def _with_equal_masks(model, network, form, batches, cut) -> parity.Parity:
     total = onnx_samples.total(model)
-    session = parity.session(onnx_samples.pinned(model), total if form.argmax else None)
+    pinned = onnx_samples.pinned(cut.model if cut else model)
+    session = parity.session(pinned, total if form.argmax else None)
     outputs = [out.name for out in session.get_outputs()]
     shapes = {given.name: tuple(given.shape) for given in session.get_inputs()}
     names = {place: name for name, place in onnx_samples.masks(model).items()}
     difference, equal, pixels = 0.0, 0, 0
     for seed, batch in enumerate(batches):
         feed, expected = {model.graph.input[0].name: form.arrange(batch)}, 0.0
-        for number, (softmax, kept) in enumerate(
-            sampling.passes_with_masks(network, batch, form.samples, seed), start=1
-        ):
+        passes = sampling.passes_with_masks(network, batch, form.samples, seed)
+        for number, (softmax, kept) in enumerate(passes, start=1):
             expected = expected + softmax / form.samples  # [N, H, W, classes]
             for layer, mask in kept.items():
                 name = names[layer, number]
-                feed[name] = _laid_out(mask, shapes[name])
+                feed[name] = laid_out(mask, shapes[name])
+        if cut:
+            for _ in sampling.passes_with_masks(network, batch, form.samples, seed, cut.watch):
+                pass  # the same masks again
+            feed |= cut.operands()
         found = dict(zip(outputs, session.run(None, feed)))
+        if cut:
+            cut.compare(feed, found)
         mean = found[total] / form.samples if form.argmax else found[PROBABILITIES]
         mean = mean if mean.shape == expected.shape else mean.transpose(0, 2, 3, 1)
         labels = found[LABELS] if form.argmax else mean.argmax(-1)
-        difference = max(difference, float(np.abs(mean - expected).max() / expected.max()))
+        difference = float(np.maximum(difference, np.abs(mean - expected).max() / expected.max()))
         equal += int((labels == expected.argmax(-1)).sum())
         pixels += labels.size
-    return difference, equal / pixels
-
-
-def _laid_out(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Keras's mask [N, H, W, C] in the graph's layout."""
-    channels_first = np.moveaxis(mask, -1, 1)
-    return np.ascontiguousarray(channels_first if channels_first.shape == shape else mask)
+    return parity.Parity(difference, equal / pixels, "mean softmax")
 
 
 def _drawn(model, form, batch, rates) -> tuple[int, float]:

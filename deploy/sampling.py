@@ -72,7 +72,7 @@ class SamplingRuntime:
         def passes(tensors, count):
             """Sums over `count` passes of one picture: softmax [H, W, classes] and its entropy [H, W]."""
             repeated = [tf.repeat(tensor, count, axis=0) for tensor in tensors]
-            log = tf.nn.log_softmax(_logits(head, repeated))
+            log = tf.nn.log_softmax(_logits(head(repeated, training=False)))
             softmax = tf.exp(log)
             return tf.reduce_sum(softmax, 0), -tf.reduce_sum(softmax * log, (0, 3))
 
@@ -110,7 +110,7 @@ def rounds(samples: int, size: tuple[int, int]) -> list[int]:
     return [samples // parts + (part < samples % parts) for part in range(parts)]
 
 
-def passes_with_masks(network: keras.Model, images: np.ndarray, samples: int, seed: int = 0):
+def passes_with_masks(network: keras.Model, images: np.ndarray, samples: int, seed: int = 0, run=None):
     """Passes with dropout active, each with what was dropped in it.
 
     Args:
@@ -118,6 +118,7 @@ def passes_with_masks(network: keras.Model, images: np.ndarray, samples: int, se
         images: RGB [N, H, W, 3] of the network's size.
         samples: how many passes.
         seed: of the random numbers.
+        run: function (a part of the network, its inputs) -> outputs in inference mode; None calls the part.
 
     Yields:
         (softmax float32 [N, H, W, classes], dropout layer's name -> its values kept or not, bool [N, ...]).
@@ -126,7 +127,8 @@ def passes_with_masks(network: keras.Model, images: np.ndarray, samples: int, se
         UserError: the network has no dropout.
     """
     trunk, head, dropouts = split(network)
-    tensors = keras.tree.flatten(trunk(images, training=False))
+    run = run or (lambda part, inputs: part(inputs, training=False))
+    tensors = keras.tree.flatten(run(trunk, images))
     for states in np.random.SeedSequence(seed).generate_state(samples * len(dropouts)).reshape(samples, -1):
         kept = {}
         for dropout, state in zip(dropouts, states):
@@ -134,12 +136,12 @@ def passes_with_masks(network: keras.Model, images: np.ndarray, samples: int, se
             ones = tf.ones((len(images), *dropout.output.shape[1:]))
             kept[dropout.dropout.name] = np.asarray(dropout(ones)) > 0
             dropout.seed_generator.state.assign([state, 0])  # the pass draws the same again
-        yield tf.nn.softmax(_logits(head, tensors)).numpy(), kept
+        yield tf.nn.softmax(_logits(run(head, tensors))).numpy(), kept
 
 
-def _logits(head, tensors):
+def _logits(outputs):
     """float32 [N, H, W, classes]; void, an old network's last output, is no answer."""
-    return tf.cast(head(tensors, training=False), tf.float32)[..., :CLASS_COUNT]
+    return tf.cast(outputs, tf.float32)[..., :CLASS_COUNT]
 
 
 class ActiveDropout(keras.layers.Layer):
