@@ -67,7 +67,11 @@ def add_graph_arguments(graph) -> None:
         "--input-format", choices=("nhwc", "nchw"), default="nhwc", help="order of axes (default: nhwc)"
     )
     graph.add_argument("--float-input", action="store_true", help="take float32 instead of uint8")
-    graph.add_argument("--argmax", action="store_true", help="return labels uint8 [N,H,W] instead of logits")
+    graph.add_argument(
+        "--argmax",
+        action="store_true",
+        help="return labels uint8 [N,H,W], instead of logits, which can be resized",
+    )
     graph.add_argument(
         "--samples",
         type=cli.positive_int,

@@ -9,7 +9,8 @@
     python evaluate.py -w logs/bayes_segnet/RUN -p DATASET --samples 20  # the mean of passes with dropout
     python evaluate.py -w logs/fastscnn/RUN -p DATASET --scales 0.5,1,1.5 --flip  # of passes over a picture
 
-Predictions are scored at the resolution of the ground truth. nIoU needs the instanceIds files.
+Predictions are scored at the resolution of the ground truth, to which logits are resized before the arg-max
+(docs/models.md). nIoU needs the instanceIds files.
 scores.txt, scores.csv and scores.json go to -r, by default to `evaluation/` in the run's folder, beside the
 weights file, or in the folder of the predictions; those of .onnx and .engine files to `evaluation-NAME/`, a
 baseline's to `logs/baseline-NAME/`. Where label pictures are written as well, --samples adds `uncertainty/`,

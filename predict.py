@@ -14,7 +14,8 @@
     python predict.py -w logs/fastscnn/RUN -p my_frames --output seen.mp4 --fps 20
     python predict.py -w logs/fastscnn/RUN --camera 0 --output seen.mp4          # until Ctrl-C
 
-Written are, in the pictures' own size, under RESULTS/ and with the folders and names of the pictures:
+Written are, in the pictures' own size, to which logits are resized before the arg-max (docs/models.md), under
+RESULTS/ and with the folders and names of the pictures:
 labelIds/*_labelIds.png as the Cityscapes server takes them, color/*_color.png, overlay/*_overlay.png.
 Pictures that are no data set's may be grey, RGBA, of a palette or of 16 bits as well: they are converted to
 8-bit RGB, and one line says so.

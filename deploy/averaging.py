@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from common.errors import UserError
-from data.augment import resize_image, resize_labels
+from data.augment import resize_image
+from deploy.resizing import labels_at
 
 
 class AveragingRuntime:
@@ -43,8 +44,8 @@ class AveragingRuntime:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of any size -> train ids, uint8 [N, H, W]."""
-        labels = self.probabilities(images).argmax(-1).astype(np.uint8)  # [N, h, w]
-        return np.stack([resize_labels(label, images.shape[1:3]) for label in labels])
+        means = self.probabilities(images)
+        return np.stack([labels_at(mean, images.shape[1:3], soft=True) for mean in means])
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of any size -> mean softmax, float32 [N, h, w, classes] at the model's."""

@@ -108,7 +108,7 @@ def scores(made: Conversion, samples) -> tuple[float, float]:
 
     keras = KerasRuntime(made.network, prepare())
     keras = keras.sampling(made.form.samples) if made.form.samples else keras
-    return miou(keras, samples), miou(OnnxRuntime(made.model, "it"), samples)
+    return miou(keras, samples), miou(OnnxRuntime(made.model, "the exported graph"), samples)
 
 
 def int8(made: Conversion, form: Form, target: str, paths: list[Path], samples, max_drop: float):
@@ -148,7 +148,7 @@ def float16(made: Conversion, samples, max_drop: float) -> tuple[onnx.ModelProto
 def _score(samples):
     from deploy.scoring import miou
 
-    return lambda model: miou(OnnxRuntime(model, "the smaller graph"), samples)
+    return lambda model: miou(OnnxRuntime(model, "the exported graph"), samples)
 
 
 def _note_precision(model: onnx.ModelProto, precision: str) -> None:

@@ -1,5 +1,7 @@
 """What an exported graph takes and returns."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 

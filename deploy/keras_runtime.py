@@ -1,5 +1,6 @@
 """Keras models as a runtime: weights of this project or of Keras 2, on TensorFlow."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,13 @@ import numpy as np
 import models
 from common.errors import UserError
 from data.labels import CLASS_COUNT
+from deploy.resizing import labels_at
 from models import keras_hdf5, legacy, weights
 from models.options import OptionError
 from training.devices import prepare
 from training.run_folder import weights_file
+
+MOST_SCORES = 2**28  # that are resized at once on a GPU: 1 GiB of them, a picture of 14 million pixels
 
 
 def load(
@@ -95,6 +99,30 @@ def _build(path: Path | str, origin: weights.Origin, size: tuple[int, int]):
         raise UserError(f"{path} was written by another version of this project ({error})") from error
 
 
+def resized_labels(logits, size: tuple[int, int], on_device: bool) -> np.ndarray:
+    """The arg-max of logits that are resized bilinearly.
+
+    A GPU does it itself, unless the picture is huge: its logits would take long to fetch. On a CPU
+    `labels_at` is faster than TensorFlow, and takes a few MB instead of hundreds.
+
+    Args:
+        logits: of Keras's backend, on the device, float32 [N, h, w, classes].
+        size: (height, width) in pixels.
+        on_device: resize there, not on the host.
+
+    Returns:
+        uint8 [N, height, width] on the host.
+    """
+    from keras import ops
+
+    count, *_, classes = logits.shape
+    if on_device and count * size[0] * size[1] * classes <= MOST_SCORES:
+        larger = ops.image.resize(logits, size, interpolation="bilinear")  # [N, height, width, classes]
+        return ops.convert_to_numpy(ops.cast(ops.argmax(larger, axis=-1), "uint8"))
+    host = ops.convert_to_numpy(logits) if on_device else np.asarray(logits)  # which on a CPU copies nothing
+    return np.stack([labels_at(one, size) for one in host])
+
+
 class KerasRuntime:
     """A Keras model on TensorFlow, arg-max on the device.
 
@@ -112,30 +140,42 @@ class KerasRuntime:
         import tensorflow as tf
 
         self.name, self.size = network.name, tuple(network.input_shape[1:3])
-        signature = tf.TensorSpec((None, *self.size, 3), tf.uint8)
+        compiled = functools.partial(tf.function, jit_compile=jit, autograph=False)
+        pictures = tf.TensorSpec((None, *self.size, 3), tf.uint8)
+        scores = tf.TensorSpec((None, *self.size, min(network.output_shape[-1], CLASS_COUNT)), tf.float32)
 
+        @compiled(input_signature=[pictures])
         def logits(images):
             # Void, an old network's last output, means "not scored"; as an answer it would always be wrong.
-            return network(images, training=False)[..., :CLASS_COUNT]
+            return tf.cast(network(images, training=False)[..., :CLASS_COUNT], tf.float32)
 
-        @tf.function(input_signature=[signature], jit_compile=jit, autograph=False)
-        def classify(images):
-            return tf.cast(tf.argmax(logits(images), axis=-1, output_type=tf.int32), tf.uint8)
-
-        @tf.function(input_signature=[signature], jit_compile=jit, autograph=False)
-        def softmax(images):
-            return tf.nn.softmax(tf.cast(logits(images), tf.float32))
+        # functions of logits, so that the network is compiled once, whatever is asked for
+        @compiled(input_signature=[scores])
+        def classify(logits):
+            return tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
 
         self._network, self._jit, self._origin = network, jit, origin
-        self._classify, self._softmax = classify, softmax
+        self._logits, self._classify = logits, classify
+        self._softmax = compiled(tf.nn.softmax, input_signature=[scores])
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
-        return self._classify(images).numpy()
+    def predict(self, images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Classify pixels.
+
+        Args:
+            images: uint8 RGB [N, h, w, 3] of the runtime's size.
+            size: (height, width) of the result, for which logits are resized; None: the runtime's.
+
+        Returns:
+            uint8 [N, height, width] of train ids.
+        """
+        logits = self._logits(images)
+        if size in (None, self.size):
+            return self._classify(logits).numpy()
+        return resized_labels(logits, size, on_device=self._jit)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of the runtime's size -> softmax, float32 [N, H, W, classes]."""
-        return self._softmax(images).numpy()
+        return self._softmax(self._logits(images)).numpy()
 
     def soft(self, scale: float = 1.0) -> "KerasRuntime":
         """A runtime with `probabilities`: this one, or of the same weights at `scale` times its size.

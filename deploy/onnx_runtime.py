@@ -8,6 +8,7 @@ import numpy as np
 from common.errors import UserError
 from common.threads import usable_cpus
 from data.labels import CLASS_COUNT
+from deploy import resizing
 
 # name on the command line -> ONNX Runtime's; the CPU takes what the other does not know
 PROVIDERS = {
@@ -57,7 +58,7 @@ def load(
 
 
 class OnnxRuntime:
-    """An ONNX graph, arg-max on the device.
+    """An ONNX graph, arg-max on the device, but on the host where logits are resized before.
 
     Attributes:
         name: the architecture's, by the file's metadata, else the graph's.
@@ -85,16 +86,29 @@ class OnnxRuntime:
         notes = onnx_file.metadata(model)
         self.name, self.backbone = notes.get("model", model.graph.name), notes.get("backbone")
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
-        return self._batches(images, self._labels)
+    def predict(self, images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Classify pixels.
+
+        Args:
+            images: uint8 RGB [N, h, w, 3] of the runtime's size.
+            size: (height, width) of the result, for which logits or probabilities are resized, or labels
+                where the graph returns these alone; None: the runtime's.
+
+        Returns:
+            uint8 [N, height, width] of train ids.
+        """
+        if size not in (None, self.size) and not self._signature.form.argmax:
+            scores = (one for part in self._batches(images, self._scores) for one in part)
+            return np.stack([resizing.labels_at(one, size, self._signature.soft) for one in scores])
+        labels = np.concatenate(list(self._batches(images, self._labels)))
+        return labels if size in (None, self.size) else resizing.nearest(labels, size, self._source)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of the runtime's size -> softmax, float32 [N, H, W, classes].
 
         Only of a file that returns logits or probabilities, see `soft`.
         """
-        return self._batches(images, self._softmax)
+        return np.concatenate([self._softmax(part) for part in self._batches(images, self._scores)])
 
     def soft(self, scale: float = 1.0) -> "OnnxRuntime":
         """This runtime, if it has `probabilities`; a file has one size, and with arg-max inside none.
@@ -116,28 +130,30 @@ class OnnxRuntime:
         return self
 
     def _batches(self, images, run):
+        """What `run` makes of the graph's input, a batch after the other, without what fills up the last."""
         batch = self._signature.form.batch
-        parts = []
         for start in range(0, len(images), batch):
             part = images[start : start + batch]
             filler = np.repeat(part[-1:], batch - len(part), axis=0)  # the graph's batch has a fixed size
             feed = self._signature.form.arrange(np.concatenate([part, filler]) if len(filler) else part)
-            parts.append(run(feed)[: len(part)])
-        return np.concatenate(parts)
+            yield run(feed)[: len(part)]
 
     def _labels(self, feed):
         found = self._run(self._session, self._signature.labels, feed)
         return self._require(found, (np.uint8,), (len(feed), *self.size), "labels")
 
-    def _softmax(self, feed):
+    def _scores(self, feed):
+        """Logits or probabilities, float32 [N, h, w, classes], in the graph's order in memory."""
         found = self._run(self._logits_session, self._signature.output, feed)
         if found.shape == (len(feed), CLASS_COUNT, *self.size):
             found = found.transpose(0, 2, 3, 1)
         shape = (len(feed), *self.size, CLASS_COUNT)
-        logits = self._require(found, (np.float32, np.float16), shape, "logits").astype(np.float32)
+        return self._require(found, (np.float32, np.float16), shape, "logits").astype(np.float32, copy=False)
+
+    def _softmax(self, scores):
         if self._signature.soft:
-            return logits
-        powers = np.exp(logits - logits.max(-1, keepdims=True))
+            return scores
+        powers = np.exp(scores - scores.max(-1, keepdims=True))
         return powers / powers.sum(-1, keepdims=True)
 
     @functools.cached_property

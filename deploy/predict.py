@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from data.augment import resize_image, resize_labels
+from data.augment import resize_image
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,9 @@ def segment(runtime, image: np.ndarray) -> np.ndarray:
     Returns:
         uint8 [H, W] of train ids at the picture's own size.
     """
-    image_of_its_size = resize_image(image, runtime.size) if runtime.size else image
-    label = runtime.predict(image_of_its_size[None])[0]
-    return resize_labels(label, image.shape[:2])
+    if runtime.size is None:
+        return runtime.predict(image[None])[0]
+    return runtime.predict(resize_image(image, runtime.size)[None], image.shape[:2])[0]
 
 
 def segment_sampled(runtime, image: np.ndarray) -> tuple[np.ndarray, Uncertainty]:
@@ -41,11 +40,5 @@ def segment_sampled(runtime, image: np.ndarray) -> tuple[np.ndarray, Uncertainty
     Returns:
         (uint8 [H, W] of train ids, their uncertainty), at the picture's own size.
     """
-    size = image.shape[:2]
-    found = runtime.sample(resize_image(image, runtime.size)[None])
-    # linear, as entropies change smoothly over the picture; labels cannot be mixed
-    maps = (
-        cv2.resize(values[0], size[::-1], interpolation=cv2.INTER_LINEAR)
-        for values in (found.entropy, found.mutual_information)
-    )
-    return resize_labels(found.labels[0], size), Uncertainty(*maps)
+    found = runtime.sample(resize_image(image, runtime.size)[None], image.shape[:2])
+    return found.labels[0], Uncertainty(found.entropy[0], found.mutual_information[0])

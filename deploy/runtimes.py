@@ -1,4 +1,4 @@
-"""Runtimes: a trained model behind `predict(images) -> labels`, chosen by the file's ending.
+"""Runtimes: a trained model behind `predict(images, size) -> labels`, chosen by the file's ending.
 
 | ending | runtime |
 |---|---|
@@ -7,8 +7,10 @@
 | `.engine` | TensorRT (`deploy.tensorrt.runtime`) |
 
 Every runtime has `name`, `size` (height, width), and
-`predict(images uint8 RGB [N, H, W, 3]) -> train ids uint8 [N, H, W]` at that size.
-One whose size is None takes pictures of any size: `refined` wraps runtimes that have `soft` into such.
+`predict(images uint8 RGB [N, h, w, 3] of that size, size=None) -> train ids uint8 [N, *size]`. For another
+size than its own it resizes its logits before the arg-max (`deploy.resizing`), or labels if it has no logits.
+One whose size is None takes pictures of any size alone, and returns labels of that: `refined` wraps runtimes
+that have `soft` into such.
 """
 
 from pathlib import Path

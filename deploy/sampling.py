@@ -7,12 +7,14 @@ network is cut there and its trunk computed once per picture.
 
 from dataclasses import dataclass
 
+import cv2
 import keras
 import numpy as np
 import tensorflow as tf
 
 from common.errors import UserError
 from data.labels import CLASS_COUNT
+from deploy.resizing import labels_at
 
 PIXELS = 2**21  # of all the passes that run at a time: one Cityscapes picture, whose activations fill GBs
 
@@ -78,17 +80,30 @@ class SamplingRuntime:
 
         self._features, self._passes = features, passes
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
-        return self.sample(images).labels
+    def predict(self, images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+        """The labels of `sample`."""
+        return self.sample(images, size).labels
 
-    def sample(self, images: np.ndarray) -> Sampled:
-        """uint8 RGB [N, H, W, 3] of the runtime's size -> labels and their uncertainty."""
+    def sample(self, images: np.ndarray, size: tuple[int, int] | None = None) -> Sampled:
+        """Average the passes over pictures.
+
+        Args:
+            images: uint8 RGB [N, h, w, 3] of the runtime's size.
+            size: (height, width) of the result; None: the runtime's. The mean softmax is resized, by
+                `labels_at`, before the arg-max. Both uncertainties are resized as they are: the entropy of a
+                resized mean is high between any two classes, however certain the model is of each.
+
+        Returns:
+            Maps [N, height, width].
+        """
         tensors = self._features(images)
-        found = [self._one([tensor[i : i + 1] for tensor in tensors]) for i in range(len(images))]
+        found = [
+            self._one([tensor[i : i + 1] for tensor in tensors], size or self.size)
+            for i in range(len(images))
+        ]
         return Sampled(*(np.stack(maps) for maps in zip(*found)))
 
-    def _one(self, tensors):
+    def _one(self, tensors, size):
         for state, start in self._seeds:
             state.assign(start)
         total = uncertain = 0.0
@@ -99,8 +114,11 @@ class SamplingRuntime:
         entropy = -tf.reduce_sum(tf.math.xlogy(mean, mean), -1)
         # below 0 only by rounding
         mutual_information = tf.maximum(entropy - uncertain / self.samples, 0.0)
-        labels = tf.cast(tf.argmax(mean, -1, output_type=tf.int32), tf.uint8)
-        return labels.numpy(), entropy.numpy(), mutual_information.numpy()
+        maps = entropy.numpy(), mutual_information.numpy()
+        if size == self.size:
+            return tf.cast(tf.argmax(mean, -1, output_type=tf.int32), tf.uint8).numpy(), *maps
+        linear = (cv2.resize(values, size[::-1], interpolation=cv2.INTER_LINEAR) for values in maps)
+        return labels_at(mean.numpy(), size, soft=True), *linear
 
 
 def rounds(samples: int, size: tuple[int, int]) -> list[int]:

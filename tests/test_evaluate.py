@@ -264,6 +264,29 @@ def test_passes_over_a_picture_are_scored_and_recorded(town, tmp_path, monkeypat
     assert data["averageScoreClasses"] == pytest.approx(scores(counts)["averageScoreClasses"], abs=1e-12)
 
 
+def test_logits_are_resized_to_the_truth(town, tmp_path, monkeypatch):
+    """A model of half the pictures' size; its logits, by another implementation of resizing."""
+    import tensorflow as tf
+
+    from data.augment import resize_image
+    from evaluation import pictures
+    from trained import network, weights_file
+
+    root, _ = town
+    weights = weights_file(tmp_path / "model.weights.h5", "unet", (32, 64), width=4)
+    assert evaluate_here(monkeypatch, "-w", weights, "-p", root, "-r", tmp_path / "results") == 0
+    model = network("unet", (32, 64), width=4)
+
+    def predict(_, image):
+        logits = model(resize_image(image, (32, 64))[None], training=False)
+        return TRAIN_TO_LABEL[tf.image.resize(logits, (64, 128))[0].numpy().argmax(-1)]
+
+    expected = pictures.score_arrays(index.labelled(root, "val"), predict).matrix
+    found = np.array(json.loads((tmp_path / "results" / "scores.json").read_text())["confMatrix"])
+    assert found.sum() == expected.sum() > 10000
+    assert np.abs(found - expected).sum() <= 4  # two pixels, whose best classes differ by rounding
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

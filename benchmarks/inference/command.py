@@ -31,6 +31,8 @@ def run(options) -> Iterator[dict]:
         UserError: options that contradict each other, or nothing could be measured.
     """
     inference_options.require_fitting(options)
+    if "end-to-end" in options.scope:
+        subjects.tell_of_labels(options.weights)
     with tempfile.TemporaryDirectory() as folder:
         inputs = {
             "pictures": subjects.picture_paths(options, Path(folder)),

@@ -16,8 +16,10 @@ class Contestant:
         batch: pictures of a call.
         device: where it runs.
         place: pictures uint8 [B, H, W, 3] -> what the others take, on the device.
-        logits: calculates logits [B, H, W, classes] on the device, and fetches one of them as proof.
-        labels: calculates the arg-max on the device as well, and fetches it, uint8 [B, H, W].
+        logits: calculates logits [B, h, w, classes] on the device, complete, and returns them there.
+        labels: calculates the arg-max on the device as well, and fetches it, uint8 [B, h, w].
+        labels_at: what `logits` returned, a size (H, W) for each picture -> label maps, uint8 [H, W] each, on
+            the host; logits are resized before the arg-max, as `predict.py` does it.
     """
 
     name: str
@@ -27,3 +29,4 @@ class Contestant:
     place: Callable
     logits: Callable
     labels: Callable
+    labels_at: Callable

@@ -1,5 +1,6 @@
 """An ONNX file on ONNX Runtime as a contestant, its tensors bound to the device."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -8,57 +9,72 @@ import onnxruntime as ort
 from benchmarks.devices import Device
 from benchmarks.inference.contestant import Contestant
 from common.errors import UserError
-from deploy import onnx_file
-from deploy.form import Form
+from deploy import onnx_file, resizing
 from deploy.onnx_runtime import providers, session
 
 
-def load(path: Path, provider: str | None, logits: bool) -> Contestant:
+def load(path: Path, provider: str | None, scope: str) -> Contestant:
     """A graph as a contestant.
+
+    A graph has one output, so that logits and labels are a session each. `end-to-end` opens those that its
+    pictures need, by the first call.
 
     Args:
         path: an .onnx file, see `deploy.onnx_runtime`.
         provider: a key of `deploy.onnx_runtime.PROVIDERS`; None takes the best.
-        logits: it is asked for logits, else for labels: a graph has one output.
+        scope: what will be measured, see `benchmarks.inference.command`.
 
     Raises:
-        UserError: logits of a graph that returns labels.
+        UserError: the scope `model` of a graph that returns labels.
     """
     model = onnx_file.read(path)
     signature = onnx_file.signature(model, path)
-    if logits and signature.form.argmax:
+    form = signature.form
+    if scope == "model" and form.argmax:
         raise UserError(f"{path} returns labels; measure it with --scope model+argmax")
     chosen = providers(provider)
-    graph = model if logits else onnx_file.with_labels(model, signature)
-    opened = session(graph, str(path), provider)
     device = "cpu" if chosen[0] == "CPUExecutionProvider" else "cuda"
-    name = onnx_file.metadata(model).get("model", model.graph.name)
-    place, run = _bound(opened, signature.form, device)
+
+    @functools.cache
+    def runner(logits: bool):
+        graph = model if logits else onnx_file.with_labels(model, signature)
+        return _bound(session(graph, str(path), provider), device)
+
+    def run(logits: bool, images):
+        return runner(logits)(images)
+
+    def labels_at(found, sizes):
+        found = found.numpy()
+        if form.argmax:
+            return [resizing.nearest(one[None], size, str(path))[0] for one, size in zip(found, sizes)]
+        scores = found if found.shape[1:3] == signature.size else found.transpose(0, 2, 3, 1)
+        return [resizing.labels_at(one, size, signature.soft) for one, size in zip(scores, sizes)]
+
+    if scope != "end-to-end":
+        runner(scope == "model")
     return Contestant(
-        name,
+        onnx_file.metadata(model).get("model", model.graph.name),
         signature.size,
-        signature.form.batch,
+        form.batch,
         Device(
             "CPU" if device == "cpu" else chosen[0].removesuffix("ExecutionProvider"),
             device != "cpu",
             lambda: None,
         ),
-        place,
-        run,
-        lambda images: run(images).numpy(),
+        lambda images: ort.OrtValue.ortvalue_from_numpy(form.arrange(images), device),
+        functools.partial(run, True),
+        lambda images: run(False, images).numpy(),
+        labels_at,
     )
 
 
-def _bound(opened, form: Form, device: str):
-    """(pictures -> the device's input, that input -> the device's output, complete)."""
+def _bound(opened, device: str):
+    """Runs a session: the device's input -> the device's output, complete."""
     given, returned = opened.get_inputs()[0], opened.get_outputs()[0]
     kind = np.uint8 if "uint8" in returned.type else np.float32
     output = ort.OrtValue.ortvalue_from_shape_and_type(returned.shape, kind, device)
     binding = opened.io_binding()
     binding.bind_ortvalue_output(returned.name, output)
-
-    def place(images):
-        return ort.OrtValue.ortvalue_from_numpy(form.arrange(images), device)
 
     def run(images):
         binding.bind_ortvalue_input(given.name, images)
@@ -66,4 +82,4 @@ def _bound(opened, form: Form, device: str):
         binding.synchronize_outputs()
         return output
 
-    return place, run
+    return run

@@ -64,7 +64,7 @@ def load(settings: dict):
         return keras_contestant.load(settings)
     from benchmarks.inference import onnx_contestant
 
-    return onnx_contestant.load(Path(settings["file"]), settings["provider"], settings["scope"] == "model")
+    return onnx_contestant.load(Path(settings["file"]), settings["provider"], settings["scope"])
 
 
 def call_of(contestant, settings: dict):
@@ -89,20 +89,23 @@ class EndToEnd:
         self._contestant, self._paths = contestant, itertools.cycle(map(Path, paths))
 
     def __call__(self) -> dict[str, float]:
-        from data.augment import resize_image, resize_labels
+        from data.augment import resize_image
         from data.labels import TRAIN_TO_LABEL
         from deploy.pictures import decode
 
         times = [time.perf_counter()]
         paths = itertools.islice(self._paths, self._contestant.batch)
         pictures = [decode(path) for path in paths]
+        sizes = [picture.shape[:2] for picture in pictures]
         times.append(time.perf_counter())
         images = np.stack([resize_image(picture, self._contestant.size) for picture in pictures])
         times.append(time.perf_counter())
-        labels = self._contestant.labels(self._contestant.place(images))  # uint8 [B, h, w]
+        resized = set(sizes) != {tuple(self._contestant.size)}
+        infer = self._contestant.logits if resized else self._contestant.labels
+        found = infer(self._contestant.place(images))
         times.append(time.perf_counter())
-        for label, picture in zip(labels, pictures):
-            TRAIN_TO_LABEL[resize_labels(label, picture.shape[:2])]  # uint8 [H, W]
+        for label in self._contestant.labels_at(found, sizes) if resized else found:
+            TRAIN_TO_LABEL[label]  # uint8 [H, W]
         times.append(time.perf_counter())
         names = ("decode", "resize", "infer", "label map")
         return dict(zip(names, (after - before for before, after in itertools.pairwise(times))))

@@ -53,6 +53,15 @@ def of_graph(path: Path) -> dict:
     }
 
 
+def tell_of_labels(weights: Path | None) -> None:
+    """Say it if weights are a graph that returns labels: `end-to-end` cannot resize its logits."""
+    if is_graph(weights):
+        from deploy import onnx_file, resizing
+
+        if onnx_file.signature(onnx_file.read(weights), weights).form.argmax:
+            resizing.tell_of_labels(str(weights))
+
+
 def of_weights(path: Path, model: str | None) -> tuple[str, dict]:
     """A weights file's model and the options of its architecture.
 

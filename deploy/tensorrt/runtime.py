@@ -1,4 +1,4 @@
-"""Engines as a runtime: `predict(images) -> labels`."""
+"""Engines as a runtime: `predict(images, size) -> labels`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from deploy import resizing
+from deploy.form import PROBABILITIES
 from deploy.tensorrt import plan as plans
 from deploy.tensorrt.arrays import array_type
 from deploy.tensorrt.build import tensorrt
@@ -43,6 +45,7 @@ class TensorRTRuntime:
             raise UserError(f"{path} has {names} in and out; need one picture in, logits or labels out")
         self._context, self._stream = self._engine.create_execution_context(), self._cuda.stream()
         self._arrays = []
+        self._soft = PROBABILITIES in names
         for name in sorted(names, key=inputs.__contains__, reverse=True):
             shape = tuple(self._engine.get_tensor_shape(name))
             array = np.empty(shape, array_type(self._engine.get_tensor_dtype(name)))
@@ -52,15 +55,34 @@ class TensorRTRuntime:
         shape = self._arrays[0][0].shape
         self._channels_last = len(shape) == 4 and shape[3] == 3
         self.name, self.size = path.name.split(".")[0], shape[1:3] if self._channels_last else shape[2:]
+        self._source = str(path)
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """uint8 RGB [N, H, W, 3] of the runtime's size -> train ids, uint8 [N, H, W]."""
+    def predict(self, images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Classify pixels.
+
+        Args:
+            images: uint8 RGB [N, h, w, 3] of the runtime's size.
+            size: (height, width) of the result, for which logits or probabilities are resized, or labels
+                where the engine returns these alone; None: the runtime's.
+
+        Returns:
+            uint8 [N, height, width] of train ids.
+        """
         batch = len(self._arrays[0][0])
         labels = []
         for start in range(0, len(images), batch):
             part = images[start : start + batch]
-            labels.append(self._run(np.resize(part, (batch, *part.shape[1:])))[: len(part)])
+            found = self._run(np.resize(part, (batch, *part.shape[1:])))[: len(part)]
+            labels.append(self._labels(found, size or self.size))
         return np.concatenate(labels)
+
+    def _labels(self, found: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """What the engine returns for pictures, as their labels of a size, uint8 [N, *size]."""
+        if found.ndim == 3:
+            labels = found.astype(np.uint8)
+            return labels if size == self.size else resizing.nearest(labels, size, self._source)
+        scores = found if found.shape[1:3] == self.size else found.transpose(0, 2, 3, 1)  # [N, h, w, classes]
+        return np.stack([resizing.labels_at(one, size, self._soft) for one in scores])
 
     def _run(self, images: np.ndarray) -> np.ndarray:
         (given, source), (output, target) = self._arrays
@@ -70,6 +92,4 @@ class TensorRTRuntime:
             raise UserError("TensorRT fails to run the engine; build it anew")
         self._cuda.wait(self._stream)
         self._cuda.download(output, target)
-        if output.ndim == 3:
-            return output.astype(np.uint8)
-        return output.argmax(3 if output.shape[1:3] == self.size else 1).astype(np.uint8)
+        return output

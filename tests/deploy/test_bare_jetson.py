@@ -128,10 +128,18 @@ def test_calibration_pictures_are_read(run, jetson):
     assert run("-c", code).stdout.strip() == "[3.0, 2.0, 1.0]"
 
 
+def test_logits_are_resized_before_the_arg_max(run):
+    code = (
+        "import numpy; from deploy.resizing import labels_at; "
+        "scores = numpy.array([[[3, 0], [0, 1]]], 'float32'); print(labels_at(scores, (1, 4)).tolist())"
+    )
+    assert run("-c", code).stdout.strip() == "[[0, 0, 0, 1]]"  # 3, 2.25, 0.75, 0 against 0, 0.25, 0.75, 1
+
+
 def test_the_syntax_is_that_of_python_3_8(jetson):
     """And no annotation of a later one is evaluated."""
     files = [path for path in jetson.glob("**/*.py") if "__pycache__" not in path.parts]
-    assert len(files) >= 13
+    assert len(files) >= 15
     for path in files:
         tree = ast.parse(path.read_text(), str(path), feature_version=(3, 8))
         annotated = any(

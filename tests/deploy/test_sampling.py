@@ -136,6 +136,22 @@ class TestSample:
         assert expected.max() > 0.02
         np.testing.assert_allclose(found.mutual_information[0], expected, rtol=1e-3, atol=1e-5)
 
+    @pytest.mark.parametrize("size", [(40, 56), (9, 14)], ids=str)
+    def test_of_another_size_resizes_the_mean_and_the_uncertainties(self, monkeypatch, size):
+        monkeypatch.setattr(sampling, "PIXELS", SIZE[0] * SIZE[1])  # one pass at a time
+        model, x = tiny(), images()
+        runtime = SamplingRuntime(model, 5, 7, jit=False)
+        own, found = runtime.sample(x), runtime.sample(x, size)
+        mean = self.by_hand(model, 5, 7, x).mean(0)
+        scores = tf.image.resize(np.log(mean), size).numpy()
+        assert found.labels.shape == (1, *size)
+        assert (found.labels[0] == scores.argmax(-1)).mean() > 0.999
+        np.testing.assert_array_equal(runtime.predict(x, size), found.labels)
+        for name in ("entropy", "mutual_information"):
+            expected = tf.image.resize(getattr(own, name)[..., None], size)[..., 0]
+            np.testing.assert_allclose(getattr(found, name), expected, rtol=1e-4, atol=1e-5)
+        assert (found.mutual_information <= found.entropy + 1e-6).all()
+
     def test_of_several_passes_at_a_time_uses_each_of_them(self, monkeypatch):
         model, x = tiny(), images()
         passes = {}

@@ -6,15 +6,17 @@ import json
 import resource
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import cv2
 import keras
 import numpy as np
 import pytest
 
-from benchmarks.inference import keras_contestant, onnx_contestant, table
+from benchmarks.inference import keras_contestant, onnx_contestant, process, subjects, table
 from blocked import without
 from common.errors import UserError
+from data.augment import resize_labels
 from deploy import export
 from deploy.form import Form
 from processes import assert_one_line_error, run_script
@@ -111,6 +113,44 @@ def images():
     return np.stack([noise(*SIZE, seed) for seed in range(2)])
 
 
+SIZES = [(100, 200), (50, 90)]
+
+
+def require_resized(labels, logits):
+    """A label map of each of `SIZES`, of logits that PyTorch resized."""
+    torch = pytest.importorskip("torch")
+    for label, size, one in zip(labels, SIZES, logits, strict=True):
+        planes = torch.from_numpy(one.transpose(2, 0, 1)[None])
+        theirs = torch.nn.functional.interpolate(planes, size, mode="bilinear", align_corners=False)[0]
+        assert label.shape == size and (label == theirs.numpy().argmax(0)).mean() > 0.998
+
+
+class TestEndToEnd:
+    """Logits are resized where pictures have another size than the model, else the arg-max is fetched."""
+
+    @pytest.mark.parametrize(("size", "asked"), [(SIZE, ["labels"]), ((96, 160), ["logits", "labels_at"])])
+    def test_asks_for_what_pictures_need(self, tmp_path, size, asked):
+        cv2.imwrite(str(tmp_path / "a.png"), noise(*size))
+        calls = []
+
+        def answer(name, value):
+            return lambda *given: (calls.append((name, *given[1:])), value)[1]
+
+        label = np.zeros((2, *size), np.uint8)
+        contestant = SimpleNamespace(
+            size=SIZE,
+            batch=2,
+            place=lambda images: images,
+            logits=answer("logits", "on the device"),
+            labels=answer("labels", label),
+            labels_at=answer("labels_at", label),
+        )
+        stages = process.EndToEnd(contestant, [str(tmp_path / "a.png")])()
+        assert [name for name, *_ in calls] == asked
+        assert calls[-1][1:] == (([size, size],) if size != SIZE else ())
+        assert list(stages) == ["decode", "resize", "infer", "label map"]
+
+
 class TestContestants:
     """What is timed is what the models calculate."""
 
@@ -120,7 +160,9 @@ class TestContestants:
         contestant = keras_contestant.load(settings)
         logits = keras.ops.convert_to_numpy(network("fastscnn", SIZE)(images, training=False))
         placed = contestant.place(images)
-        assert contestant.logits(placed) == pytest.approx(logits[0, 0, 0, 0], rel=1e-3)
+        found = contestant.logits(placed)
+        np.testing.assert_allclose(found, logits, atol=1e-3 * np.abs(logits).max())
+        require_resized(contestant.labels_at(found, SIZES), logits)
         assert (contestant.labels(placed) == logits.argmax(-1)).mean() > 0.999
         assert (contestant.name, contestant.size, contestant.batch) == ("fastscnn", SIZE, 2)
 
@@ -144,18 +186,25 @@ class TestContestants:
         logits = keras.ops.convert_to_numpy(model(images, training=False))
         path = tmp_path / "net.onnx"
         path.write_bytes(export.export(model, form).SerializeToString())
-        contestant = onnx_contestant.load(path, "cpu", logits=True)
-        found = contestant.logits(contestant.place(images)).numpy()
+        contestant = onnx_contestant.load(path, "cpu", "end-to-end")
+        found = contestant.logits(contestant.place(images))
+        require_resized(contestant.labels_at(found, SIZES), logits)
+        found = found.numpy()
         found = found.transpose(0, 2, 3, 1) if form.layout == "nchw" else found
         np.testing.assert_allclose(found, logits, atol=1e-3 * np.abs(logits).max())
-        contestant = onnx_contestant.load(path, "cpu", logits=False)
         assert (contestant.labels(contestant.place(images)) == logits.argmax(-1)).mean() > 0.999
 
-    def test_a_graph_of_labels_has_no_logits(self, tmp_path):
+    def test_a_graph_of_labels_has_no_logits(self, images, tmp_path, capsys):
         path = tmp_path / "net.onnx"
         path.write_bytes(export.export(network("fastscnn", SIZE), Form(argmax=True)).SerializeToString())
+        subjects.tell_of_labels(path)
+        assert capsys.readouterr().err.startswith(f"{path} returns labels, which only nearest neighbours")
         with pytest.raises(UserError, match=r"measure it with --scope model\+argmax"):
-            onnx_contestant.load(path, "cpu", logits=True)
+            onnx_contestant.load(path, "cpu", "model")
+        contestant = onnx_contestant.load(path, "cpu", "end-to-end")
+        placed = contestant.place(images[:1])
+        (label,) = contestant.labels_at(contestant.logits(placed), SIZES[:1])
+        np.testing.assert_array_equal(label, resize_labels(contestant.labels(placed)[0], SIZES[0]))
 
 
 def test_ratios_are_taken_turn_by_turn():
