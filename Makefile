@@ -9,7 +9,7 @@ EXTRAS ?= test
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
-.PHONY: demo benchmark results test lint horovod format clean
+.PHONY: demo benchmark results test test-fast lint horovod format clean
 
 # A made-up town, Fast-SCNN trained on it, scored, and pictured: a few minutes on two cores.
 demo: $(VENV)/.run
@@ -40,10 +40,13 @@ benchmark: $(VENV)/.export
 results: $(VENV)/.run
 	$(PY) benchmark.py report --tables
 
-# Two files at a time, as most tests keep one processor busy and three take longer on two; in the order of
-# tests/conftest.py.
+# Three files at a time on two processors, as some tests wait for SLURM; in the order of tests/conftest.py.
 test: $(VENV)/.test
-	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+# What a developer runs before each commit.
+test-fast: $(VENV)/.test
+	$(PY) -m pytest -n 3 --dist loadfile -m "not slow"
 
 lint: $(VENV)/.test
 	$(PY) -m ruff check .

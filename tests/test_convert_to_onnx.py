@@ -21,7 +21,7 @@ SIZE = (64, 128)
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    return weights_file(tmp_path_factory.mktemp("trained") / "model.weights.h5", "fastscnn", SIZE)
+    return weights_file(tmp_path_factory.mktemp("trained") / "model.weights.h5", "toy", SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +40,14 @@ def here(monkeypatch):
 
 def test_from_weights_to_pictures_and_scores(trained, town, tmp_path):
     """Three processes; pictures and scores by the ONNX file equal those by the weights."""
-    done = run_script("convert_to_onnx.py", "-m", "fastscnn", "-w", trained, "--verify-on", town)
-    path = trained.parent / "fastscnn-64x128.onnx"
+    done = run_script("convert_to_onnx.py", "-m", "toy", "-w", trained, "--verify-on", town)
+    path = trained.parent / "toy-64x128.onnx"
     assert done.returncode == 0 and done.stderr.splitlines() == [f"wrote {path}"], done.stderr
     parity, miou = done.stdout.splitlines()
     assert parity.startswith("parity with Keras: ") and parity.endswith("100.000 %")
     assert miou.startswith("mIoU on 2 pictures: Keras 0.")
     notes = metadata(onnx.load(path))
-    assert notes["model"] == "fastscnn" and json.loads(notes["model_options"]) == {}
+    assert notes["model"] == "toy" and json.loads(notes["model_options"]) == {}
     for source in (trained, path):
         done = run_script("predict.py", "-w", source, "-p", town, "-r", tmp_path / source.suffix)
         assert done.returncode == 0 and len(done.stderr.splitlines()) == 1, done.stderr
@@ -60,14 +60,14 @@ def test_from_weights_to_pictures_and_scores(trained, town, tmp_path):
         assert (by_keras == by_onnx).mean() > 0.999
     scores = [
         json.loads((trained.parent / folder / "scores.json").read_text())["averageScoreClasses"]
-        for folder in ("evaluation", "evaluation-fastscnn-64x128")
+        for folder in ("evaluation", "evaluation-toy-64x128")
     ]
     assert scores[0] == pytest.approx(scores[1], abs=1e-3)
 
 
 def test_says_in_the_name_what_is_inside(trained, here):
     assert here("-w", trained, "-t", "32,64", "--batch", 2, "--input-format", "nchw", "--argmax") == 0
-    path = trained.parent / "fastscnn-32x64-batch2-nchw-argmax.onnx"
+    path = trained.parent / "toy-32x64-batch2-nchw-argmax.onnx"
     graph = onnx.load(path).graph
     assert [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim] == [2, 3, 32, 64]
     assert [d.dim_value for d in graph.output[0].type.tensor_type.shape.dim] == [2, 32, 64]
@@ -106,8 +106,8 @@ def test_samples_of_a_network_without_dropout_are_one_line(here, tmp_path):
 
 
 def test_a_graph_that_disagrees_is_not_written(trained, here, tmp_path, monkeypatch):
-    other = network("fastscnn", SIZE)
-    other.get_layer("classifier_scores").bias.assign([1.0] * 19)
+    other = network("toy", SIZE)
+    other.get_layer("scores").bias.assign([1.0] * 19)
     real = export.export
     monkeypatch.setattr(export, "export", lambda model, form, about: real(other, form, about))
     with pytest.raises(UserError, match="the exported graph and its Keras model disagree"):
@@ -129,7 +129,7 @@ def test_mistakes_are_one_line(trained, here, tmp_path):
     assert_one_line_error(run_script("convert_to_onnx.py"), "-w/--weights RUN")
     with pytest.raises(UserError, match="no weights at"):
         here("-w", tmp_path / "missing")
-    with pytest.raises(UserError, match="holds weights of fastscnn, not of unet"):
+    with pytest.raises(UserError, match="holds weights of toy, not of unet"):
         here("-w", trained, "-m", "unet")
     with pytest.raises(UserError, match="multiples of 32"):
         here("-w", trained, "-t", "30,64")
@@ -137,7 +137,7 @@ def test_mistakes_are_one_line(trained, here, tmp_path):
         here("-w", trained, "-o", tmp_path / "no" / "a.onnx")
     with pytest.raises(UserError, match="no data set at"):
         here("-w", trained, "--verify-on", tmp_path / "no")
-    assert weights.read_origin(trained).model == "fastscnn"
+    assert weights.read_origin(trained).model == "toy"
 
 
 class TestSmaller:

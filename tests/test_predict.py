@@ -23,19 +23,19 @@ from tiny import tiny_dataset, write_pair
 from trained import copy_with_origin
 
 SIZE = (64, 128)
-KERNEL = "downsample1_conv/kernel"
+KERNEL = "stem_conv/kernel"
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Weights of a network with batch statistics of real pictures, so that it sees several classes."""
     path = tmp_path_factory.mktemp("trained") / "model.weights.h5"
-    model = models.build("fastscnn", (*SIZE, 3), CLASS_COUNT)
+    model = models.build("toy", (*SIZE, 3), CLASS_COUNT)
     for layer in model.layers:
         if layer.name.endswith("_bn"):
             layer.momentum = 0.0
     model(np.stack([noise(*SIZE, seed) for seed in range(4)]), training=True)
-    weights.write(path, model, weights.Origin("fastscnn", CLASS_COUNT, SIZE))
+    weights.write(path, model, weights.Origin("toy", CLASS_COUNT, SIZE))
     return path
 
 
@@ -304,7 +304,7 @@ class TestMistakes:
     def test_passes_that_do_not_go_together(self, here, trained, results, folder):
         with pytest.raises(UserError, match="--samples averages passes of its own; leave --tile"):
             here("-w", trained, "-p", folder, "-r", results, "--samples", 3, "--flip")
-        with pytest.raises(UserError, match="--scales 1 and 1.1 are both 64,128 to fastscnn; leave one out"):
+        with pytest.raises(UserError, match="--scales 1 and 1.1 are both 64,128 to toy; leave one out"):
             here("-w", trained, "-p", folder, "-r", results, "--scales", "1,1.1")
         done = run_script("predict.py", "-w", trained, "-p", folder, "-r", results, "--scales", "0")
         assert_one_line_error(done, "--scales", "'0' is not a scale above 0")

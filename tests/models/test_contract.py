@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras import layers
 
 import models
+import toy
 from models import weights
 from models.backbones import BACKBONES
 from models.separable_unet import VARIANTS
@@ -90,7 +91,7 @@ def assert_close(actual, expected, moved=0.0):
 
 
 def test_every_architecture_has_its_case():
-    assert {name for name, _ in CASES.values()} == set(models.ARCHITECTURES)
+    assert {name for name, _ in CASES.values()} == set(models.ARCHITECTURES) - {toy.NAME}
 
 
 def test_bytes_and_floats_give_the_same_logits(model):
