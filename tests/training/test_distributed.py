@@ -47,7 +47,7 @@ def town(tmp_path_factory):
     ("number", "launcher", "compression", "names"),
     [
         (2, "forks", "none", CASES),
-        (3, "forks", "none", CASES),
+        (3, "forks", "none", ("plain", "accumulated", "bfloat16", "float16")),
         (2, "mpirun", "fp16", ("accumulated", "float16")),
     ],
 )
