@@ -30,7 +30,6 @@ CASES = {
     "accumulated": {**PLAIN, "accumulate": 3, "ema": 0.9, "clip_norm": 1.0},
     "bfloat16": {**PLAIN, "precision": "mixed_bfloat16", "loss": "ohem+dice+lovasz"},
     "float16": {**PLAIN, "precision": "mixed_float16", "accumulate": 2, "ema": 0.9},
-    "fastscnn": {**PLAIN, "model": "fastscnn"},
 }
 
 
@@ -47,7 +46,7 @@ def town(tmp_path_factory):
     ("number", "launcher", "compression", "names"),
     [
         (2, "forks", "none", CASES),
-        (3, "forks", "none", ("plain", "accumulated", "bfloat16", "float16")),
+        (3, "forks", "none", CASES),
         (2, "mpirun", "fp16", ("accumulated", "float16")),
     ],
 )

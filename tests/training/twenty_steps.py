@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 
+import toy
 from common import cli
 
 
@@ -41,5 +42,6 @@ def train(model: str, options: dict, size: list[int], precision: str, jit: bool 
 
 if __name__ == "__main__":
     cli.quiet_tensorflow()
+    toy.register()
     for given in sys.argv[1:]:
         print(json.dumps(train(**json.loads(given))))
