@@ -21,7 +21,7 @@ SMALL = {  # options to append; the last of an option's values counts
     "train.py -f": "-t 64,128 -b 2",
     "train.py --doctor": "",
     "benchmark.py train-step": "-t 64,128 --rounds 1",
-    "benchmark.py train": "-m toy -t 32,64 --turns 3 --seconds 0.05",
+    "benchmark.py train": "-m unet --width 4 -t 32,64 --turns 3 --seconds 0.05",
     "benchmark.py sweep": "--count",
     "benchmark.py scaling": "-t 64,128 --ranks 1 --rounds 3 --seconds 0.05",
     "benchmark.py inference": "-t 64,128 --turns 3 --seconds 0.05",
