@@ -170,6 +170,7 @@ def test_all_variants_and_backbones_are_counted():
         ("separable_unet", {"variant": "original"}),
         ("separable_unet", {"variant": "large"}),
         ("unet", {}),
+        ("toy", {}),
     ]
     chosen = {"backbone": "resnet50", "output_stride": 8}
     assert summary.variants("deeplabv3+", chosen) == [("deeplabv3+", chosen)]

@@ -156,7 +156,6 @@ def test_several_processes_are_refused(monkeypatch):
 
 def test_workers_of_tensorflow_are_refused(town):
     workers = json.dumps({"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "task": {"index": 0}})
-    done = run_script(
-        "train.py", *TINY, "-m", "fastscnn", "-p", town, "--strategy", "mirrored", TF_CONFIG=workers
-    )
+    options = ("-m", "fastscnn", *TINY[2:], "-p", town, "--strategy", "mirrored")
+    done = run_script("train.py", *options, TF_CONFIG=workers)
     assert_one_line_error(done, "TF_CONFIG names 3 workers", "unset TF_CONFIG")
