@@ -4,10 +4,12 @@ Every block names its layers after itself (`name_conv`, `name_bn`), so that summ
 exported graphs can be read. Shapes are channels-last; H and W are those of the input picture.
 """
 
+import math
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 BN_MOMENTUM = 0.9  # follows the weights within tens of steps, also in runs of a few hundred
@@ -54,14 +56,23 @@ class BatchNorm(layers.BatchNormalization):
             is_training=batch_statistics,
         )
         if batch_statistics and _tracked.get():
-            count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), tf.float32)
-            variance *= (count - 1.0) / count
-            self._track(self.moving_mean, mean)
-            self._track(self.moving_variance, variance)
+            self._track(self.moving_mean.value, mean)
+            self._track(self.moving_variance.value, variance * _biased_share(inputs))
         return outputs
 
     def _track(self, moving, batch):
-        moving.assign(moving * self.momentum + ops.cast(batch, moving.dtype) * (1.0 - self.momentum))
+        moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+
+
+def _biased_share(x):
+    """(n - 1) / n of the n values a channel of the tensor x [B, H, W, C]: biased variance over unbiased."""
+    import tensorflow as tf
+
+    if x.shape.is_fully_defined():  # a constant instead of nine operations in the graph
+        count = np.float32(math.prod(x.shape[:-1]))
+    else:
+        count = tf.cast(tf.reduce_prod(tf.shape(x)[:-1]), tf.float32)
+    return (count - 1) / count
 
 
 @keras.saving.register_keras_serializable("street_scenes")
