@@ -74,7 +74,8 @@ def without(*packages: str):
 def uncollected():
     """Inside, Python looks for no garbage, and later for none among what is there at the end.
 
-    TensorFlow makes 400,000 objects, which stay: going through them again and again took a fifth of its import.
+    TensorFlow makes 400,000 objects, which stay: going through them again and again took a fifth of its
+    import.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -46,22 +46,29 @@ class BatchNorm(layers.BatchNormalization):
         # Keras runs a frozen layer in inference mode; so do we.
         batch_statistics = bool(training) and self.trainable
         inputs = tf.cast(inputs, self.compute_dtype)
+        known = [tf.zeros([0])] * 2  # the batch's own are to be found
+        if not batch_statistics:
+            known = [tf.cast(moving, tf.float32) for moving in (self.moving_mean, self.moving_variance)]
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=tf.cast(self.gamma, tf.float32),
             offset=tf.cast(self.beta, tf.float32),
-            mean=[] if batch_statistics else tf.cast(self.moving_mean, tf.float32),
-            variance=[] if batch_statistics else tf.cast(self.moving_variance, tf.float32),
+            mean=known[0],
+            variance=known[1],
             epsilon=self.epsilon,
             is_training=batch_statistics,
         )
         if batch_statistics and _tracked.get():
-            self._track(self.moving_mean.value, mean)
-            self._track(self.moving_variance.value, variance * _biased_share(inputs))
+            self._track([mean, variance * _biased_share(inputs)])
         return outputs
 
-    def _track(self, moving, batch):
-        moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+    def _track(self, batch):
+        import tensorflow as tf
+
+        dtype = self.moving_mean.dtype
+        old, new = (tf.constant(share, dtype) for share in (self.momentum, 1.0 - self.momentum))
+        for moving, value in zip((self.moving_mean.value, self.moving_variance.value), batch):
+            moving.assign(moving * old + tf.cast(value, dtype) * new)
 
 
 def _biased_share(x):
