@@ -124,7 +124,8 @@ class Batches:
         dataset = tf.data.Dataset.from_tensor_slices(indices)
         # one more in flight than there are threads, so that none idles while a result is handed over
         dataset = dataset.map(element, num_parallel_calls=self.workers + 1, deterministic=True)
-        dataset = dataset.batch(self.batch).prefetch(2).with_options(untuned())
+        dataset = dataset.batch(self.batch, drop_remainder=True)  # there is none; but a fixed shape
+        dataset = dataset.prefetch(2).with_options(untuned())
         try:
             yield from dataset
         except tf.errors.OpError:

@@ -4,10 +4,12 @@ Every block names its layers after itself (`name_conv`, `name_bn`), so that summ
 exported graphs can be read. Shapes are channels-last; H and W are those of the input picture.
 """
 
+import math
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from models.depthwise import DepthwiseConv2D, SeparableConv2D
@@ -46,24 +48,40 @@ class BatchNorm(layers.BatchNormalization):
         # Keras runs a frozen layer in inference mode; so do we.
         batch_statistics = bool(training) and self.trainable
         inputs = tf.cast(inputs, self.compute_dtype)
+        known = [tf.zeros([0])] * 2  # the batch's own are to be found
+        if not batch_statistics:
+            known = [tf.cast(moving, tf.float32) for moving in (self.moving_mean, self.moving_variance)]
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=tf.cast(self.gamma, tf.float32),
             offset=tf.cast(self.beta, tf.float32),
-            mean=[] if batch_statistics else tf.cast(self.moving_mean, tf.float32),
-            variance=[] if batch_statistics else tf.cast(self.moving_variance, tf.float32),
+            mean=known[0],
+            variance=known[1],
             epsilon=self.epsilon,
             is_training=batch_statistics,
         )
         if batch_statistics and _tracked.get():
-            count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), tf.float32)
-            variance *= (count - 1.0) / count
-            self._track(self.moving_mean, mean)
-            self._track(self.moving_variance, variance)
+            self._track([mean, variance * _biased_share(inputs)])
         return outputs
 
-    def _track(self, moving, batch):
-        moving.assign(moving * self.momentum + ops.cast(batch, moving.dtype) * (1.0 - self.momentum))
+    def _track(self, batch):
+        import tensorflow as tf
+
+        dtype = self.moving_mean.dtype
+        old, new = (tf.constant(share, dtype) for share in (self.momentum, 1.0 - self.momentum))
+        for moving, value in zip((self.moving_mean.value, self.moving_variance.value), batch):
+            moving.assign(moving * old + tf.cast(value, dtype) * new)
+
+
+def _biased_share(x):
+    """(n - 1) / n of the n values a channel of the tensor x [B, H, W, C]: biased variance over unbiased."""
+    import tensorflow as tf
+
+    if x.shape.is_fully_defined():  # a constant instead of nine operations in the graph
+        count = np.float32(math.prod(x.shape[:-1]))
+    else:
+        count = tf.cast(tf.reduce_prod(tf.shape(x)[:-1]), tf.float32)
+    return (count - 1) / count
 
 
 @keras.saving.register_keras_serializable("street_scenes")

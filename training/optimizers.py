@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from training import schedules
+from training import schedules, updates
 from training.config import Config
 from training.distributed import ALONE, Ranks
 from training.ftrl import FtrlProximal
@@ -12,14 +12,14 @@ from training.ftrl import FtrlProximal
 STEPS = {
     "adadelta": (keras.optimizers.Adadelta, {}),
     "adagrad": (keras.optimizers.Adagrad, {}),
-    "adam": (keras.optimizers.Adam, {}),
+    "adam": (updates.Adam, {}),
     "adamax": (keras.optimizers.Adamax, {}),
-    "adamw": (keras.optimizers.AdamW, {}),
+    "adamw": (updates.AdamW, {}),
     "ftrl": (FtrlProximal, {}),
     "nadam": (keras.optimizers.Nadam, {}),
     "rmsprop": (keras.optimizers.RMSprop, {}),
-    "sgd": (keras.optimizers.SGD, {}),
-    "sgd_nesterov": (keras.optimizers.SGD, {"nesterov": True}),
+    "sgd": (updates.SGD, {}),
+    "sgd_nesterov": (updates.SGD, {"nesterov": True}),
 }
 
 

@@ -64,7 +64,7 @@ def training_step(
         gradients = tape.gradient(scaled, network.trainable_variables)
         if optimizers.steps_to_update(optimizer) == 1:
             gradients = ranks.sum_gradients(gradients)
-        finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
+        finite = all_finite(gradients)
         if ranks.gpus > 1:
             finite = exchange(ranks, finite, statistics)
             gradients = [tf.where(finite, gradient, np.nan) for gradient in gradients]  # or all overflow
@@ -84,6 +84,15 @@ def training_step(
         return tf.where(sound, loss, np.nan)
 
     return step
+
+
+def all_finite(tensors: list[tf.Tensor]) -> tf.Tensor:
+    """Whether no number in them is infinite or NaN, in two operations a tensor."""
+    axes = {rank: tf.range(rank) for rank in {tensor.shape.rank for tensor in tensors}}
+    finite = [
+        tf.raw_ops.All(input=tf.math.is_finite(tensor), axis=axes[tensor.shape.rank]) for tensor in tensors
+    ]
+    return tf.reduce_all(finite)
 
 
 def exchange(ranks: Ranks, finite: tf.Tensor, statistics: list[tf.Variable]) -> tf.Tensor:

@@ -6,9 +6,10 @@ import sys
 from tiny import REPO
 
 START = """
-import sys
+import gc, sys
 from common import cli
 cli.quiet_tensorflow()
+assert gc.isenabled() and gc.get_freeze_count() > 100_000
 assert not {"jax", "matplotlib"} & set(sys.modules)
 import keras, matplotlib.pyplot, tensorflow
 assert keras.backend.backend() == "tensorflow"

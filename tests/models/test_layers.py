@@ -60,6 +60,20 @@ def test_batch_norm_names_its_variables_as_keras_does():
     assert [v.name for v in ours.weights] == [v.name for v in theirs.weights]
 
 
+def test_a_known_batch_gives_the_statistics_of_an_unknown_one_in_fewer_operations():
+    results, operations = [], []
+    for shape in (SHAPE, (None, *SHAPE[1:])):
+        layer, _ = pair()
+        signature = [tf.TensorSpec(shape)]
+        trained = tf.function(lambda x, layer=layer: layer(x, training=True), signature, autograph=False)
+        trained(data())
+        results.append(layer.get_weights())
+        operations.append(len(trained.get_concrete_function().graph.get_operations()))
+    for known, unknown in zip(*results):
+        np.testing.assert_array_equal(known, unknown)
+    assert operations[0] < 30 < operations[1]
+
+
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_batch_norm_keeps_float32_statistics_under_mixed_precision(dtype):
     layer = BatchNorm(dtype=dtype)
