@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """What the imports of all tests have made stays; to go through it after each file took a sixth of a second."""
+    """What all imports have made stays: to go through it after each file took a sixth of a second."""
     gc.freeze()
 
 
