@@ -12,6 +12,9 @@ from data import png
 from tiny import REPO
 
 
+COSTLY = "a network learns until it is better than both baselines"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_demo(tmp_path):

@@ -23,6 +23,10 @@ from runs import assert_same, log, only_run
 from tiny import REPO, TRAIN, tiny_dataset
 from training import checkpoints, distributed
 
+COSTLY = (
+    "every rank is a process, and horovodrun, whose part it is to end the others, imports TensorFlow as well"
+)
+
 STEPS, SCORE, RUN = (Path(__file__).with_name(f"{name}_of_ranks.py") for name in ("steps", "score", "run"))
 PLAIN = {"model": "toy", "target_size": (32, 64), "batch": 2}
 CASES = {
