@@ -11,7 +11,6 @@ import pytest
 from data import png
 from tiny import REPO
 
-
 COSTLY = "a network learns until it is better than both baselines"
 
 
