@@ -1,4 +1,7 @@
-"""Runs a script of the repository with the network of `toy.py`: python with_toy.py SCRIPT OPTION ...
+"""Runs a script or module of the repository with the network of `toy.py`.
+
+    python with_toy.py SCRIPT OPTION ...
+    python with_toy.py -m MODULE OPTION ...
 
 For processes that are neither forks of `warm.py` nor the test's own: ranks, jobs, and what is killed.
 """
@@ -14,5 +17,9 @@ import toy  # noqa: E402
 
 toy.register()
 sys.argv = sys.argv[1:]
-sys.argv[0] = str(ROOT / sys.argv[0])
-runpy.run_path(sys.argv[0], run_name="__main__")
+if sys.argv[0] == "-m":
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+else:
+    sys.argv[0] = str(ROOT / sys.argv[0])
+    runpy.run_path(sys.argv[0], run_name="__main__")

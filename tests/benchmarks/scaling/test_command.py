@@ -2,16 +2,16 @@
 
 import importlib.util
 import json
-import subprocess
 import sys
 
 import pytest
 
+import benchmark
 import models
 from benchmarks.scaling import command
 from common.errors import UserError
 from data.labels import CLASS_COUNT
-from tiny import REPO
+from tiny import TRAIN
 
 SMALL = ("-t", "32,64", "-b", "2", "--rounds", "3", "--seconds", "0.1")
 
@@ -75,18 +75,20 @@ def test_a_launcher_that_is_missing_is_named():
 
 
 @pytest.mark.slow
-def test_two_ranks_are_measured_and_recorded(tmp_path):
+def test_two_ranks_are_measured_and_recorded(tmp_path, monkeypatch, capsys):
     if not importlib.util.find_spec("horovod"):
         pytest.skip("Horovod is not installed: make horovod")
-    words = ["benchmark.py", "scaling", *SMALL, "--mode", "strong", "--save", tmp_path]
-    done = subprocess.run([sys.executable, *words], cwd=REPO, capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stderr
-    assert "strong scaling: fastscnn 32x64" in done.stdout
+    with_toy = [sys.executable, str(TRAIN[0]), "-m"]
+    monkeypatch.setattr(command.children, "command", lambda *words: [*with_toy, *words])
+    words = ["benchmark.py", "scaling", "-m", "toy", *SMALL, "--mode", "strong", "--save", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", words)
+    assert benchmark.main() == 0
+    assert "strong scaling: toy 32x64" in capsys.readouterr().out
     (path,) = tmp_path.glob("*-strong-*")
     record = json.loads(path.read_text())
     parameters = sum(
         variable.value.numpy().size
-        for variable in models.build("fastscnn", (32, 64, 3), CLASS_COUNT).trainable_variables
+        for variable in models.build("toy", (32, 64, 3), CLASS_COUNT).trainable_variables
     )
     two = record["results"]["ranks"]["2"]
     loss, gradients, statistics = two["exchange"]
