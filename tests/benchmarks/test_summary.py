@@ -19,6 +19,8 @@ from models.backbones import BACKBONES
 from processes import assert_one_line_error, run_script
 from tiny import REPO
 
+pytestmark = pytest.mark.slow
+
 # Without TensorFlow: whatever imports it fails.
 BLOCKED = """
 import runpy, sys

@@ -8,6 +8,8 @@ from benchmarks import record
 from blocked import without
 from processes import assert_one_line_error, run_script
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["-m", "unet", "--width", 4, "-t", "32,64"]
 QUICK = [*SMALL, "--turns", 3, "--seconds", 0.05]
 

@@ -27,6 +27,7 @@ next(batches)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end, status", [("", 0), ("raise KeyError", 1), ("raise SystemExit(3)", 3)])
 def test_a_program_ends_that_leaves_an_epoch_under_way(end, status):
     command = [sys.executable, "-c", LEFT_MID_EPOCH + end]

@@ -39,6 +39,7 @@ def _train_ids(sample):
     return LABEL_TO_TRAIN[png.decode_labels(sample.label)]
 
 
+@pytest.mark.slow
 def test_same_seed_gives_same_bytes_for_any_workers_and_counts(town, tmp_path):
     synthesize(tmp_path / "alone", 3, 1, SIZE, seed=1, workers=1)
     whole, few = _digests(town), _digests(tmp_path / "alone")

@@ -10,6 +10,8 @@ from deploy.form import Form
 from deploy.onnx_runtime import OnnxRuntime
 from trained import network, noise
 
+pytestmark = pytest.mark.slow
+
 SIZE = (64, 128)
 
 

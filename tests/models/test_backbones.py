@@ -12,6 +12,8 @@ from models.backbones.pooling import DilatedMaxPooling2D
 from models.layers import BatchNorm
 from networks import calibrate
 
+pytestmark = pytest.mark.slow
+
 MODULES = {
     "mobilenetv2": mobilenet_v2,
     "resnet50": resnet50,

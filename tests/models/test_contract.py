@@ -31,6 +31,7 @@ CASES = {
     **{f"deeplabv3+-{backbone}": ("deeplabv3+", {"backbone": backbone}) for backbone in BACKBONES},
     "deeplabv3+-stride8": ("deeplabv3+", {"output_stride": 8}),
 }
+QUICK = ("fastscnn", "unet")
 # convolutions with a bias, which the batch norm behind them takes out again
 BIASED = {"deeplabv3+-resnet50": 53, "separable_unet-original": 23}
 # Rounding decides which of a window's nearly equal pixels wins, and unpooling puts the value back there:
@@ -57,7 +58,10 @@ def kept(tmp_path_factory):
     return make
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(
+    scope="module",
+    params=[case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES],
+)
 def case(request):
     """The name of a case."""
     return request.param

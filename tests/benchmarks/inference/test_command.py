@@ -23,6 +23,8 @@ from processes import assert_one_line_error, run_script
 from tiny import REPO, tiny_dataset
 from trained import network, noise, weights_file
 
+pytestmark = pytest.mark.slow
+
 SIZE = (64, 128)
 QUICK = ["-t", "64,128", "--turns", 3, "--seconds", 0.05]
 

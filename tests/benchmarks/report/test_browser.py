@@ -8,6 +8,8 @@ from browsers import browser, opened
 from common.errors import UserError
 from tiny import tiny_dataset
 
+pytestmark = pytest.mark.slow
+
 OVERLAPS = """() => [...document.querySelectorAll("svg")].flatMap((svg) => {
   const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent.trim());
   const boxes = texts.map((text) => text.getBoundingClientRect());

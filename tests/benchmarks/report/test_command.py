@@ -15,6 +15,7 @@ from tiny import tiny_dataset
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
+@pytest.mark.slow
 def test_everything_is_written(tmp_path):
     records = reports.save(tmp_path / "records", reports.everything())
     (records / "broken.json").write_text("{")
