@@ -10,6 +10,8 @@ import pytest
 from processes import run_script
 from tiny import REPO, tiny_dataset
 
+COSTLY = "some forty commands, each as a user types it"
+
 BLOCKS = re.findall(r"```sh\n(.*?)```", (REPO / "README.md").read_text(), flags=re.DOTALL)
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = [line for line in LINES if line.startswith("python ")]

@@ -18,6 +18,8 @@ from deploy.form import Form
 from models.backbones import BACKBONES
 from trained import network, noise
 
+COSTLY = "every network and backbone is converted and run"
+
 SIZE = (64, 128)
 SMALL = [
     ("fastscnn", {}),

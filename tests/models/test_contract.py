@@ -21,6 +21,8 @@ from models.separable_unet import VARIANTS
 from networks import calibrate, pictures
 from tiny import REPO
 
+COSTLY = "ten networks, the deepest with over a hundred layers, on three backends"
+
 SIZE = (64, 64)
 CLASSES = 7
 CASES = {
