@@ -19,6 +19,8 @@ from processes import assert_one_line_error, run_script
 from tiny import REPO, tiny_dataset
 from trained import weights_file
 
+pytestmark = pytest.mark.slow
+
 SIZE = (64, 128)
 
 

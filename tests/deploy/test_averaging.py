@@ -17,6 +17,8 @@ from deploy.predict import segment
 from models.weights import Origin
 from trained import network, noise
 
+pytestmark = pytest.mark.slow
+
 SIZE = (64, 96)
 OPTIONS = {"width": 4}
 

@@ -12,6 +12,8 @@ from common.errors import UserError
 from models import deeplabv3plus, weights
 from models.backbones import BACKBONES
 
+pytestmark = pytest.mark.slow
+
 SIZES = {16: (96, 160), 8: (64, 64)}
 CASES = [(backbone, stride) for backbone in BACKBONES for stride in SIZES]
 

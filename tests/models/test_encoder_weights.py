@@ -9,6 +9,8 @@ from common.errors import UserError
 from models import backbones, encoder_weights, weights
 from models.backbones import mobilenet_v2, resnet50, xception
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (64, 64, 3)
 
 

@@ -11,6 +11,8 @@ from runs import train_here
 from tiny import tiny_dataset
 from training import checkpoints, config, run_folder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory):

@@ -11,6 +11,8 @@ from training import remat
 from training.losses.total import PLAIN as cross_entropy
 from training.step import training_step
 
+pytestmark = pytest.mark.slow
+
 SIZE = (32, 64)
 MODELS = {
     "unet": {"width": 4},
