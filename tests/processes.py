@@ -39,9 +39,8 @@ class Warm:
         request = json.dumps({"words": words, "environments": environments, "folder": str(folder)})
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
             socket.send_fds(self._requests, [request.encode()], [output.fileno(), errors.fileno()])
-            self._requests.settimeout(60)  # the first waits for TensorFlow's import
-            processes = self._answer()
             self._requests.settimeout(SECONDS)
+            processes = self._answer()  # the first comes after TensorFlow's import
             try:
                 statuses, used = self._answer()
             except TimeoutError:

@@ -93,6 +93,9 @@ def run(words: list[str]) -> None:
         runpy.run_path(words[0], run_name="__main__")
     except SystemExit as ended:
         status = ended.code or 0
+        if isinstance(status, str):  # Python prints it
+            print(status, file=sys.stderr)
+            status = 1
     except BaseException:
         traceback.print_exc()
         status = 1
