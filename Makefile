@@ -51,6 +51,7 @@ test-fast: $(VENV)/.test
 lint: $(VENV)/.test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo --no-cache setup.cfg
 	$(PY) benchmark.py report --check
 
 # Horovod for several GPUs: minutes of compiling the first time, then the wheel is kept.

@@ -25,21 +25,21 @@ from pathlib import Path
 from common import cli
 
 BENCHMARKS = {
-    "inference": "benchmarks.inference.command",
-    "train": "benchmarks.train.command",
+    "inference": "benchmarks.inference.inference_command",
+    "train": "benchmarks.train.train_command",
     "pipeline": "benchmarks.pipeline",
     "train-step": "benchmarks.train_step",
     "memory": "benchmarks.memory",
-    "scores": "benchmarks.scores",
-    "scaling": "benchmarks.scaling.command",
+    "scores": "benchmarks.scoring",
+    "scaling": "benchmarks.scaling.scaling_command",
     "video": "benchmarks.video",
     "summary": "benchmarks.summary",
     "accuracy": "benchmarks.accuracy",
 }
 COMMANDS = BENCHMARKS | {"sweep": "benchmarks.sweep"}
 READERS = {  # of records; they measure nothing that is kept
-    "report": "benchmarks.report.command",
-    "compare": "benchmarks.compare.command",
+    "report": "benchmarks.report.report_command",
+    "compare": "benchmarks.compare.compare_command",
 }
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from common import cli, packages
 from common.errors import UserError
-from deploy.tensorrt import command
+from deploy.tensorrt import engine_command
 
 
 def arguments():
@@ -50,9 +50,9 @@ def arguments():
     checks.add_argument("--verify-on", type=Path, metavar="DATASET", help="compare mIoU on this data set")
     checks.add_argument("--split", default="val", help="of --verify-on (default: val)")
     add_small_arguments(parser.add_argument_group("smaller numbers", "written only if mIoU hardly drops"))
-    command.add_arguments(parser)
+    engine_command.add_arguments(parser)
     options = parser.parse_args()
-    command.require_fitting(options, parser.get_default)
+    engine_command.require_fitting(options, parser.get_default)
     return options
 
 
@@ -108,7 +108,7 @@ def add_small_arguments(small) -> None:
 def main() -> int:
     options = arguments()
     if options.tensorrt:
-        return command.run(options)
+        return engine_command.run(options)
     if not options.weights:
         raise UserError("give the weights to convert with -w/--weights RUN")
     require_fitting(options)
@@ -119,7 +119,7 @@ def main() -> int:
 
     from common.files import write_bytes
     from deploy import convert
-    from deploy.form import Form
+    from inference.graph_interface import Form
 
     form = Form(
         options.batch,
@@ -168,9 +168,9 @@ def calibration_pictures(options) -> list[Path]:
     """The pictures to measure ranges on, spread over all there are."""
     if not options.calibration:
         return []
-    from deploy import pictures
+    from inference import image_files
 
-    found = [job.image for job in pictures.find([options.calibration], "train", coarse=False)]
+    found = [job.image for job in image_files.find([options.calibration], "train", coarse=False)]
     count = min(options.calibration_pictures or 64, len(found))
     return [found[number * len(found) // count] for number in range(count)]
 

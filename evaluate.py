@@ -91,7 +91,7 @@ def main():
     root = cli.dataset_path(options.path)
 
     # slow imports wait until the command line is known to be right
-    from evaluation import official, pictures, report
+    from evaluation import official, predictions, report
     from evaluation.scores import scores
 
     samples = truth_samples(root, options.split, options.coarse)
@@ -101,13 +101,13 @@ def main():
     files = picture_files(options, folder, samples)
     report.prepare(folder)
     if options.predictions:
-        counts = pictures.score_files(samples, files)
+        counts = predictions.score_files(samples, files)
     else:
         counts = score_classifier(classifier(options, root), samples, files, folder)
 
     result = scores(counts)
     print(report.table(result))
-    lacking = pictures.missing_instances(samples)
+    lacking = predictions.missing_instances(samples)
     if lacking:
         print(f"nIoU needs an instanceIds picture beside every label; {lacking.label} has none")
     report.write(folder, result, about(options, root, len(samples)))
@@ -141,7 +141,7 @@ def truth_samples(root, split, coarse):
 
 def default_results(options):
     """`evaluation/` in the run, beside weights or in a folder of predictions; or the baseline's folder."""
-    from training import run_folder
+    from models.weights import run_files
 
     if options.baseline:
         return Path("logs") / f"baseline-{options.baseline}"
@@ -151,7 +151,7 @@ def default_results(options):
     if source.suffix in (".onnx", ".engine"):  # may lie in the run's folder, whose own scores stay
         return source.parent / f"evaluation-{source.stem}"
     if options.weights:
-        return run_folder.home(source) / "evaluation"
+        return run_files.home(source) / "evaluation"
     return source / "evaluation"
 
 
@@ -175,18 +175,18 @@ def classifier(options, root):
 
         baseline = BASELINES[options.baseline](labelled(root, "train"))
         return lambda image: (baseline(image), None)
-    from deploy.predict import segment
-    from deploy.runtimes import load
+    from inference.predict import segment
+    from inference.runtimes import load
 
     runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
     if options.samples:
-        from deploy.predict import segment_sampled
-        from deploy.runtimes import sampling_of
+        from inference.predict import segment_sampled
+        from inference.runtimes import sampling_of
 
         sampling = sampling_of(runtime, options.samples, options.seed or 0)
         return lambda image: segment_sampled(sampling, image)
     if cli.passes(options):
-        from deploy.runtimes import refined
+        from inference.runtimes import refined
 
         runtime = refined(runtime, **cli.passes(options))
     return lambda image: (segment(runtime, image), None)
@@ -196,7 +196,7 @@ def score_classifier(classify, samples, files, folder):
     """Classify every sample and count; write label pictures to `files`, if given, and their uncertainty."""
     from data import png
     from data.labels import TRAIN_TO_LABEL
-    from evaluation.pictures import score_arrays
+    from evaluation.predictions import score_arrays
     from evaluation.report import prepare
 
     targets = dict(zip(samples, files)) if files else {}
@@ -216,8 +216,8 @@ def score_classifier(classify, samples, files, folder):
 
 def write_uncertainty(folder, sample, doubt):
     """Write what a sampling model is uncertain of, named as by predict.py."""
-    from deploy import uncertainty
     from evaluation.report import prepare
+    from inference import uncertainty
 
     target = folder / uncertainty.FOLDER / sample.city
     prepare(target)
@@ -248,7 +248,7 @@ def about(options, root, pictures):
 
 def weights_hash(source):
     """SHA-256 of the file that was scored, by which `benchmark.py accuracy` knows it again."""
-    from training.run_folder import weights_file
+    from models.weights.run_files import weights_file
 
     with open(weights_file(source), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -140,10 +140,10 @@ def require_video_options(options):
 
 def write_video(options):
     """Predict frames into a video."""
-    from deploy import video
+    from inference import video
 
     video.require_library()
-    from deploy.video import film, frames
+    from inference.video import film, frames
 
     film.require_writable(options.output)
     rate = frames.exact_rate(options.fps) if options.fps else None
@@ -157,15 +157,15 @@ def write_video(options):
 
 def write_pictures(options):
     """Predict pictures one by one."""
-    from deploy import pictures, video
+    from inference import image_files, video
 
     paths = options.path or [cli.dataset_path(None)]
     video.require_none(paths)
-    jobs = pictures.find(paths, options.split, options.coarse)
+    jobs = image_files.find(paths, options.split, options.coarse)
     runtime = load_runtime(options)
     results = options.results_path or RESULTS
-    pictures.require_writable(results)
-    pictures.predict_all(runtime, jobs, results)
+    image_files.require_writable(results)
+    image_files.predict_all(runtime, jobs, results)
     kinds = "label maps, colour pictures and overlays"
     if options.samples:
         kinds = "label maps, colour pictures, overlays and uncertainties"
@@ -174,7 +174,7 @@ def write_pictures(options):
 
 def load_runtime(options):
     """The trained model; takes seconds, so only once all else is known to be right."""
-    from deploy.runtimes import load, refined, sampling_of
+    from inference.runtimes import load, refined, sampling_of
 
     runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
     if options.samples:

@@ -23,7 +23,7 @@ from common.errors import UserError
 from models import ARCHITECTURES
 from training import options as recipe
 from training import run_options
-from training.interruptions import Interruptions
+from training.run.interruptions import Interruptions
 
 
 def arguments():
@@ -77,7 +77,7 @@ def arguments():
 def main() -> int:
     options = arguments()
     if options.doctor:
-        from training import doctor
+        from training.ranks import doctor
 
         return doctor.examine(cli.named_dataset(options.path))
     if options.lrfinder or options.plot_schedule:
@@ -88,7 +88,9 @@ def main() -> int:
 
 def train(options, stop: Interruptions) -> int:
     """Train, from the start or from where a run stopped."""
-    from training import config, run_folder, trackers
+    from models.weights import run_files
+    from training import config
+    from training.run import run_folder, trackers
 
     run = checkpoint = None
     if options.job and (own := run_folder.of_job(options.logs, options.job)):
@@ -97,7 +99,7 @@ def train(options, stop: Interruptions) -> int:
         if options.config:
             raise UserError("--resume goes on with a run's own config.json; leave --config out")
         run, checkpoint = run_folder.checkpoint_of(resumed_path(options))
-        saved = config.read(run / run_folder.CONFIG)
+        saved = config.read(run / run_files.CONFIG)
         options.model = options.model or saved.model
         settings = config.resumed(saved, given(options), options.path)
     else:
@@ -106,7 +108,8 @@ def train(options, stop: Interruptions) -> int:
     training, validation = samples(settings)
     settings = config.with_class_weights(settings, training)
     cli.quiet_tensorflow()  # seconds, so only once the rest is known to be right
-    from training import distributed, session
+    from training.ranks import distributed
+    from training.run import session
 
     ranks = distributed.start(settings.compression, settings.strategy, settings.stall_timeout)
     return session.train(settings, training, validation, options.logs, run, checkpoint, stop, ranks)
@@ -114,7 +117,7 @@ def train(options, stop: Interruptions) -> int:
 
 def resumed_path(options) -> Path:
     """The run or checkpoint to go on with."""
-    from training import run_folder
+    from training.run import run_folder
 
     if options.resume != "newest":
         return Path(options.resume)
@@ -163,26 +166,27 @@ def prepare_for_training(options) -> int:
     training, _ = samples(settings)
     settings = config.with_class_weights(settings, training)
     cli.quiet_tensorflow()
-    from training import distributed, lr_finder_session
+    from training.lr_finder import finder_session
+    from training.ranks import distributed
 
     ranks = distributed.start(settings.compression, settings.strategy, settings.stall_timeout)
     bounds = recipe.finder_bounds(options)
-    return lr_finder_session.find(settings, training, options.logs, *bounds, ranks)
+    return finder_session.find(settings, training, options.logs, *bounds, ranks)
 
 
 def plot_schedule(settings, pictures: int, path: Path) -> int:
     """Draw the learning rate of a run on one GPU."""
     cli.quiet_tensorflow()
-    from training import schedule_plot
+    from training.optimization import schedules
 
-    schedule_plot.draw(path, settings.rates, -(-pictures // settings.batch), settings.epochs)
+    schedules.draw(path, settings.rates, -(-pictures // settings.batch), settings.epochs)
     print(f"drew {path}")
     return 0
 
 
 def given(options) -> dict:
     """The settings that the command line names, as fields of `training.config.Config`."""
-    from training import devices
+    from common import devices
 
     fields = (
         "model",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import configurations
-from benchmarks import options as shared
+from benchmarks import shared_options as shared
 from benchmarks.inference import subjects
-from benchmarks.inference.options import is_graph
+from benchmarks.inference.inference_options import is_graph
 from common import cli
 from common.errors import UserError
 
@@ -62,7 +62,7 @@ def settings_of(options, dataset: str, split: str, size, passes: dict) -> dict:
         subject = subjects.of_graph(options.weights)
         model, architecture, own = subject["model"], subject["options"], subject["size"]
     else:
-        from deploy.keras_runtime import origin_of
+        from models.weights.loading import origin_of
 
         model, architecture = subjects.of_weights(options.weights, options.model)
         own = origin_of(options.weights, options.model).size
@@ -82,14 +82,14 @@ def score(options, root: Path, split: str) -> dict:
     """Run the weights over a split and score them, as evaluate.py does."""
     from data import index
     from data.labels import TRAIN_TO_LABEL
-    from deploy.predict import segment
-    from deploy.runtimes import load
-    from evaluation import pictures
+    from evaluation import predictions
     from evaluation.scores import scores
+    from inference.predict import segment
+    from inference.runtimes import load
 
     samples = index.validation_samples(root) if split == "val" else index.labelled(root, split)
     runtime = load(options.weights, options.model, options.target_size, None, options.provider)
-    counts = pictures.score_arrays(samples, lambda _, image: TRAIN_TO_LABEL[segment(runtime, image)])
+    counts = predictions.score_arrays(samples, lambda _, image: TRAIN_TO_LABEL[segment(runtime, image)])
     return results_of(scores(counts), len(samples), OWN)
 
 
@@ -119,7 +119,7 @@ def read(options) -> tuple[dict, dict]:
 
 def results_of(scores: dict, count: int, source: str) -> dict:
     """The scores of a record from those of `evaluation.scores`; null where one is not defined."""
-    from evaluation.labels import CATEGORIES, NAMES, SCORED, SCORED_CATEGORIES
+    from evaluation.scored_labels import CATEGORIES, NAMES, SCORED, SCORED_CATEGORIES
 
     def values(kind, names, counted):
         return {name: defined(scores[kind][name]) for name, is_counted in zip(names, counted) if is_counted}

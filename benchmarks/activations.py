@@ -9,11 +9,10 @@ import math
 
 from keras import layers, tree
 
-from models.backbones.pooling import DilatedMaxPooling2D
-from models.backbones.resnet50 import CaffeNormalize
 from models.depthwise import DepthwiseConv2D, SeparableConv2D
+from models.encoders.resnet50 import CaffeNormalize
 from models.layers import BatchNorm, Resize
-from models.unpooling import PoolWithPosition, Unpool
+from models.pooling import DilatedMaxPooling2D, PoolWithPosition, Unpool
 
 FLOAT32 = 4  # bytes
 

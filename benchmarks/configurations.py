@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from benchmarks.children import OUT_OF_MEMORY
-from benchmarks.kept import Kept
+from benchmarks.existing import Kept
 from common.errors import UserError
 
 

@@ -8,8 +8,8 @@ import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.environment import gpus
 from common import cli
+from common.environment import gpus
 from common.errors import UserError
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -79,7 +79,7 @@ def of_backend() -> Device:
 
 
 def _tensorflow() -> Device:
-    from training.devices import prepare
+    from common.devices import prepare
 
     prepare()
     return tensorflow_device()

@@ -22,8 +22,9 @@ def main() -> int:
     import models
     from benchmarks.devices import POLICIES, tensorflow_device
     from benchmarks.train import synthetic
+    from common import devices
     from data.labels import CLASS_COUNT
-    from training import devices, step
+    from training.steps import step
 
     jit = devices.prepare()
     size = tuple(settings["size"])

@@ -9,7 +9,7 @@ import json
 import time
 from pathlib import Path
 
-from benchmarks.environment import environment
+from common.environment import environment
 from common.errors import UserError
 from common.files import write_bytes
 

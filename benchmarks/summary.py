@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 
 from benchmarks import configurations, devices
-from benchmarks import options as shared
+from benchmarks import shared_options as shared
 from common import cli
 from common.errors import UserError
 
@@ -70,8 +70,8 @@ def variants(name: str | None, given: dict) -> list[tuple[str, dict]]:
         given: options that are chosen; a variant or backbone that is not stands for all of them.
     """
     import models
-    from models.backbones import BACKBONES
-    from models.separable_unet import VARIANTS
+    from models.encoders import BACKBONES
+    from models.networks.separable_unet import VARIANTS
 
     open_choices = {
         "deeplabv3+": [{"backbone": backbone} for backbone in BACKBONES],

@@ -24,8 +24,9 @@ def run(options) -> dict:
 
     import models
     from benchmarks.train.synthetic import inputs, optimizer
+    from common import devices
     from data.labels import CLASS_COUNT
-    from training import devices, step
+    from training.steps import step
 
     jit = devices.prepare()
     keras.utils.set_random_seed(0)

@@ -27,16 +27,16 @@ def add_arguments(parser) -> None:
 
 def run(options) -> dict:
     """Measure; returns frames per second and the ratio."""
-    from deploy import video
+    from inference import video
 
     video.require_library()
     cli.quiet_tensorflow()
     import models
+    from common.devices import prepare
     from data.labels import CLASS_COUNT
-    from deploy.keras_runtime import KerasRuntime
-    from deploy.video import film, frames, stages
-    from deploy.video.h264 import H264File
-    from training.devices import prepare
+    from inference.keras_runtime import KerasRuntime
+    from inference.video import film, frames, stages
+    from inference.video.h264 import H264File
 
     jit = prepare()
     network = models.build(options.model, (*options.target_size, 3), CLASS_COUNT)
@@ -87,7 +87,7 @@ def write_town(path: Path, size: tuple[int, int], count: int) -> None:
 
     from data.synthetic.render import render
     from data.synthetic.scene import random_scene
-    from deploy.video.h264 import H264File
+    from inference.video.h264 import H264File
 
     scenes = [render(random_scene(0, "val", number, size))[0] for number in range(SCENES)]
     with H264File(path, Fraction(20)) as file:

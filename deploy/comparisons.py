@@ -15,7 +15,7 @@ import onnx
 import tensorflow as tf
 
 from deploy import onnx_graph, onnx_samples
-from deploy.form import laid_out
+from inference.graph_interface import laid_out
 
 # What jumps and is cut. Other operators that jump, such as Round or an ArgMax within, are not: a graph in
 # which rounding decides one of these is refused.

@@ -8,13 +8,20 @@ import onnx
 
 import models
 from common.errors import UserError
+from data import png
 from data.augment import resize_image
-from deploy import export, operators, parity, pictures, sample_parity
-from deploy.form import Form
-from deploy.keras_runtime import KerasRuntime, load_network
-from deploy.onnx_runtime import OnnxRuntime
-from models.weights import Origin
-from training import run_folder
+from data.index import Sample
+from data.labels import CLASS_COUNT, LABEL_TO_TRAIN, TRAIN_TO_TRAIN
+from deploy import export, operators, parity, sample_parity
+from evaluation.confusion import confusion_matrix, mean_iou
+from inference import image_files
+from inference.graph_interface import Form
+from inference.keras_runtime import KerasRuntime
+from inference.onnx_runtime import OnnxRuntime
+from inference.predict import segment
+from models.weights import run_files
+from models.weights.loading import load_network
+from models.weights.native import Origin
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ def convert(
     """Convert weights and check the result.
 
     Args:
-        source, model, size: see `deploy.keras_runtime.load_network`.
+        source, model, size: see `models.weights.loading.load_network`.
         form: what the graph takes and returns.
         samples: pictures to compare on; without any, those of the synthetic town.
 
@@ -62,7 +69,7 @@ def convert(
     """
     network, origin = load_network(source, model, size)
     size = tuple(network.input_shape[1:3])
-    home = run_folder.home(Path(source))
+    home = run_files.home(Path(source))
     graph = export.export(network, form, about(origin, home))
     require_operators(graph)
     measure = sample_parity.measure if form.samples else parity.measure
@@ -73,15 +80,15 @@ def convert(
 
 def about(origin, home: Path) -> dict:
     """What the metadata say of the model's making."""
-    from benchmarks.environment import git_state
+    from common.environment import git_state
 
-    is_run = (home / run_folder.CONFIG).is_file()
+    is_run = (home / run_files.CONFIG).is_file()
     return {
         "model": origin.model,
         "model_options": origin.options,
         "backbone": models.options_of(origin.model, origin.options).get("backbone"),
         "training_run": home.resolve().name if is_run else None,
-        "training_config": (home / run_folder.CONFIG).read_text() if is_run else None,
+        "training_config": (home / run_files.CONFIG).read_text() if is_run else None,
         "code_version": git_state().get("commit"),
         "precision": "float32",
     }
@@ -101,10 +108,21 @@ def require_folder(path: Path) -> None:
         raise UserError(f"cannot write {path}: no folder for it or a folder itself; correct -o/--output")
 
 
+def miou(runtime, samples: list[Sample]) -> float:
+    """Mean IoU of the 19 classes over labelled pictures, at the labels' resolution, 0..1."""
+    matrix = np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64)
+    for sample in samples:
+        label = png.decode_labels(sample.label, sample.train_ids)
+        truth = (TRAIN_TO_TRAIN if sample.train_ids else LABEL_TO_TRAIN)[label]
+        prediction = segment(runtime, png.decode_image(sample.image))
+        png.require_equal_size(prediction.shape, sample.image, truth.shape, sample.label)
+        matrix += confusion_matrix(truth, prediction, CLASS_COUNT)
+    return mean_iou(matrix)
+
+
 def scores(made: Conversion, samples) -> tuple[float, float]:
     """mIoU of the Keras model and of the graph."""
-    from deploy.scoring import miou
-    from training.devices import prepare
+    from common.devices import prepare
 
     keras = KerasRuntime(made.network, prepare())
     keras = keras.sampling(made.form.samples) if made.form.samples else keras
@@ -127,7 +145,7 @@ def int8(made: Conversion, form: Form, target: str, paths: list[Path], samples, 
     """
     from deploy import quantize
 
-    images = np.stack([resize_image(pictures.decode(path), made.size) for path in paths])
+    images = np.stack([resize_image(image_files.decode(path), made.size) for path in paths])
     found = quantize.int8(made.model, form, target, images, _score(samples), max_drop)
     if target == "tensorrt":
         require_operators(found.model)
@@ -146,7 +164,6 @@ def float16(made: Conversion, samples, max_drop: float) -> tuple[onnx.ModelProto
 
 
 def _score(samples):
-    from deploy.scoring import miou
 
     return lambda model: miou(OnnxRuntime(model, "the exported graph"), samples)
 

@@ -14,8 +14,9 @@ import tf2onnx
 
 from common import cli
 from data.labels import CLASS_COUNT, CLASS_NAMES, PALETTE
-from deploy import onnx_graph, onnx_samples, sampling
-from deploy.form import IMAGE, LABELS, LOGITS, Form
+from deploy import onnx_graph, onnx_samples
+from inference import sampling
+from inference.graph_interface import IMAGE, LABELS, LOGITS, Form
 
 # Else tf2onnx copies the graph with all weights before each of its passes, to go on without one that fails:
 # 14 of a ResNet-50's 34 s. Here such a failure is one.

@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from deploy import onnx_graph
-from deploy.form import LABELS, PROBABILITIES, Form
+from inference.graph_interface import LABELS, PROBABILITIES, Form
 
 MARKER = "LeakyRelu"  # where a graph of one pass has its dropouts, under their layers' names
 TAIL = "samples"  # what stands before the slash in the names of the nodes behind the passes

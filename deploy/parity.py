@@ -13,7 +13,7 @@ import onnxruntime as ort
 from common.errors import UserError
 from data.augment import resize_image
 from data.labels import CLASS_COUNT
-from deploy.form import LABELS, LOGITS, Form
+from inference.graph_interface import LABELS, LOGITS, Form
 
 LARGEST_DIFFERENCE = 1e-3  # of logits, relative to the largest logit
 LEAST_AGREEMENT = 0.9999  # share of pixels with the same arg-max

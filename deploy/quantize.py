@@ -21,8 +21,9 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
 from common.errors import UserError
-from deploy import onnx_samples, onnx_tail
-from deploy.form import Form
+from deploy import onnx_samples
+from inference import onnx_tail
+from inference.graph_interface import Form
 
 CONVOLUTIONS = ["Conv", "ConvTranspose"]
 BETWEEN = ["Add", "AveragePool", "Concat", "MaxPool", "Relu", "Resize"]

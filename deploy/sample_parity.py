@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from deploy import onnx_samples, parity, sampling
-from deploy.form import LABELS, PROBABILITIES, Form, laid_out
+from deploy import onnx_samples, parity
+from inference import sampling
+from inference.graph_interface import LABELS, PROBABILITIES, Form, laid_out
 
 # of a share, in standard deviations: one honest share in 10^11 has a larger one
 LARGEST_DEVIATION = 7.0

@@ -9,7 +9,7 @@ Source: Cordts et al., "The Cityscapes Dataset", CVPR 2016, section 4.1.
 
 import numpy as np
 
-from evaluation.labels import CATEGORY_OF, IDS, NAMES, SCORED, WITH_INSTANCES
+from evaluation.scored_labels import CATEGORY_OF, IDS, NAMES, SCORED, WITH_INSTANCES
 
 # Pixels per object in the data set, `args.avgClassSize` of cityscapesscripts 2.3.0. Typed here because
 # importing that script raises if CITYSCAPES_EXPORT_DIR is no folder; a test compares the two.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_bytes
-from evaluation.labels import CATEGORIES, CATEGORY_OF, NAMES, SCORED, SCORED_CATEGORIES
+from evaluation.scored_labels import CATEGORIES, CATEGORY_OF, NAMES, SCORED, SCORED_CATEGORIES
 
 RULE = "-" * 32
 

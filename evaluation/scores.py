@@ -6,7 +6,7 @@ import numpy as np
 
 from evaluation.confusion import confusion_matrix, iou, mean, ratio
 from evaluation.instances import ALL, CATEGORY_HIT, HIT, instance_statistics
-from evaluation.labels import (
+from evaluation.scored_labels import (
     CATEGORIES,
     IDS,
     INSTANCE_CATEGORIES,

@@ -3,16 +3,16 @@
 from importlib import import_module
 
 from common.errors import UserError
-from models.drawing import compiled_in_haste
-from models.options import defaults, require_known
+from models.initialization import compiled_in_haste
+from models.model_options import defaults, require_known
 
 # name on the command line -> module with `build(input_shape, classes, **options)` and SIZE_MULTIPLE
 ARCHITECTURES = {
-    "bayes_segnet": "models.bayes_segnet",
-    "deeplabv3+": "models.deeplabv3plus",
-    "fastscnn": "models.fast_scnn",
-    "separable_unet": "models.separable_unet",
-    "unet": "models.unet",
+    "bayes_segnet": "models.networks.bayes_segnet",
+    "deeplabv3+": "models.decoders.deeplabv3plus",
+    "fastscnn": "models.networks.fast_scnn",
+    "separable_unet": "models.networks.separable_unet",
+    "unet": "models.networks.unet",
 }
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 

@@ -17,11 +17,11 @@ toy.register()
 
 LONG = (  # minutes each: where two files run at a time, none of them may be the last
     "slurm/test_jobs.py",
-    "training/test_every_model.py",
-    "training/test_distributed.py",
+    "training/steps/test_every_model.py",
+    "training/ranks/test_distributed.py",
     "test_demo.py",
     "test_readme.py",
-    "training/test_mirrored.py",
+    "training/ranks/test_mirrored.py",
 )
 
 

@@ -10,8 +10,8 @@ import convert_to_onnx
 from common.errors import UserError
 from data import png
 from deploy import export
-from deploy.onnx_file import metadata
-from models import weights
+from inference.onnx_file import metadata
+from models.weights import native
 from processes import assert_one_line_error, run_script
 from tiny import tiny_dataset
 from trained import network, weights_file
@@ -138,7 +138,7 @@ def test_mistakes_are_one_line(trained, here, tmp_path):
         here("-w", trained, "-o", tmp_path / "no" / "a.onnx")
     with pytest.raises(UserError, match="no data set at"):
         here("-w", trained, "--verify-on", tmp_path / "no")
-    assert weights.read_origin(trained).model == "toy"
+    assert native.read_origin(trained).model == "toy"
 
 
 class TestSmaller:

@@ -16,6 +16,7 @@ from common import cli
 from common.errors import UserError
 from data import index, png
 from data.labels import TRAIN_TO_LABEL
+from models.weights import native
 from tiny import tiny_dataset
 
 REPO = Path(evaluate.__file__).parent
@@ -138,9 +139,9 @@ def model(monkeypatch):
         return (image.sum(axis=2) // 8 % 19).astype(np.uint8)
 
     for name, function in (("runtimes", load), ("predict", segment)):
-        module = ModuleType(f"deploy.{name}")
+        module = ModuleType(f"inference.{name}")
         setattr(module, function.__name__, function)
-        monkeypatch.setitem(sys.modules, f"deploy.{name}", module)
+        monkeypatch.setitem(sys.modules, f"inference.{name}", module)
     return calls
 
 
@@ -184,11 +185,10 @@ def test_model_with_pictures_scores_like_its_pictures(town, model, tmp_path, mon
 
 def test_samples_are_averaged_and_their_uncertainty_is_written(town, tmp_path, monkeypatch):
     import models
-    from models import weights
 
     root, _ = town
     network = models.build("fastscnn", (32, 64, 3), 19)
-    weights.write(tmp_path / "model.weights.h5", network, weights.Origin("fastscnn", 19, (32, 64)))
+    native.write(tmp_path / "model.weights.h5", network, native.Origin("fastscnn", 19, (32, 64)))
     results = tmp_path / "results"
     options = ("-w", tmp_path / "model.weights.h5", "-p", root, "--samples", 3)
     assert evaluate_here(monkeypatch, *options, "-r", results) == 0
@@ -246,9 +246,9 @@ def test_data_set_from_the_environment(town, monkeypatch, capsys):
 
 
 def test_passes_over_a_picture_are_scored_and_recorded(town, tmp_path, monkeypatch):
-    from deploy import predict, runtimes
-    from evaluation import pictures
+    from evaluation import predictions
     from evaluation.scores import scores
+    from inference import predict, runtimes
     from trained import weights_file
 
     root, _ = town
@@ -258,7 +258,7 @@ def test_passes_over_a_picture_are_scored_and_recorded(town, tmp_path, monkeypat
     data = json.loads((tmp_path / "results" / "scores.json").read_text())
     assert (data["scales"], data["flip"], data["overlap"]) == ([0.5, 1.0], True, 0.25)
     runtime = runtimes.refined(runtimes.load(weights), (0.5, 1.0), True, 0.25)
-    counts = pictures.score_arrays(
+    counts = predictions.score_arrays(
         index.labelled(root, "val"), lambda _, image: TRAIN_TO_LABEL[predict.segment(runtime, image)]
     )
     assert data["averageScoreClasses"] == pytest.approx(scores(counts)["averageScoreClasses"], abs=1e-12)
@@ -269,7 +269,7 @@ def test_logits_are_resized_to_the_truth(town, tmp_path, monkeypatch):
     import tensorflow as tf
 
     from data.augment import resize_image
-    from evaluation import pictures
+    from evaluation import predictions
     from trained import network, weights_file
 
     root, _ = town
@@ -281,7 +281,7 @@ def test_logits_are_resized_to_the_truth(town, tmp_path, monkeypatch):
         logits = model(resize_image(image, (32, 64))[None], training=False)
         return TRAIN_TO_LABEL[tf.image.resize(logits, (64, 128))[0].numpy().argmax(-1)]
 
-    expected = pictures.score_arrays(index.labelled(root, "val"), predict).matrix
+    expected = predictions.score_arrays(index.labelled(root, "val"), predict).matrix
     found = np.array(json.loads((tmp_path / "results" / "scores.json").read_text())["confMatrix"])
     assert found.sum() == expected.sum() > 10000
     assert np.abs(found - expected).sum() <= 4  # two pixels, whose best classes differ by rounding

@@ -16,8 +16,8 @@ from common.errors import UserError
 from data import index, png
 from data.augment import resize_image
 from data.labels import CLASS_COUNT, PALETTE, TRAIN_TO_LABEL
-from deploy import pictures, runtimes, uncertainty
-from models import weights
+from inference import image_files, runtimes, uncertainty
+from models.weights import native
 from processes import assert_one_line_error, run_script
 from tiny import tiny_dataset, write_pair
 from trained import copy_with_origin
@@ -35,7 +35,7 @@ def trained(tmp_path_factory):
         if layer.name.endswith("_bn"):
             layer.momentum = 0.0
     model(np.stack([noise(*SIZE, seed) for seed in range(4)]), training=True)
-    weights.write(path, model, weights.Origin("toy", CLASS_COUNT, SIZE))
+    native.write(path, model, native.Origin("toy", CLASS_COUNT, SIZE))
     return path
 
 
@@ -79,7 +79,7 @@ def folder(tmp_path):
 
 def predict_all(runtime, paths, results, split="val", coarse=False):
     """What predict.py does after loading; the label maps by their names below `labelIds`."""
-    pictures.predict_all(runtime, pictures.find(paths, split, coarse), results)
+    image_files.predict_all(runtime, image_files.find(paths, split, coarse), results)
     return names(results / "labelIds")
 
 
@@ -126,20 +126,20 @@ class TestPictures:
         assert found == [f"{stem}_labelIds.png" for stem in stems]
         for stem in stems:
             (path,) = folder.glob(f"{stem}.*")
-            image = pictures.decode(path)
+            image = image_files.decode(path)
             classes = assert_agree(tmp_path / "results", stem, image)
             np.testing.assert_array_equal(classes, expected_classes(runtime, image))
 
     def test_given_one_by_one_lie_side_by_side(self, runtime, folder, tmp_path):
         paths = [folder / "a.png", folder / "trip" / "one" / "c.JPEG"]
         assert predict_all(runtime, paths, tmp_path / "results") == ["a_labelIds.png", "c_labelIds.png"]
-        assert_agree(tmp_path / "results", "c", pictures.decode(paths[1]))
+        assert_agree(tmp_path / "results", "c", image_files.decode(paths[1]))
 
     def test_with_coarse_labels_are_those_of_the_split(self, runtime, town, tmp_path):
         found = predict_all(runtime, [town], tmp_path, "train_extra", coarse=True)
         assert found == ["bonn/bonn_000000_000019_labelIds.png"]
         with pytest.raises(UserError, match="gtCoarse"):
-            pictures.find([town], "train", coarse=True)
+            image_files.find([town], "train", coarse=True)
 
     def test_do_not_depend_on_what_else_is_predicted(self, runtime, folder, tmp_path):
         for results, paths in (("all", [folder]), ("one", [folder / "b.jpg"])):
@@ -150,7 +150,7 @@ class TestPictures:
     def test_show_more_than_a_few_classes(self, runtime, folder):
         """Otherwise the tests above would compare little."""
         for image in sorted(folder.glob("[ab].*")):
-            assert len(np.unique(expected_classes(runtime, pictures.decode(image)))) >= 3
+            assert len(np.unique(expected_classes(runtime, image_files.decode(image)))) >= 3
 
     def test_with_alpha_are_predicted_as_without(self, runtime, tmp_path, capsys):
         picture = noise(40, 70)
@@ -169,7 +169,7 @@ class TestPictures:
         exif = Image.Exif()
         exif[0x0112] = 6  # the camera was held upright: turn clockwise to view
         Image.fromarray(noise(32, 64)).save(tmp_path / "phone.jpg", exif=exif)
-        assert pictures.decode(tmp_path / "phone.jpg").shape == (64, 32, 3)
+        assert image_files.decode(tmp_path / "phone.jpg").shape == (64, 32, 3)
 
 
 class TestProcess:
@@ -249,7 +249,7 @@ def test_tiles_and_passes_from_the_command_line(trained, runtime, folder, tmp_pa
     options = ("-w", trained, "-p", folder / "trip" / "d.webp", "-t", "32,64", "--tile", "0.5", "--flip")
     done = run_script("predict.py", *options, "-r", tmp_path / "results")
     assert done.returncode == 0, done.stderr
-    image = pictures.decode(folder / "trip" / "d.webp")
+    image = image_files.decode(folder / "trip" / "d.webp")
     seen = assert_agree(tmp_path / "results", "d", image)  # of the picture's size
     tiling = runtimes.refined(runtimes.load(trained, size=(32, 64)), flip=True, overlap=0.5)
     np.testing.assert_array_equal(seen, tiling.predict(image[None])[0])

@@ -13,8 +13,8 @@ import pytest
 import videos
 from data import png
 from data.labels import PALETTE
-from deploy import runtimes
-from deploy.predict import segment
+from inference import runtimes
+from inference.predict import segment
 from processes import assert_one_line_error, run_script
 from tiny import REPO, tiny_dataset
 from trained import weights_file

@@ -11,11 +11,11 @@ import damage
 import models
 from common.errors import UserError
 from data import cache, index, pipeline, png
-from models import weights
+from models.weights import native, run_files
 from processes import assert_one_line_error, run_script
 from runs import train_here
 from tiny import tiny_dataset
-from training import run_folder, step
+from training.steps import step
 
 TINY = ("-m", "toy", "-t", "64,128", "-e", "1", "-b", "2")
 
@@ -241,8 +241,8 @@ def weights_folder(tmp_path_factory):
     """Weights of 7 classes, of another architecture, a text, and half a file."""
     folder = tmp_path_factory.mktemp("weights")
     seven = models.build("toy", (64, 128, 3), 7)
-    weights.write(folder / "seven.h5", seven, weights.Origin("toy", 7, (64, 128)))
-    weights.write_arrays(folder / "other.h5", {"stem/kernel": np.ones((3, 3))}, {"model": "othernet"})
+    native.write(folder / "seven.h5", seven, native.Origin("toy", 7, (64, 128)))
+    native.write_arrays(folder / "other.h5", {"stem/kernel": np.ones((3, 3))}, {"model": "othernet"})
     (folder / "text.h5").write_text("These are no weights.\n" * 100)
     shutil.copy(folder / "seven.h5", folder / "half.h5")
     damage.truncate(folder / "half.h5")
@@ -374,14 +374,14 @@ class TestPlot:
 def test_averaged_weights_are_what_was_scored_and_what_is_used(town, logs):
     assert train_here(*TINY, "-p", town, "--logs", logs, "--ema", "0.9") == 0
     (run,) = (logs / "toy").iterdir()
-    averaged = run_folder.weights_file(run)
+    averaged = run_files.weights_file(run)
     assert averaged == run / "checkpoints" / "best" / "ema.weights.h5"
-    own = weights.read_arrays(averaged.with_name("model.weights.h5"))[0]
-    mean = weights.read_arrays(averaged)[0]
+    own = native.read_arrays(averaged.with_name("model.weights.h5"))[0]
+    mean = native.read_arrays(averaged)[0]
     assert own.keys() == mean.keys()
     assert any((own[name] != mean[name]).any() for name in own)
     model = models.build("toy", (64, 128, 3), 19)
-    weights.load(averaged, model)
+    native.load(averaged, model)
     batches = pipeline.Batches(index.validation_samples(town), (64, 128), 2, cache.open_cache("none", []), 1)
     validate = step.validation_step(model, 19, jit=False)
     losses = [validate(*batch) for batch in batches.evaluation()]

@@ -7,9 +7,10 @@ from pathlib import Path
 from common.errors import UserError
 from common.threads import usable_cpus
 from data.index import Sample
-from training import losses, rates, recipes
+from training import losses
 from training.losses import class_weights
-from training.rates import Rates
+from training.optimization import rates, recipes
+from training.optimization.rates import Rates
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from common import cli
 from common.errors import UserError
-from training import losses, rates, recipes
+from training import losses
+from training.optimization import rates, recipes
 
 EMA = 0.999  # bare --ema
 # what the finder decides by itself, or what only a whole run has

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common import cli
-from training.distributed import COMPRESSIONS, STRATEGIES
+from training.ranks.ranks import COMPRESSIONS, STRATEGIES
 
 
 def add_encoder_arguments(encoder) -> None:

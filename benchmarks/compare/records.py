@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.compare.intervals import LEAST, Interval, unpaired
-from benchmarks.report import files
+from benchmarks.report import record_files
 from benchmarks.report.rows import speeds
 from benchmarks.report.training_rows import trainings
 from common.errors import UserError
@@ -35,7 +35,7 @@ def read(path: Path) -> dict[str, Measured]:
     Raises:
         UserError: there is none.
     """
-    records, left_out = files.read([path])
+    records, left_out = record_files.read([path])
     found = {}
     for record in records:
         try:

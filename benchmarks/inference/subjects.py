@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from benchmarks.inference.options import is_graph
+from benchmarks.inference.inference_options import is_graph
 from common import cli
 
 PICTURES, PICTURE_SIZE = 4, (1024, 2048)  # of end-to-end without -p: as large as those of Cityscapes
@@ -40,7 +40,7 @@ def subjects(options) -> list[dict]:
 
 def of_graph(path: Path) -> dict:
     """The one subject that an .onnx file is."""
-    from deploy import onnx_file
+    from inference import onnx_file
 
     graph = onnx_file.read(path)
     signature = onnx_file.signature(graph, path)
@@ -56,7 +56,7 @@ def of_graph(path: Path) -> dict:
 def tell_of_labels(weights: Path | None) -> None:
     """Say it if weights are a graph that returns labels: `end-to-end` cannot resize its logits."""
     if is_graph(weights):
-        from deploy import onnx_file, resizing
+        from inference import onnx_file, resizing
 
         if onnx_file.signature(onnx_file.read(weights), weights).form.argmax:
             resizing.tell_of_labels(str(weights))
@@ -68,7 +68,7 @@ def of_weights(path: Path, model: str | None) -> tuple[str, dict]:
     Raises:
         UserError: broken, or not of the model that is named.
     """
-    from deploy.keras_runtime import origin_of
+    from models.weights.loading import origin_of
 
     origin = origin_of(path, model)
     return origin.model, {name: value for name, value in origin.options.items() if name != "encoder_weights"}
@@ -76,7 +76,7 @@ def of_weights(path: Path, model: str | None) -> tuple[str, dict]:
 
 def file_and_hash(path: Path) -> dict:
     """What a record says of weights: the file's name and SHA-256."""
-    from training.run_folder import weights_file
+    from models.weights.run_files import weights_file
 
     file = path if is_graph(path) else weights_file(path)
     with open(file, "rb") as opened:
@@ -87,10 +87,10 @@ def picture_paths(options, folder: Path) -> list[str]:
     """What end-to-end reads: the given pictures, or some of the synthetic town, written to the folder."""
     if "end-to-end" not in options.scope:
         return []
-    from deploy import pictures
+    from inference import image_files
 
     if options.path:
-        return [str(job.image) for job in pictures.find(options.path, "val", coarse=False)]
+        return [str(job.image) for job in image_files.find(options.path, "val", coarse=False)]
     from data import png
     from data.synthetic.render import render
     from data.synthetic.scene import random_scene
@@ -105,8 +105,8 @@ def calibration_paths(path: Path | None) -> list[str]:
     """Some pictures below a path, spread over all there are."""
     if path is None:
         return []
-    from deploy import pictures
+    from inference import image_files
 
-    found = pictures.find([path], "train", coarse=False)
+    found = image_files.find([path], "train", coarse=False)
     count = min(CALIBRATION, len(found))
     return [str(found[number * len(found) // count].image) for number in range(count)]

@@ -8,14 +8,14 @@ import tempfile
 from benchmarks import children, latency
 from benchmarks.latency import Turn
 
-CHILD = "benchmarks.inference.process"
+CHILD = "benchmarks.inference.inference_process"
 
 
 class Runtime:
     """A process that waits for its turns, loaded and warm.
 
     Attributes:
-        told: what it told when it was ready, see `benchmarks.inference.process`.
+        told: what it told when it was ready, see `benchmarks.inference.inference_process`.
 
     Raises:
         children.Ended: it ended; so may its methods.
@@ -71,7 +71,7 @@ def measure(
     """Let runtimes take turns, and tell how far they are.
 
     Args:
-        runtimes: name -> settings, see `benchmarks.inference.process`.
+        runtimes: name -> settings, see `benchmarks.inference.inference_process`.
         turns: of each, `latency.LEAST_TURNS` or more.
         seconds: of a turn.
         variables: of the processes' environment.

@@ -10,7 +10,7 @@ from matplotlib import ticker
 from matplotlib.figure import Figure as Drawing
 
 from benchmarks.report import themes
-from benchmarks.report.parts import Figure
+from benchmarks.report.page_parts import Figure
 from benchmarks.report.themes import LIGHT, SERIES
 
 WIDTH, HEIGHT = 420, 300  # CSS pixels, of which a point is one here

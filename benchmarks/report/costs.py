@@ -3,8 +3,8 @@
 from collections import defaultdict
 
 from benchmarks.report.cost_rows import Ratio
-from benchmarks.report.evidence import Evidence
-from benchmarks.report.parts import DASH, Column, Section, Table, number, span, text
+from benchmarks.report.page_parts import DASH, Column, Section, Table, number, span, text
+from benchmarks.report.reported import Evidence
 
 MIB = 2**20
 

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 
-from benchmarks.report.evidence import Evidence
-from benchmarks.report.parts import Column, Section, Table, text
+from benchmarks.report.page_parts import Column, Section, Table, text
+from benchmarks.report.reported import Evidence
 from benchmarks.report.values import short
 
 COLUMNS = [

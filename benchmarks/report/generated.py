@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.report import costs, markdown, speed, training
-from benchmarks.report.evidence import Evidence, gather
-from benchmarks.report.parts import Section
+from benchmarks.report.page_parts import Section
 from benchmarks.report.ranking import groups
+from benchmarks.report.reported import Evidence, gather
 from common.errors import UserError
 from common.files import write_bytes
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from benchmarks.report.parts import Cell, Report, Section, Table
+from benchmarks.report.page_parts import Cell, Report, Section, Table
 
 SPECIAL = re.compile(r"([\\`*_\[\]#|~!])")
 

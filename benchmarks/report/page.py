@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.report import themes
-from benchmarks.report.parts import Report
+from benchmarks.report.page_parts import Report
 
 ROOM = Path(__file__).parent
 ANSWERS, CHARTS = 4, 8  # of a kind that are seen at once

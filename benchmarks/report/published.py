@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from benchmarks.report.evidence import Evidence
-from benchmarks.report.parts import Cell, Column, Table, number, text
+from benchmarks.report.page_parts import Cell, Column, Table, number, text
+from benchmarks.report.reported import Evidence
 
 
 class Figures(NamedTuple):

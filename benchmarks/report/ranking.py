@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from benchmarks.report.parts import Headline, Step, significant
+from benchmarks.report.page_parts import Headline, Step, significant
 from benchmarks.report.rows import Group, Speed
 
 

@@ -4,8 +4,8 @@ import csv
 from pathlib import Path
 
 from benchmarks.report.canvas import Canvas, colors, drawn
-from benchmarks.report.parts import Figure, Section
-from benchmarks.report.pictures import embedded
+from benchmarks.report.gallery import embedded
+from benchmarks.report.page_parts import Figure, Section
 from common.errors import UserError
 
 LOG = Path("csv") / "log.csv"

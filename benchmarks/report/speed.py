@@ -3,9 +3,9 @@
 from collections import defaultdict
 
 from benchmarks.report import speed_charts
-from benchmarks.report.evidence import Evidence
-from benchmarks.report.parts import DASH, Cell, Column, Section, Table, number, span, text
+from benchmarks.report.page_parts import DASH, Cell, Column, Section, Table, number, span, text
 from benchmarks.report.ranking import fastest, groups
+from benchmarks.report.reported import Evidence
 from benchmarks.report.rows import Group, Speed
 
 PERCENTILES = ("p50", "p90", "p95", "p99", "max")

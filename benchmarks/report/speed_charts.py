@@ -7,7 +7,7 @@ from matplotlib import ticker
 
 from benchmarks.report import point_names
 from benchmarks.report.canvas import BAR, Canvas, colors, dashes, drawn, markers
-from benchmarks.report.parts import Figure, significant
+from benchmarks.report.page_parts import Figure, significant
 from benchmarks.report.ranking import by_score, front
 from benchmarks.report.rows import Group, Speed
 from benchmarks.report.themes import LIGHT

@@ -3,11 +3,11 @@
 from collections import defaultdict
 
 from benchmarks.report.canvas import BAR, Canvas, colors, drawn
-from benchmarks.report.evidence import Evidence
-from benchmarks.report.parts import DASH, Cell, Column, Figure, Section, Table, number, span, text
+from benchmarks.report.page_parts import DASH, Cell, Column, Figure, Section, Table, number, span, text
+from benchmarks.report.reported import Evidence
 from benchmarks.report.themes import LIGHT, SERIES
 from benchmarks.report.training_rows import Scaling, Training
-from benchmarks.train.parts import PARTS
+from benchmarks.train.step_parts import PARTS
 
 MIB = 2**20
 GIB = 2**30

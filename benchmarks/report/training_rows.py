@@ -14,7 +14,7 @@ from benchmarks.report.values import (
     spread,
     word,
 )
-from benchmarks.train.parts import PARTS
+from benchmarks.train.step_parts import PARTS
 
 USUAL = {"precision": "float32", "backend": "tensorflow"}
 

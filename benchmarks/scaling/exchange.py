@@ -1,6 +1,6 @@
 """What a step sends between ranks: calls, tensors and bytes, noted while the step is traced."""
 
-from training.distributed import Ranks
+from training.ranks.ranks import Ranks
 
 
 class Tally(Ranks):

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from benchmarks.train.steps import Steps
-from training import step
+from training.steps import step
 
 
 def compiled(model, optimizer, images, labels, gpu: bool) -> Steps:

@@ -7,7 +7,7 @@ import numpy as np
 
 from data.synthetic.facades import Facade, draw_front, draw_gable
 from data.synthetic.furniture import lit_plane, surface_density
-from data.synthetic.parts import Fill
+from data.synthetic.shapes import Fill
 from data.synthetic.solids import View
 from data.synthetic.thing import Thing
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from data.synthetic import textures
 from data.synthetic.camera import Pose
-from data.synthetic.parts import SCALE, Plane
+from data.synthetic.shapes import SCALE, Plane
 from data.synthetic.solids import Sculptor, View
 from data.synthetic.thing import Thing
 

@@ -7,7 +7,7 @@ import numpy as np
 from data.synthetic import textures
 from data.synthetic.camera import Camera
 from data.synthetic.light import UP
-from data.synthetic.parts import Fill, Ground, Layer
+from data.synthetic.shapes import Fill, Ground, Layer
 from data.synthetic.solids import View
 from data.synthetic.thing import Thing
 

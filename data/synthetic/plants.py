@@ -3,7 +3,7 @@
 import numpy as np
 
 from data.synthetic.camera import Pose
-from data.synthetic.parts import Fill, Grain
+from data.synthetic.shapes import Fill, Grain
 from data.synthetic.solids import Sculptor, View
 from data.synthetic.thing import Thing
 

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from data.synthetic.parts import SCALE, Layer
 from data.synthetic.scene import Scene
+from data.synthetic.shapes import SCALE, Layer
 
 
 def render(scene: Scene) -> tuple[np.ndarray, list[dict]]:

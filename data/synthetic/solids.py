@@ -7,7 +7,7 @@ import numpy as np
 
 from data.synthetic.camera import NEAR, Camera, Pose
 from data.synthetic.light import FACING, Light
-from data.synthetic.parts import Fill, Stroke
+from data.synthetic.shapes import Fill, Stroke
 from data.synthetic.thing import Thing
 
 _TURN = np.linspace(0, 2 * np.pi, 14, endpoint=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.synthetic import ground
-from data.synthetic.parts import Fill
+from data.synthetic.shapes import Fill
 from data.synthetic.solids import View
 from data.synthetic.thing import Thing
 

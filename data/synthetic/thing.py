@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from data.synthetic.parts import SCALE, Layer, fixed
+from data.synthetic.shapes import SCALE, Layer, fixed
 
 SMALLEST = 4  # pixels; what covers less is left out of picture and labels alike
 

@@ -6,25 +6,11 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_bytes
-from deploy.tensorrt import plan as plans
-from deploy.tensorrt.plan import Plan
+from inference.tensorrt import plan as plans
+from inference.tensorrt.library import tensorrt
+from inference.tensorrt.plan import Plan
 
 MEBIBYTE = 2**20
-
-
-def tensorrt():
-    """The package.
-
-    Raises:
-        UserError: not installed.
-    """
-    try:
-        import tensorrt as trt
-    except ImportError as error:
-        raise UserError(
-            "no TensorRT here; on a Jetson `sudo apt install python3-libnvinfer`, else `pip install tensorrt`"
-        ) from error
-    return trt
 
 
 def build(plan: Plan, gpu: str) -> Path:

@@ -9,9 +9,9 @@ import numpy as np
 
 from common.errors import UserError
 from common.files import write_bytes
-from deploy.tensorrt import plan as plans
-from deploy.tensorrt.arrays import array_type
-from deploy.tensorrt.plan import Plan
+from inference.tensorrt import plan as plans
+from inference.tensorrt.library import array_type
+from inference.tensorrt.plan import Plan
 
 PICTURES = 64
 
@@ -61,7 +61,7 @@ def calibrator(trt, tensor, plan: Plan):
                 return None
             pictures = np.ascontiguousarray(np.concatenate(batch))
             if self._cuda is None:
-                from deploy.tensorrt.cuda import Cuda
+                from inference.tensorrt.cuda import Cuda
 
                 self._cuda = Cuda()
                 self._address = self._cuda.allocate(pictures.nbytes)

@@ -15,7 +15,7 @@ from keras import layers
 
 import models
 from benchmarks import activations, macs, summary
-from models.backbones import BACKBONES
+from models.encoders import BACKBONES
 from processes import assert_one_line_error, run_script
 from tiny import REPO
 

@@ -96,9 +96,11 @@ def test_nothing_else_is_there(run):
 
 
 def test_every_module_can_be_imported(run, jetson):
-    modules = [f"deploy.tensorrt.{path.stem}" for path in (jetson / "deploy" / "tensorrt").glob("*.py")]
-    modules += [f"common.{path.stem}" for path in (jetson / "common").glob("*.py")]
-    assert {"deploy.tensorrt.runtime", "deploy.tensorrt.calibration", "common.files"} <= set(modules)
+    rooms = ("common", "deploy/tensorrt", "inference/tensorrt")
+    modules = [
+        f"{room.replace('/', '.')}.{path.stem}" for room in rooms for path in (jetson / room).glob("*.py")
+    ]
+    assert {"inference.tensorrt.runtime", "deploy.tensorrt.calibration", "common.files"} <= set(modules)
     done = run("-c", f"import convert_to_onnx, {', '.join(sorted(modules))}")
     assert done.returncode == 0, done.stderr
 
@@ -130,7 +132,7 @@ def test_calibration_pictures_are_read(run, jetson):
 
 def test_logits_are_resized_before_the_arg_max(run):
     code = (
-        "import numpy; from deploy.resizing import labels_at; "
+        "import numpy; from inference.resizing import labels_at; "
         "scores = numpy.array([[[3, 0], [0, 1]]], 'float32'); print(labels_at(scores, (1, 4)).tolist())"
     )
     assert run("-c", code).stdout.strip() == "[[0, 0, 0, 1]]"  # 3, 2.25, 0.75, 0 against 0, 0.25, 0.75, 1

@@ -11,7 +11,7 @@ import tied
 from common.errors import UserError
 from data.labels import CLASS_COUNT
 from deploy import comparisons, export, parity, sample_parity
-from deploy.form import Form
+from inference.graph_interface import Form
 
 
 @pytest.fixture(scope="module")

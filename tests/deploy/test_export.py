@@ -13,9 +13,10 @@ import models
 import toy
 from common.errors import UserError
 from data.labels import CLASS_COUNT, CLASS_NAMES, PALETTE
-from deploy import export, onnx_graph, onnx_samples, operators, parity, sample_parity, sampling
-from deploy.form import Form
-from models.backbones import BACKBONES
+from deploy import export, onnx_graph, onnx_samples, operators, parity, sample_parity
+from inference import sampling
+from inference.graph_interface import Form
+from models.encoders import BACKBONES
 from trained import network, noise
 
 COSTLY = "every network and backbone is converted and run"

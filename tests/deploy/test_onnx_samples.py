@@ -13,9 +13,10 @@ from keras import layers
 import dropping
 from common.errors import UserError
 from data.labels import CLASS_COUNT
-from deploy import export, onnx_samples, operators, quantize, runtimes, sample_parity, sampling
-from deploy.form import Form
-from deploy.onnx_runtime import OnnxRuntime
+from deploy import export, onnx_samples, operators, quantize, sample_parity
+from inference import runtimes, sampling
+from inference.graph_interface import Form
+from inference.onnx_runtime import OnnxRuntime
 
 SAMPLES = 3
 

@@ -9,8 +9,8 @@ from onnx import TensorProto, numpy_helper
 
 from common.errors import UserError
 from deploy import export, operators, quantize
-from deploy.form import Form
-from deploy.onnx_runtime import OnnxRuntime
+from inference.graph_interface import Form
+from inference.onnx_runtime import OnnxRuntime
 from trained import network, noise
 
 SIZE = (32, 64)

@@ -14,10 +14,11 @@ import pytest
 import damage
 import fake_tensorrt
 from common.errors import UserError
-from deploy import runtimes
-from deploy.tensorrt import build, calibration, command, plan
-from deploy.tensorrt.plan import Plan
+from deploy.tensorrt import build, calibration, engine_command
 from fake_tensorrt import BuilderFlag, DataType, LayerType
+from inference import runtimes
+from inference.tensorrt import plan
+from inference.tensorrt.plan import Plan
 from processes import assert_one_line_error, run_script
 from tiny import tiny_dataset
 from trained import network, noise
@@ -166,7 +167,7 @@ class TestRuntime:
         def make(engine, precision=None):
             package = fake_tensorrt.package(engine=engine)
             monkeypatch.setitem(sys.modules, "tensorrt", package)
-            monkeypatch.setattr("deploy.tensorrt.runtime.Cuda", fake_tensorrt.HostCuda)
+            monkeypatch.setattr("inference.tensorrt.runtime.Cuda", fake_tensorrt.HostCuda)
             path = plan.engine_path(Plan(tmp_path / "net.onnx", **(precision or {})), GPU, "8.5.2.2")
             path.write_bytes(b"engine")
             return runtimes.load(path), package.seen
@@ -224,9 +225,9 @@ def test_trtexec_is_told_the_same():
 
 def test_trtexec_does_not_calibrate(tmp_path):
     made = Plan(Path("net.onnx"), None, False, True, tmp_path, tmp_path / "ranges")
-    assert "calibrates on no pictures" in command.by_hand(made)
+    assert "calibrates on no pictures" in engine_command.by_hand(made)
     (tmp_path / "ranges").write_bytes(b"ranges")
-    assert f"--calib={tmp_path / 'ranges'}" in command.by_hand(made)
+    assert f"--calib={tmp_path / 'ranges'}" in engine_command.by_hand(made)
 
 
 class TestCommand:
@@ -267,9 +268,9 @@ def test_scripts_take_engines_and_say_what_is_missing(tmp_path):
 def test_an_engine_predicts_what_keras_does(tmp_path):
     pytest.importorskip("tensorrt")
     from deploy import export
-    from deploy.form import Form
-    from deploy.keras_runtime import KerasRuntime
-    from deploy.tensorrt.cuda import Cuda
+    from inference.graph_interface import Form
+    from inference.keras_runtime import KerasRuntime
+    from inference.tensorrt.cuda import Cuda
 
     try:
         gpu = Cuda().device_name()

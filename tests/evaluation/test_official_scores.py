@@ -8,7 +8,7 @@ import pytest
 from data import png
 from data.index import Sample
 from evaluation import official
-from evaluation.pictures import score_files
+from evaluation.predictions import score_files
 from evaluation.scores import Counts, scores
 
 pytestmark = pytest.mark.filterwarnings("ignore:`in1d` is deprecated")  # called by the official script

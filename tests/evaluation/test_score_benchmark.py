@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import label_maps
-from benchmarks import scores as benchmark
+from benchmarks import scoring as benchmark
 
 pytestmark = pytest.mark.filterwarnings("ignore:`in1d` is deprecated")  # called by the official script
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 import models
-from models import weights
+from models.weights import native
 
 
 def main():
@@ -21,9 +21,9 @@ def main():
     for job in jobs:
         precision, file = job.split(":", 1)
         path = Path(file)
-        origin = weights.read_origin(path)
+        origin = native.read_origin(path)
         model = models.build(origin.model, (*origin.size, 3), origin.classes, precision, **origin.options)
-        weights.load(path, model)
+        native.load(path, model)
         logits = model.predict_on_batch(np.load(pictures))
         np.save(path.with_suffix(f".{keras.backend.backend()}.npy"), logits)
 

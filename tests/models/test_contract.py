@@ -15,9 +15,9 @@ from keras import layers
 
 import models
 import toy
-from models import weights
-from models.backbones import BACKBONES
-from models.separable_unet import VARIANTS
+from models.encoders import BACKBONES
+from models.networks.separable_unet import VARIANTS
+from models.weights import native
 from networks import calibrate, pictures
 from tiny import REPO
 
@@ -54,7 +54,7 @@ def kept(tmp_path_factory):
         model = build(case)
         calibrate(model, pictures(8, SIZE, seed=2))
         name, options = CASES[case]
-        weights.write(folder / f"{case}.h5", model, weights.Origin(name, CLASSES, SIZE, options))
+        native.write(folder / f"{case}.h5", model, native.Origin(name, CLASSES, SIZE, options))
         return model, folder / f"{case}.h5"
 
     return make
@@ -106,16 +106,16 @@ def test_bytes_and_floats_give_the_same_logits(model):
 
 
 def test_saved_weights_give_the_same_logits(model, file):
-    origin = weights.read_origin(file)
+    origin = native.read_origin(file)
     other = models.build(origin.model, (*origin.size, 3), origin.classes, **origin.options)
-    weights.load(file, other)
+    native.load(file, other)
     np.testing.assert_array_equal(logits(other, pictures(1, SIZE)), logits(model, pictures(1, SIZE)))
 
 
 def test_logits_have_the_pictures_size_in_float32(case, model, file):
     assert logits(model, pictures(2, SIZE)).shape == (2, *SIZE, CLASSES)
     wide = build(case, (96, 160))
-    weights.load(file, wide)  # weights know no size
+    native.load(file, wide)  # weights know no size
     scores = logits(wide, pictures(1, (96, 160)))
     assert scores.shape == (1, 96, 160, CLASSES)
     assert scores.dtype == "float32"
@@ -192,5 +192,5 @@ def test_the_same_weights_give_the_same_logits_on_every_backend(backend, kept, o
     model, file = kept(of)
     if of in PRECISION:
         model = build(of, precision=PRECISION[of])
-        weights.load(file, model)
+        native.load(file, model)
     assert_close(np.load(file.with_suffix(f".{backend}.npy")), logits(model, pictures(2, SIZE)))

@@ -19,7 +19,7 @@ def found(tmp_path_factory):
     if not importlib.util.find_spec("jax"):
         pytest.skip("JAX is not installed: pip install -c constraints.txt -e .[backends]")
     file = tmp_path_factory.mktemp("kernels") / "found.npz"
-    script = REPO / "tests" / "kernels_on_jax.py"
+    script = REPO / "tests" / "support" / "kernels_on_jax.py"
     environment = os.environ | {"PYTHONPATH": str(REPO)}
     done = subprocess.run([sys.executable, script, file], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -84,7 +84,7 @@ def held(processes):
 def knowing_the_toy(folder: Path) -> Path:
     """A "python" that runs the repository's scripts with the network of `toy.py`."""
     path = folder / "python-with-toy"
-    path.write_text(f'#!/bin/sh\nexec {sys.executable} {REPO}/tests/with_toy.py "$@"\n')
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} {REPO}/tests/support/with_toy.py "$@"\n')
     path.chmod(0o755)
     return path
 

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import UserError
 from training import config
-from training.rates import Rates
+from training.optimization.rates import Rates
 
 GIVEN = {"model": "fastscnn", "batch": 2}
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from training import losses
-from training.config import Config
 from training.losses import lovasz, overlap, pixels
+
+if TYPE_CHECKING:
+    from training.config import Config  # which imports the names of this room
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Loss:
 PLAIN = Loss((Term(pixels.cross_entropy_sums, tf.math.divide_no_nan),), plain=True)
 
 
-def build(config: Config) -> Loss:
+def build(config: "Config") -> Loss:
     """The loss that a configuration names."""
     names = losses.parse(config.loss)
     if names == ("ce",) and not config.label_smoothing and not config.weight_of_class:

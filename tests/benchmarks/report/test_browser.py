@@ -3,7 +3,7 @@
 import pytest
 
 import reports
-from benchmarks.report import command
+from benchmarks.report import report_command
 from browsers import browser, opened
 from common.errors import UserError
 from tiny import tiny_dataset
@@ -49,7 +49,7 @@ def page_file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     town = tiny_dataset(folder / "town", val=3)
     run = reports.run(folder / "fastscnn" / "20260102-030405")
-    found = command.compose(
+    found = report_command.compose(
         [reports.save(folder / "records", reports.everything())],
         [run],
         {"picture": town / "leftImg8bit" / "val", "truth": town / "gtFine" / "val"},
@@ -161,7 +161,7 @@ def test_strangers_words_do_nothing(chromium, tmp_path):
         reports.record("train-step" + evil, {}, {}),
         {"version": evil, "benchmark": evil},
     ]
-    found = command.compose([reports.save(tmp_path / "records", records)], title=evil)
+    found = report_command.compose([reports.save(tmp_path / "records", records)], title=evil)
     from benchmarks.report import page
 
     path = tmp_path / "index.html"
@@ -180,4 +180,4 @@ def test_a_browser_would_run_what_is_not_escaped(chromium, tmp_path):
     with pytest.raises(AssertionError), opened(chromium, path):
         pass
     with pytest.raises(UserError):
-        command.compose([tmp_path])
+        report_command.compose([tmp_path])

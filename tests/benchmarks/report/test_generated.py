@@ -6,8 +6,8 @@ import pytest
 
 import reports
 from benchmarks.report import generated
-from benchmarks.report.evidence import gather
 from benchmarks.report.markdown import escape
+from benchmarks.report.reported import gather
 from common.errors import UserError
 from processes import run_script
 from tiny import REPO

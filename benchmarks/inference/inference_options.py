@@ -1,0 +1,91 @@
+"""The options of `benchmark.py inference`, and which of them go together."""
+
+import argparse
+from pathlib import Path
+
+from benchmarks import shared_options as shared
+from common import cli, packages
+from common.errors import UserError
+from models import ARCHITECTURES
+
+RUNTIMES = ("keras", "onnx", "onnx-int8", "onnx-fp16")
+SCOPES = ("model", "model+argmax", "end-to-end")
+TURNS = 10
+
+
+def add_arguments(parser) -> None:
+    """The benchmark's options."""
+    parser.add_argument(
+        "-m", "--model", nargs="+", choices=sorted(ARCHITECTURES), help="models (default: fastscnn)"
+    )
+    parser.add_argument(
+        "-w", "--weights", type=Path, metavar="RUN|FILE", help="run, weights or .onnx file (default: random)"
+    )
+    parser.add_argument(
+        "-t", "--target-size", type=cli.size, nargs="+", metavar="Y,X", help="sizes (default: 1024,2048)"
+    )
+    parser.add_argument("-b", "--batch", type=cli.positive_int, nargs="+", help="batches (default: 1)")
+    parser.add_argument(
+        "--runtimes", type=runtimes, default=["keras"], help=f"of {','.join(RUNTIMES)} (default: keras)"
+    )
+    parser.add_argument("--scope", nargs="+", choices=SCOPES, default=["model"], help="(default: model)")
+    shared.add_backend_and_precision(parser)
+    cli.add_provider(parser)
+    parser.add_argument(
+        "-p", "--path", type=Path, nargs="+", help="pictures of end-to-end (default: made up)"
+    )
+    parser.add_argument("--calibration", type=Path, help="pictures for onnx-int8 (default: made up)")
+    shared.add_turns(parser, TURNS)
+    shared.add_back_off(parser)
+    shared.add_continue(parser)
+    cli.add_model_options(parser)
+
+
+def runtimes(text: str) -> list[str]:
+    """argparse type: names of runtimes with commas between."""
+    names = list(dict.fromkeys(text.split(",")))
+    unknown = [name for name in names if name not in RUNTIMES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no runtime '{unknown[0]}'; there are: {', '.join(RUNTIMES)}")
+    return names
+
+
+def require_fitting(options) -> None:
+    """Raise UserError for options that contradict each other."""
+    shared.require_turns(options)
+    if len(options.model or []) > 1 and (options.weights or cli.model_options(options)):
+        raise UserError("-w and options of an architecture are for one model; name it alone with -m")
+    if options.weights:
+        _require_fitting_weights(options)
+    if options.path and "end-to-end" not in options.scope:
+        raise UserError("-p belongs to --scope end-to-end; add it or leave -p out")
+    if options.calibration and "onnx-int8" not in options.runtimes:
+        raise UserError("--calibration belongs to --runtimes onnx-int8; add it or leave --calibration out")
+    if options.provider and options.runtimes == ["keras"]:
+        raise UserError("--provider belongs to --runtimes onnx; add it or leave --provider out")
+    if options.precision != ["float32"] and options.runtimes != ["keras"]:
+        raise UserError("--precision is that of keras; measure it alone, or take --runtimes onnx-fp16")
+    if options.runtimes != ["keras"]:
+        needed = packages.TO_RUN_ONNX if is_graph(options.weights) else packages.TO_WRITE_ONNX
+        packages.require("--runtimes onnx", needed, "export")
+
+
+def _require_fitting_weights(options) -> None:
+    if not options.weights.exists():
+        raise UserError(f"{options.weights} does not exist; correct -w/--weights")
+    if options.weights.suffix == ".engine":
+        raise UserError(f"{options.weights}: engines are measured by trtexec, see docs/jetson.md")
+    if cli.model_options(options):
+        raise UserError("weights know the options of their architecture; leave those out")
+    if not is_graph(options.weights):
+        return
+    given = options.model or options.target_size or options.batch or options.runtimes != ["onnx"]
+    if given or options.batch_back_off:
+        raise UserError(
+            f"{options.weights} is one model, size and batch: give --runtimes onnx, no -m, -t, -b"
+        )
+
+
+def is_graph(path: Path | None) -> bool:
+    """Whether weights are an exported graph."""
+    return path is not None and path.suffix.lower() == ".onnx"

@@ -1,0 +1,130 @@
+"""A Keras model on its backend as a contestant: TensorFlow, JAX or PyTorch, each in its own compiled form."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import devices
+from benchmarks.inference.backend import Contestant
+from data.labels import CLASS_COUNT
+
+
+def load(settings: dict) -> Contestant:
+    """Build a model for Keras's backend; settings are those of `benchmarks.inference.inference_process`."""
+    import keras
+
+    device = devices.of_backend()
+    network = network_of(settings)
+    make = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]
+    size = tuple(network.input_shape[1:3])
+
+    def labels_at(logits, sizes):
+        from inference.keras_runtime import resized_labels
+
+        return [
+            resized_labels(logits[i : i + 1], picture, on_device=device.gpu)[0]
+            for i, picture in enumerate(sizes)
+        ]
+
+    return Contestant(network.name, size, settings["batch"], device, *make(network, device.gpu), labels_at)
+
+
+def network_of(settings: dict):
+    """The Keras model in the precision of the settings: of a weights file, or random weights of seed 0."""
+    import keras
+
+    import models
+
+    policy = devices.POLICIES[settings["precision"]]
+    if settings["weights"]:
+        from models.weights.loading import load_network
+
+        loaded = load_network(Path(settings["weights"]), settings["model"], tuple(settings["size"] or ()))
+        return in_precision(*loaded, policy)
+    keras.utils.set_random_seed(0)
+    return models.build(settings["model"], (*settings["size"], 3), CLASS_COUNT, policy, **settings["options"])
+
+
+def in_precision(network, origin, policy: str):
+    """A network that was loaded in float32, or one of the same weights that calculates by another policy."""
+    import models
+
+    if policy == "float32":
+        return network
+    options = {name: value for name, value in origin.options.items() if name != "encoder_weights"}
+    copy = models.build(origin.model, network.input_shape[1:], origin.classes, policy, **options)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def cut(logits):
+    """Without void, the last output of an old network; no copy where there is none."""
+    return logits if logits.shape[-1] == CLASS_COUNT else logits[..., :CLASS_COUNT]
+
+
+def complete(logits):
+    """The same, of which one number is fetched as proof that the device has calculated them."""
+    float(logits[0, 0, 0, 0])
+    return logits
+
+
+def _tensorflow(network, gpu: bool):
+    import tensorflow as tf
+
+    infer = tf.function(lambda images: cut(network(images, training=False)), autograph=False, jit_compile=gpu)
+
+    @tf.function(autograph=False, jit_compile=gpu)
+    def classify(images):
+        return tf.cast(tf.argmax(infer(images), axis=-1, output_type=tf.int32), tf.uint8)
+
+    return (
+        tf.constant,
+        lambda images: complete(infer(images)),
+        lambda images: classify(images).numpy(),
+    )
+
+
+def _jax(network, gpu: bool):
+    import jax
+
+    state = jax.device_put(
+        ([v.value for v in network.trainable_variables], [v.value for v in network.non_trainable_variables])
+    )
+
+    @jax.jit
+    def infer(trained, others, images):
+        logits = cut(network.stateless_call(trained, others, images, training=False)[0])
+        return logits, logits[0, 0, 0, 0]
+
+    def calculate(images):
+        logits, proof = infer(*state, images)
+        float(proof)  # picked by the program itself: an operation of its own took 0.9 ms on an H100
+        return logits
+
+    @jax.jit
+    def classify(trained, others, images):
+        return infer(trained, others, images)[0].argmax(-1).astype("uint8")
+
+    return (
+        jax.device_put,
+        calculate,
+        lambda images: np.asarray(classify(*state, images)),
+    )
+
+
+def _torch(network, gpu: bool):
+    import torch
+
+    def infer(images):
+        with torch.inference_mode():
+            return cut(network(images, training=False))
+
+    def classify(images):
+        with torch.inference_mode():
+            return infer(images).argmax(-1).to(torch.uint8).cpu().numpy()
+
+    return (
+        lambda images: torch.from_numpy(np.ascontiguousarray(images)).to("cuda" if gpu else "cpu"),
+        lambda images: complete(infer(images)),
+        classify,
+    )

@@ -1,0 +1,69 @@
+"""Makes the ONNX files of one configuration, as a process of its own: `inference_command` starts it.
+
+The first argument is JSON: `runtimes`, `folder`, `provider`, `calibration` (paths of pictures), and the model
+as `benchmarks.inference.inference_process` takes it. Writes the files' paths as JSON.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.children import die_first
+from common import cli
+from common.files import write_bytes
+
+
+def main() -> int:
+    """Make the files that the first argument asks for."""
+    settings = json.loads(sys.argv[1])
+    die_first()
+    cli.quiet_tensorflow()
+    from benchmarks.inference.keras_backend import network_of
+    from deploy import export
+    from inference.graph_interface import Form
+
+    network = network_of(settings)
+    form = Form(settings["batch"])
+    exact = export.export(network, form)
+    made = {}
+    for runtime in settings["runtimes"]:
+        path = Path(settings["folder"]) / f"{runtime}.onnx"
+        write_bytes(path, graph(runtime, exact, form, settings).SerializeToString())
+        made[runtime] = str(path)
+    print(json.dumps(made))
+    return 0
+
+
+def graph(runtime: str, exact, form, settings: dict):
+    """The graph of one runtime, whatever it costs in mIoU: this is about speed."""
+    from deploy import quantize
+
+    if runtime == "onnx-fp16":
+        return quantize.float16(exact, ungated, 0.0)[0]
+    if runtime == "onnx-int8":
+        target = "tensorrt" if settings["provider"] == "tensorrt" else "cpu"
+        images = calibration(settings["calibration"], tuple(settings["size"]))
+        return quantize.int8(exact, form, target, images, ungated, 0.0).model
+    return exact
+
+
+def ungated(model) -> float:
+    """A score that is lost by nothing."""
+    return 0.0
+
+
+def calibration(paths: list[str], size: tuple[int, int]) -> np.ndarray:
+    """Pictures to measure ranges on, uint8 [N, H, W, 3]: the given ones, or a few of the synthetic town."""
+    from data.augment import resize_image
+    from deploy import parity
+    from inference import image_files
+
+    if not paths:
+        return parity.pictures(size)
+    return np.stack([resize_image(image_files.decode(Path(path)), size) for path in paths])
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""Trained models in use: runtimes with one predict() for every kind of file; images and videos."""

@@ -1,0 +1,240 @@
+"""Pictures in, predicted pictures out: what `predict.py` reads and writes."""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from common.errors import UserError
+from common.threads import bounded_map
+from data import index, png
+from data.labels import TRAIN_TO_LABEL, colorize
+from inference import uncertainty
+from inference.predict import Uncertainty, segment, segment_sampled
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+OVERLAY = 0.5  # share of the class colours
+WRITERS = 4
+AS_STORED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH  # grey stays grey, 16 bits stay 16; but upright by EXIF
+
+FORMATS = ("JPEG", "BMP", "TIFF", "WEBP")  # as PIL calls those of SUFFIXES that are no PNG
+warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)  # decode() tells it with the name
+Image.MAX_IMAGE_PIXELS = None  # its limit only warns up to twice as many; decode() has one of its own
+
+# decode() says what is wrong with a picture; OpenCV would say it as well, without the file's name
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture and the folder and name its results get."""
+
+    image: Path
+    folder: Path  # relative to the results' labelIds/, color/, overlay/ and uncertainty/
+    name: str
+    of_dataset: bool = False  # whose pictures are 8-bit RGB, and anything else is a mistake
+
+
+def find(paths: list[Path], split: str, coarse: bool) -> list[Job]:
+    """The pictures that the paths name: a data set's split, folders with all below them, single files.
+
+    Raises:
+        UserError: nothing there, or two results would get the same name.
+    """
+    jobs = [job for path in paths for job in _jobs(path, split, coarse)]
+    seen = {}
+    for job in jobs:
+        first = seen.setdefault((job.folder, job.name), job)
+        if first is not job:
+            both = f"{first.image} and {job.image}"
+            raise UserError(f"{both} would get the same name; predict them one after the other")
+    return jobs
+
+
+def _jobs(path: Path, split: str, coarse: bool) -> list[Job]:
+    if (path / index.IMAGES).is_dir():
+        samples = index.labelled(path, split, index.COARSE) if coarse else index.unlabelled(path, split)
+        return [Job(sample.image, Path(sample.city), sample.name, of_dataset=True) for sample in samples]
+    if path.is_dir():
+        images = sorted(file for file in path.rglob("*") if _is_picture(file))
+        if not images:
+            raise UserError(f"no pictures ({', '.join(SUFFIXES)}) in {path}; give another -p/--path")
+        return [Job(image, image.parent.relative_to(path), _stem(image)) for image in images]
+    if not path.is_file():
+        raise UserError(f"no picture or folder at {path}; correct -p/--path")
+    return [Job(path, Path(), _stem(path))]
+
+
+def _is_picture(file: Path) -> bool:
+    # macOS leaves hidden files beside the pictures, with their suffixes
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+
+
+def _stem(image: Path) -> str:
+    return image.stem.removesuffix(f"_{index.IMAGES}")
+
+
+def images(jobs: list[Job]) -> Iterator[np.ndarray]:
+    """The jobs' pictures, uint8 RGB [H, W, 3], decoded ahead in threads.
+
+    Of what belongs to no data set, other kinds are converted, see `decode_any`; one line on stderr says so.
+
+    Raises:
+        UserError: a picture that cannot be read.
+    """
+    converted = []
+    try:
+        for job, (image, kind) in zip(jobs, bounded_map(_read, jobs)):
+            if kind:
+                converted.append(f"{job.image} ({kind})")
+            yield image
+    finally:
+        if converted:
+            several = f"{len(converted)} pictures, the first of them " if len(converted) > 1 else ""
+            print(f"converted to 8-bit RGB: {several}{converted[0]}", file=sys.stderr)
+
+
+def _read(job: Job) -> tuple[np.ndarray, str | None]:
+    return (decode(job.image), None) if job.of_dataset else decode_any(job.image)
+
+
+def decode(path: Path) -> np.ndarray:
+    """Decode an 8-bit colour picture to uint8 RGB [H, W, 3].
+
+    Raises:
+        UserError: unreadable, damaged, not an 8-bit colour picture, or of an absurd size.
+    """
+    if _is_png(path):
+        return png.decode_image(path)
+    picture = _decode(path)
+    if kind := _kind(picture):
+        raise UserError(f"{path}: {kind} picture, need 8-bit RGB; convert it")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def decode_any(path: Path) -> tuple[np.ndarray, str | None]:
+    """Decode a picture to uint8 RGB [H, W, 3], whatever it holds.
+
+    Alpha is dropped, grey repeated, a palette looked up, and of 16 bits 65535 becomes 255.
+
+    Returns:
+        (the picture, and what the file holds, such as `8-bit RGBA`, where that is not 8-bit RGB).
+
+    Raises:
+        UserError: unreadable, damaged, of an absurd size, or of numbers that are not of 8 or 16 bits.
+    """
+    if _is_png(path):
+        found = png.header(path)
+        kind = None if found.is_rgb else f"{found.bits}-bit {found.color}"
+        return _rgb(_eight_bits(png.decode_any(path), path)), kind
+    picture = _decode(path)
+    colors = _rgb(_eight_bits(picture, path))
+    return (colors if picture.ndim == 2 else cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)), _kind(picture)
+
+
+def _is_png(path: Path) -> bool:
+    return path.suffix.lower() == ".png"
+
+
+def _decode(path: Path) -> np.ndarray:
+    """What a file that is no PNG holds, [H, W] or BGR [H, W, 3]."""
+    _require_sane_size(path)
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+    picture = cv2.imdecode(content, AS_STORED) if content.size else None
+    if picture is None:
+        raise UserError(f"{path} is no readable picture; leave it out or copy it again")
+    return picture
+
+
+def _kind(picture: np.ndarray) -> str | None:
+    """What a picture is in words; None for 8-bit colours."""
+    if picture.ndim == 3 and picture.dtype == np.uint8:
+        return None
+    return f"{8 * picture.itemsize}-bit {'grey' if picture.ndim == 2 else 'colour'}"
+
+
+def _eight_bits(picture: np.ndarray, path: Path) -> np.ndarray:
+    """The same as uint8; raises UserError for numbers of other than 8 or 16 bits."""
+    if picture.dtype == np.uint16:
+        return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if picture.dtype != np.uint8:
+        raise UserError(f"{path}: a picture of {picture.dtype} numbers, need 8 or 16 bits; convert it")
+    return picture
+
+
+def _rgb(picture: np.ndarray) -> np.ndarray:
+    """Three channels [H, W, 3] of grey [H, W] or colours [H, W, 3], also with alpha, [H, W, 2 or 4]."""
+    if picture.ndim == 3 and picture.shape[2] >= 3:
+        return np.ascontiguousarray(picture[..., :3])
+    grey = picture if picture.ndim == 2 else picture[..., 0]
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _require_sane_size(path: Path) -> None:
+    """Raise UserError if a header claims more pixels than any picture has, before any is decoded."""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            width, height = picture.size
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        return  # damaged, which decoding tells
+    if width * height > png.MAX_PIXELS:
+        raise UserError(f"{path}: its header claims {height}x{width} pixels; leave it out")
+
+
+def require_writable(folder: Path) -> None:
+    """Make the results folder.
+
+    Raises:
+        UserError: not possible.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot make the results folder {folder}: {error.strerror}; see -r/--results-path"
+        ) from error
+
+
+def predict_all(runtime, jobs: list[Job], results: Path) -> None:
+    """Decode, classify and write; the three overlap, memory is bounded by a few pictures.
+
+    With a runtime that samples, the uncertainty is written as well.
+
+    Raises:
+        UserError: a picture that cannot be read, or a result that cannot be written.
+    """
+    samples = hasattr(runtime, "sample")
+
+    def labelled():
+        for image, job in zip(images(jobs), jobs):  # this way round the pictures are read to their end
+            label, doubt = segment_sampled(runtime, image) if samples else (segment(runtime, image), None)
+            yield job, image, label, results, doubt
+
+    with tqdm(total=len(jobs), desc="predict", unit="picture", disable=None) as bar:
+        for _ in bounded_map(lambda done: write(*done), labelled(), WRITERS):
+            bar.update()
+
+
+def write(
+    job: Job, image: np.ndarray, label: np.ndarray, results: Path, doubt: Uncertainty | None = None
+) -> None:
+    """Write the three pictures of a label map, uint8 [H, W] of train ids, and its uncertainty if given."""
+    colors = colorize(label)
+    overlay = cv2.addWeighted(image, 1 - OVERLAY, colors, OVERLAY, 0)
+    for kind, picture in (("labelIds", TRAIN_TO_LABEL[label]), ("color", colors), ("overlay", overlay)):
+        target = results / kind / job.folder / f"{job.name}_{kind}.png"
+        require_writable(target.parent)
+        png.write(target, picture)
+    if doubt:
+        folder = results / uncertainty.FOLDER / job.folder
+        require_writable(folder)
+        uncertainty.write(folder, job.name, doubt)

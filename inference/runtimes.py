@@ -1,0 +1,116 @@
+"""Runtimes: a trained model behind `predict(images, size) -> labels`, chosen by the file's ending.
+
+| ending | runtime |
+|---|---|
+| a run folder, a checkpoint, `.h5`, `.hdf5` | Keras on TensorFlow (`inference.keras_runtime`) |
+| `.onnx` | ONNX Runtime (`inference.onnx_runtime`) |
+| `.engine` | TensorRT (`inference.tensorrt.runtime`) |
+
+Every runtime has `name`, `size` (height, width), and
+`predict(images uint8 RGB [N, h, w, 3] of that size, size=None) -> train ids uint8 [N, *size]`. For another
+size than its own it resizes its logits before the arg-max (`inference.resizing`), or labels without logits.
+One whose size is None takes pictures of any size alone, and returns labels of that: `refined` wraps runtimes
+that have `soft` into such.
+"""
+
+from pathlib import Path
+
+from common import cli
+from common.errors import UserError
+
+ONNX, ENGINE = ".onnx", ".engine"
+
+
+def load(
+    source: Path,
+    model: str | None = None,
+    size: tuple[int, int] | None = None,
+    backbone: str | None = None,
+    provider: str | None = None,
+):
+    """Load a trained model by what its file is.
+
+    Args:
+        source: a file or folder, see the table above.
+        model: the architecture's name that is expected; None takes the file's.
+        size: (height, width) that pictures are brought to; None takes the file's. An exported graph has one
+            size only.
+        backbone: the name that is expected; None takes the file's.
+        provider: what runs an .onnx file, a key of `inference.onnx_runtime.PROVIDERS`; None takes the best.
+
+    Raises:
+        UserError: no or broken file, one of another model, backbone or size, or an option it lacks.
+    """
+    source = Path(source)
+    if source.suffix.lower() == ONNX:
+        from inference import onnx_runtime
+
+        return onnx_runtime.load(source, model, size, backbone, provider)
+    if provider:
+        raise UserError(f"--provider belongs to an {ONNX} file, not to {source}; leave it out")
+    if source.suffix.lower() == ENGINE:
+        return _engine(source, model, size, backbone)
+    cli.quiet_tensorflow()
+    from inference import keras_runtime
+
+    return keras_runtime.load(source, model, size, backbone)
+
+
+def refined(
+    runtime, scales: tuple[float, ...] | None = None, flip: bool = False, overlap: float | None = None
+):
+    """The same model on several versions of a picture, or on its tiles, or both.
+
+    Args:
+        runtime: one that `load` returned.
+        scales: average passes at these multiples of the model's size; None: only at that size.
+        flip: average with mirrored passes.
+        overlap: cover pictures in tiles of the model's size, which share at least this part of their sides.
+
+    Returns:
+        A runtime that takes pictures of any size.
+
+    Raises:
+        UserError: the model gives no probabilities, or not at these scales.
+    """
+    if not hasattr(runtime, "soft"):
+        raise UserError(
+            "--tile, --scales and --flip need probabilities; give Keras weights or an .onnx file with logits"
+        )
+    from inference.multi_pass import AveragingRuntime, TilingRuntime
+
+    tile = runtime.size
+    runtime = AveragingRuntime(runtime, scales or (1.0,), flip) if scales or flip else runtime.soft()
+    return runtime if overlap is None else TilingRuntime(runtime, tile, overlap)
+
+
+def _engine(path: Path, model, size, backbone):
+    if model or backbone:
+        raise UserError(f"{path} does not tell its model; leave -m and --backbone out")
+    if not path.is_file():
+        raise UserError(f"no engine at {path}; `convert_to_onnx.py --tensorrt` builds one")
+    from inference.tensorrt.runtime import TensorRTRuntime
+
+    runtime = TensorRTRuntime(path)
+    if size and tuple(size) != runtime.size:
+        height, width = runtime.size
+        raise UserError(f"{path} takes pictures of {height},{width} only; leave -t out")
+    return runtime
+
+
+def sampling_of(runtime, samples: int, seed: int):
+    """The same model with dropout left active, a `inference.sampling.SamplingRuntime`.
+
+    Raises:
+        UserError: the model has no dropout, or its file is an exported graph, whose passes are fixed.
+    """
+    if getattr(runtime, "samples", 0):
+        raise UserError(
+            f"the exported graph averages {runtime.samples} random passes of its own; leave --samples out"
+        )
+    if not hasattr(runtime, "sampling"):
+        raise UserError(
+            "--samples needs dropout, which this exported model has not; give Keras weights with -w, or "
+            "a file of convert_to_onnx.py --samples"
+        )
+    return runtime.sampling(samples, seed)

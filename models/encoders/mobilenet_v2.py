@@ -1,0 +1,19 @@
+"""MobileNetV2 (arXiv 1801.04381), width 1, as in keras.applications."""
+
+import keras
+
+from models.layers import normalize
+from models.weights.imagenet import Published
+
+LOW_LEVEL = "block_3_expand_relu"  # [B, H/4, W/4, 144]: the last activation before the stride to 1/8
+IMAGENET = Published(
+    "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+    "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/",
+)
+
+
+def network(image) -> keras.Model:
+    """[B, H, W, 3] in 0..255 -> [B, H/32, W/32, 1280]."""
+    x = normalize(image)
+    x = keras.applications.MobileNetV2(include_top=False, weights=None, input_tensor=x).output
+    return keras.Model(image, x, name="mobilenetv2")

@@ -1,0 +1,1 @@
+"""Networks that are no encoder with a decoder, one a file."""

@@ -1,0 +1,83 @@
+"""From a file of weights to the model that it belongs to, filled with them."""
+
+from pathlib import Path
+
+import models
+from common.errors import UserError
+from data.labels import CLASS_COUNT
+from models.model_options import OptionError
+from models.weights import keras_hdf5, legacy, native
+from models.weights.run_files import weights_file
+
+
+def load_network(
+    source: Path, model: str | None = None, size: tuple[int, int] | None = None, backbone: str | None = None
+):
+    """Build the model that weights belong to, and fill it.
+
+    Args:
+        source: a run folder (its best checkpoint), a checkpoint folder, a .weights.h5 file, or an .hdf5 file
+            of Keras 2 (see `models.weights.legacy`).
+        model: the name that is expected; None takes the file's. A file of Keras 2 has none.
+        size: (height, width) that pictures are brought to; None takes the training's.
+        backbone: the name that is expected; None takes the file's.
+
+    Returns:
+        (A `keras.Model`, see `models.build`, with `CLASS_COUNT` outputs, or void beside these from Keras 2,
+        the `native.Origin`).
+
+    Raises:
+        UserError: no or broken weights, or those of another model, backbone or class count.
+    """
+    path = weights_file(Path(source))
+    origin, legacy_file = origin_of(path, model), keras_hdf5.has_layers(path)
+    if not legacy_file and origin.classes != CLASS_COUNT:
+        raise UserError(f"{path} was trained for {origin.classes} classes; this data set has {CLASS_COUNT}")
+    if backbone:
+        require_backbone(path, origin, backbone)
+    network = build_network(path, origin, size or origin.size)
+    (legacy if legacy_file else native).load(path, network)
+    return network, origin
+
+
+def origin_of(source: Path, model: str | None = None) -> native.Origin:
+    """What weights were trained as; arguments and errors are those of `load_network`."""
+    path = weights_file(source)
+    if keras_hdf5.has_layers(path):
+        return legacy_origin(path, model)
+    origin = native.read_origin(path)
+    if model and model != origin.model:
+        raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
+    return origin
+
+
+def require_backbone(path: Path, origin: native.Origin, backbone: str) -> None:
+    """Raise UserError unless weights are of a model with that backbone."""
+    theirs = models.options_of(origin.model, origin.options).get("backbone")
+    if theirs is None:
+        raise UserError(
+            f"{path} holds weights of {origin.model}, which has no backbone; leave --backbone out"
+        )
+    if theirs != backbone:
+        raise UserError(f"{path} holds weights with backbone {theirs}, not {backbone}; leave --backbone out")
+
+
+def legacy_origin(path: Path, model: str | None) -> native.Origin:
+    """What a file of Keras 2, which does not name its architecture, is taken for.
+
+    Raises:
+        UserError: no model is named.
+    """
+    if model is None:
+        raise UserError(f"{path} was written by Keras 2 and names no architecture; give -m separable_unet")
+    return native.Origin(model, legacy.OUTPUTS, legacy.SIZE)
+
+
+def build_network(path: Path | str, origin: native.Origin, size: tuple[int, int]):
+    """The model that a weights file belongs to, with fresh weights."""
+    # the file holds the encoder as well; a stranger's may not make this machine download or open another
+    options = {name: value for name, value in origin.options.items() if name != "encoder_weights"}
+    try:
+        return models.build(origin.model, (*size, 3), origin.classes, **options)
+    except (OptionError, TypeError) as error:  # an option that is unknown, or its value
+        raise UserError(f"{path} was written by another version of this project ({error})") from error

@@ -1,0 +1,125 @@
+"""Records become rows: the newest of each, scores only where the artifact is the same, groups kept apart."""
+
+import itertools
+import random
+
+import pytest
+
+import reports
+from benchmarks.report import published, ranking
+from benchmarks.report.reported import gather
+from benchmarks.report.rows import Group, Speed
+from benchmarks.report.values import Spread
+
+
+def test_the_newest_measurement_counts(tmp_path):
+    days = [f"2026-01-0{day}T00:00:00Z" for day in (2, 3, 1)]
+    records = [
+        reports.inference("unet", {"keras": reports.figures(rate)}, date=day)
+        for rate, day in zip((20, 30, 10), days)
+    ]
+    found = gather([reports.save(tmp_path, records)])
+    assert [row.rate.median for row in found.speeds] == [30] and found.superseded == 2
+
+
+def test_scores_join_the_very_artifact(tmp_path):
+    runtimes = {name: reports.figures(5) for name in ("keras", "onnx", "onnx-int8", "onnx-fp16")}
+    several_passes = reports.accuracy("unet", "aa", 0.9)
+    several_passes["settings"]["passes"] = {"flip": True}
+    records = [
+        reports.accuracy("unet", "aa", 0.5),
+        several_passes,
+        reports.inference("unet", runtimes, weights="aa"),
+        reports.inference("unet", {"keras": reports.figures(5)}, weights="bb"),
+        reports.inference("unet", {"keras": reports.figures(5)}, weights="aa", size=(512, 1024)),
+        reports.inference("unet", {"keras": reports.figures(9)}, weights="aa", precision="float16"),
+        reports.inference("unet", {"keras": reports.figures(5)}),
+    ]
+    scored = [row for row in gather([reports.save(tmp_path, records)]).speeds if row.miou is not None]
+    assert sorted(row.runtime for row in scored) == ["keras (tensorflow)", "onnx"]
+    of_aa = reports.weights_file("aa")["sha256"]
+    assert {(row.weights, row.group.size, row.precision, row.miou) for row in scored} == {
+        (of_aa, "1024x2048", "float32", 0.5)
+    }
+
+
+def test_scope_size_batch_and_device_make_groups(tmp_path):
+    one = {"keras": reports.figures(5)}
+    jetson = reports.CPU | {"power_mode": ["NV Power Mode: MODE_15W", "2"]}
+    records = [
+        reports.inference("unet", one),
+        reports.inference("unet", one, scope="end-to-end"),
+        reports.inference("unet", one, size=(512, 1024)),
+        reports.inference("unet", one, batch=2),
+        reports.inference("unet", one, environment=reports.CPU | {"cpus": 1}),
+        reports.inference("unet", one, environment=reports.CPU | {"threads": {"OMP_NUM_THREADS": "1"}}),
+        reports.inference("unet", one, environment=jetson),
+        reports.inference("unet", {"keras": reports.figures(5, device="cuda:0")}, environment=reports.GPU),
+    ]
+    found = ranking.groups(gather([reports.save(tmp_path, records)]).speeds)
+    assert len(found) == len(records)
+    assert {group.device for group in found} == {
+        "Imaginary 9000, 8 cores",
+        "Imaginary 9000, 1 core",
+        "Imaginary 9000, 8 cores, OMP_NUM_THREADS=1",
+        "Imaginary 9000, 8 cores, MODE_15W",
+        "Imaginary G1",
+    }
+
+
+def speed(rate, miou, runtime="onnx"):
+    group = Group("model", "64x128", 1, "here")
+    row = Speed(
+        group, f"{rate}-{miou}", runtime, "float32", "aa", "2026-01-01", rate=Spread(rate, rate, rate)
+    )
+    row.miou, row.scored_on = miou, "town"
+    return row
+
+
+def test_front_is_what_no_other_beats():
+    chance = random.Random(0)
+    for _ in range(200):
+        rows = [speed(chance.randint(1, 6), chance.randint(1, 6) / 10) for _ in range(8)]
+        beaten = {
+            id(one)
+            for one, other in itertools.permutations(rows, 2)
+            if other.rate.median >= one.rate.median
+            and other.miou >= one.miou
+            and (other.rate.median, other.miou) != (one.rate.median, one.miou)
+        }
+        points = {(row.rate.median, row.miou) for row in rows if id(row) not in beaten}
+        front = [(row.rate.median, row.miou) for row in ranking.front(rows)]
+        assert set(front) == points and front == sorted(front, reverse=True)
+
+
+def test_headline_says_what_to_take_at_which_speed():
+    rows = [speed(100, 0.4), speed(10, 0.7), speed(50, 0.3), speed(200, 0.2)]
+    (headline,) = ranking.headlines(ranking.groups(rows))
+    assert [(step.speed, step.quality) for step in headline.steps] == [
+        ("up to 200 pictures/s", "20.0 % mIoU"),
+        ("up to 100 pictures/s", "40.0 % mIoU"),
+        ("up to 10.0 pictures/s", "70.0 % mIoU"),
+    ]
+    unscored = speed(9, None)
+    (headline,) = ranking.headlines(ranking.groups([unscored]))
+    assert headline.steps[0].quality == "not scored"
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_failures_are_rows_without_figures(tmp_path, failed):
+    runtimes = {"keras": {"failed": "out of memory"}} | ({} if failed else {"onnx": reports.figures(3)})
+    found = gather([reports.save(tmp_path, [reports.inference("unet", runtimes)])])
+    rows = ranking.groups(found.speeds)[found.speeds[0].group]
+    assert rows[-1].failed == "out of memory" and rows[-1].rate is None
+    assert len(ranking.headlines({rows[0].group: rows})) == (not failed)
+
+
+def test_published_figures_keep_their_digits_and_their_groups(tmp_path):
+    found = gather([reports.save(tmp_path, reports.everything())])
+    table = published.table(found)
+    sources = [title for title, _ in table.groups]
+    assert sources[:2] == [published.PREDECESSOR, published.PAPERS]
+    assert all(title.startswith("this suite: ") for title in sources[2:]) and len(sources) > 3
+    fast = table.groups[1][1][0]
+    assert [cell.text for cell in fast[:3]] == ["Fast-SCNN", "1024x2048", "68.6"] and fast[5].text == "123.5"
+    assert not any(cell.mark for _, rows in table.groups for row in rows for cell in row)

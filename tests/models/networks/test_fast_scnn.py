@@ -1,0 +1,71 @@
+"""Fast-SCNN: its size, its shapes, and pooling with fixed windows."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+import models
+from common.errors import UserError
+from models.networks import fast_scnn
+
+# Hand count after arXiv 1902.04502, table 1, weights and batch-norm scales and offsets:
+# strided layers 3x3x3x32+64, 9x32+32x48+96, 9x48+48x64+128                     = 6,480
+# inverted residuals (c_in -> 6 c_in -> c_out): c(6c) + 12c + 54c + 12c + 6c*o + 2o
+DOWNSAMPLE = (27 * 32 + 64) + (9 * 32 + 32 * 48 + 96) + (9 * 48 + 48 * 64 + 128)
+RESIDUALS = sum(
+    6 * c * c + 12 * c + 54 * c + 12 * c + 6 * c * out + 2 * out
+    for c, out in [(64, 64)] * 3 + [(64, 96), (96, 96), (96, 96), (96, 128), (128, 128), (128, 128)]
+)
+POOLING = 4 * (128 * 32 + 64) + (256 * 128 + 256)
+FUSION = (9 * 128 + 256) + (128 * 128 + 256) + (64 * 128 + 256)
+CLASSIFIER = 2 * (9 * 128 + 128 * 128 + 256) + (128 * 19 + 19)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return models.build("fastscnn", (64, 96, 3), 19)
+
+
+def test_trainable_parameters_equal_the_hand_count(model):
+    assert sum(math.prod(v.shape) for v in model.trainable_variables) == (
+        DOWNSAMPLE + RESIDUALS + POOLING + FUSION + CLASSIFIER
+    )
+
+
+def test_parameters_are_within_the_published_range(model):
+    assert 1.11e6 <= sum(math.prod(v.shape) for v in model.trainable_variables) <= 1.14e6
+
+
+@pytest.mark.parametrize("size", [(32, 32), (352, 480)])
+def test_logits_have_the_pictures_size(size):
+    image = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
+    logits = models.build("fastscnn", (*size, 3), 19)(image)
+    assert tuple(logits.shape) == (2, *size, 19)
+    assert logits.dtype == "float32"
+
+
+def test_a_wrong_size_names_the_nearest_valid_ones():
+    with pytest.raises(UserError, match="500,1000; nearest: 480,992 or 512,1024"):
+        models.build("fastscnn", (500, 1000, 3), 19)
+
+
+def test_an_unknown_name_lists_the_known():
+    with pytest.raises(UserError, match="unknown model 'fast'; there are: .*fastscnn"):
+        models.build("fast", (64, 96, 3), 19)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 6, 7, 11, 16, 32, 64])
+@pytest.mark.parametrize("bins", fast_scnn.POOL_BINS)
+def test_pooling_windows_cover_every_pixel(size, bins):
+    window, stride = fast_scnn.pool_window(size, bins)
+    starts = range(0, size - window + 1, stride)
+    assert len(starts) == min(bins, size)
+    assert {pixel for start in starts for pixel in range(start, start + window)} == set(range(size))
+
+
+def test_pooling_equals_adaptive_pooling_where_bins_divide_the_size():
+    x = np.random.default_rng(3).normal(size=(1, 6, 12, 4)).astype("float32")
+    pooled = keras.ops.convert_to_numpy(fast_scnn.average_pool(keras.ops.convert_to_tensor(x), 3, "p"))
+    np.testing.assert_allclose(pooled, x.reshape(1, 3, 2, 3, 4, 4).mean(axis=(2, 4)), rtol=1e-5, atol=1e-6)

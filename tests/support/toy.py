@@ -1,0 +1,32 @@
+"""A network of four layers with weights, for tests of what surrounds a network: it is traced in no time.
+
+It has what training treats apart: batch norm, a depthwise kernel, a bias, dropout.
+"""
+
+import models
+from training.optimization import recipes
+from training.optimization.rates import Rates
+
+NAME = "toy"
+SIZE_MULTIPLE = 32  # that of real networks, so that tests can have wrong sizes; 4 would do
+
+
+def build(input_shape: tuple[int, int, int], classes: int, dropout: float = 0.1):
+    """RGB in 0..255, [B, H, W, 3] -> float32 logits [B, H, W, classes]."""
+    import keras  # not by the process that only hands tests out
+    from keras import layers
+
+    from models.layers import Resize, conv, depthwise, normalize
+
+    image = keras.Input(input_shape, name="image")
+    x = conv(normalize(image), 16, "stem", kernel=5, stride=2)  # [B, H/2, W/2, 16]
+    x = depthwise(x, "middle", stride=2)  # [B, H/4, W/4, 16]
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Conv2D(classes, 1, name="scores")(x)  # [B, H/4, W/4, classes]
+    return keras.Model(image, Resize(*input_shape[:2], dtype="float32", name="logits")(x), name=NAME)
+
+
+def register() -> None:
+    """Make it known in this process, to command lines as well."""
+    models.ARCHITECTURES[NAME] = __name__
+    recipes.RECIPES[NAME] = recipes.Recipe(Rates("polynomial", 0.045))

@@ -1,0 +1,25 @@
+"""Runs a script or module of the repository with the network of `toy.py`.
+
+    python with_toy.py SCRIPT OPTION ...
+    python with_toy.py -m MODULE OPTION ...
+
+For processes that are neither forks of `warm.py` nor the test's own: ranks, jobs, and what is killed.
+"""
+
+import runpy
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
+
+import toy  # noqa: E402
+
+toy.register()
+sys.argv = sys.argv[1:]
+if sys.argv[0] == "-m":
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+else:
+    sys.argv[0] = str(ROOT / sys.argv[0])
+    runpy.run_path(sys.argv[0], run_name="__main__")

@@ -1,0 +1,50 @@
+"""Signals that come while a run ends; those that come during it are in test_survival.py."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tiny import REPO
+
+# Ends as slowly as a program that has TensorFlow to put away.
+RUN = """
+import signal, sys, time
+from training.run.interruptions import Interruptions
+
+class Slow:
+    def __del__(self):
+        time.sleep(0.5)
+
+slow = Slow()
+with Interruptions() as stop:
+    print("training", flush=True)
+    while not stop.received:
+        time.sleep(0.01)
+sys.exit(stop.status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "status"), [(signal.SIGTERM, 75), (signal.SIGUSR1, 75), (signal.SIGINT, 130)]
+)
+@pytest.mark.parametrize("more", [signal.SIGTERM, signal.SIGUSR1])
+def test_more_signals_do_not_replace_the_status(first, more, status):
+    with subprocess.Popen([sys.executable, "-c", RUN], cwd=REPO, stdout=subprocess.PIPE) as run:
+        run.stdout.readline()
+        run.send_signal(first)
+        while run.poll() is None:
+            run.send_signal(more)
+    assert run.returncode == status
+
+
+def test_ctrl_c_still_interrupts_the_end():
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        run.stdout.readline()
+        run.send_signal(signal.SIGTERM)
+        while run.poll() is None:
+            run.send_signal(signal.SIGINT)
+        assert b"KeyboardInterrupt" in run.stderr.read() or run.returncode == -signal.SIGINT

@@ -1,0 +1,138 @@
+"""What the learning-rate finder leaves: JSON, a picture, and the commands that use its suggestions."""
+
+import io
+import json
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import write_bytes
+from training.config import Config, new
+from training.lr_finder.sweep import Suggestions, Sweep
+
+FOLDER = "lrfinder_results"
+NAMED = (  # fields of the configuration whose option has their name
+    "momentum",
+    "weight_decay",
+    "clip_norm",
+    "accumulate",
+    "loss",
+    "class_weights",
+    "label_smoothing",
+    "batch",
+    "seed",
+    "init_weights",
+    "encoder_weights",
+    "cache",
+    "workers",
+)
+CYCLE = 8  # epochs of a whole cycle; Smith's step size is 2 to 10 epochs
+
+
+def made_folder(logs: Path, config: Config) -> Path:
+    """Make the folder `<logs>/<model>/lrfinder_results`, if it is not there.
+
+    Raises:
+        UserError: not writable.
+    """
+    folder = logs / config.model / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {folder}: {error.strerror}; see --logs") from error
+    return folder
+
+
+def write(logs: Path, config: Config, found: Sweep, suggestions: Suggestions | None) -> Path:
+    """Write `<logs>/<model>/lrfinder_results/<model>-<optimizer>[-<momentum>]` .json and .png.
+
+    Returns:
+        the path without its ending.
+
+    Raises:
+        UserError: not writable.
+    """
+    momentum = f"-{config.momentum:g}" if config.momentum else ""
+    folder = made_folder(logs, config)
+    name = f"{config.model}-{config.optimizer}{momentum}"
+    content = {
+        "config": asdict(config),
+        "suggestions": asdict(suggestions) if suggestions else None,
+        "commands": commands(config, suggestions) if suggestions else [],
+        **asdict(found),
+    }
+    write_bytes(folder / f"{name}.json", (json.dumps(content, indent=2) + "\n").encode())
+    write_bytes(folder / f"{name}.png", picture(name, found, suggestions))
+    return folder / name
+
+
+def commands(config: Config, suggestions: Suggestions) -> list[str]:
+    """train.py with one falling rate, and with cycles."""
+    start = " ".join(["python train.py", *map(shlex.quote, words(config))])
+    lowest, highest = suggestions.cyclic_minimum, suggestions.cyclic_maximum
+    return [
+        f"{start} --schedule polynomial --max-lr {suggestions.tenth_of_minimum:.2g} --min-lr 0 --power 0.9",
+        f"{start} --schedule cyclic --min-lr {lowest:.2g} --max-lr {highest:.2g} --cycle {CYCLE}",
+    ]
+
+
+def words(config: Config) -> list[str]:
+    """The options of train.py that make this configuration, its rates aside."""
+    usual = new({"model": config.model, "optimizer": config.optimizer}, Path(config.path))
+    found = ["-m", config.model, "-p", config.path, "--optimizer", config.optimizer]
+    found += ["-t", "{},{}".format(*config.target_size)]
+    for name in NAMED:
+        if getattr(config, name) != getattr(usual, name):
+            found += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
+    for name, value in config.options.items():
+        option = name.replace("_", "-")
+        found += [f"--no-{option}"] if value is False else [f"--{option}"]
+        found += [] if isinstance(value, bool) else [str(value)]
+    if config.precision != usual.precision:
+        found += ["--mixed-precision", config.precision.removeprefix("mixed_")]
+    return found + ["--coarse"] * config.coarse + ["--remat"] * config.remat
+
+
+def text(config: Config, found: Sweep, suggestions: Suggestions | None) -> str:
+    """The suggestions, and how to use them."""
+    ending = "until the loss burst" if found.diverged else "to the end"
+    if not found.rates:
+        return "the loss was no number at the first step: give a smaller --min-lr"
+    lines = [f"{len(found.rates)} steps from {found.rates[0]:.2g} to {found.rates[-1]:.2g}, {ending}"]
+    if not suggestions:
+        return "\n".join([*lines, "the loss never fell: no suggestion; try another --min-lr and --max-lr"])
+    lines += [
+        f"steepest descent   {suggestions.steepest:.2g}",
+        f"minimum / 10       {suggestions.tenth_of_minimum:.2g}",
+        f"cyclic             {suggestions.cyclic_minimum:.2g} to {suggestions.cyclic_maximum:.2g}",
+        *commands(config, suggestions),
+    ]
+    return "\n".join(lines)
+
+
+def picture(title: str, found: Sweep, suggestions: Suggestions | None) -> bytes:
+    """Losses over rates with the suggestions marked, as PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(9, 5), layout="constrained")
+    axis.semilogx(found.rates, found.losses, color="0.75", linewidth=1, label="loss")
+    axis.semilogx(found.rates, found.smoothed, label="smoothed")
+    if suggestions:
+        lowest, highest = suggestions.cyclic_minimum, suggestions.cyclic_maximum
+        axis.axvspan(lowest, highest, alpha=0.12, label=f"cyclic {lowest:.2g} to {highest:.2g}")
+        one, two = suggestions.steepest, suggestions.tenth_of_minimum
+        axis.axvline(one, color="C1", label=f"steepest descent {one:.2g}")
+        axis.axvline(two, color="C2", label=f"minimum / 10, {two:.2g}")
+    if found.smoothed:
+        axis.set_ylim(min(0, *found.losses), 1.5 * max(found.smoothed[: len(found.smoothed) // 2 + 1]))
+    axis.set(xlabel="learning rate", ylabel="loss", title=title)
+    axis.grid(alpha=0.3)
+    axis.legend()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    plt.close(figure)
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""How gradients change weights: recipes, learning rates, optimizers."""

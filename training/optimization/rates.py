@@ -1,0 +1,136 @@
+"""Which learning-rate curve the options choose; the curves themselves: `training.optimization.schedules`."""
+
+import math
+from dataclasses import dataclass, replace
+
+from common.errors import UserError
+
+SCALINGS = ("linear", "sqrt", "none")
+CYCLIC_MODES = ("triangular", "triangular2", "exp_range")
+WARMUP_EPOCHS = 3  # with more than one GPU, where the command line says nothing
+
+# field of Rates -> option
+OPTIONS = {
+    "maximum": "--max-lr",
+    "minimum": "--min-lr",
+    "power": "--power",
+    "cycle": "--cycle",
+    "mode": "--cyclic-mode",
+}
+# schedule -> (fields that have to be given, fields that may be)
+SCHEDULES = {
+    "constant": ((), ()),
+    "polynomial": (("maximum", "minimum", "power"), ()),
+    "cyclic": (("maximum", "minimum", "cycle"), ("mode",)),
+    "onecycle": (("maximum",), ("minimum",)),
+    "cosine": (("maximum",), ("minimum",)),
+}
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The learning rate over the run, for one GPU; a schedule uses the fields named in `SCHEDULES`."""
+
+    schedule: str
+    maximum: float  # of a constant schedule, the rate
+    minimum: float = 0.0
+    power: float = 0.9
+    cycle: float = 0.0  # epochs of a whole cycle, up and down
+    mode: str = "triangular"
+    warmup_epochs: float | None = None  # None: `WARMUP_EPOCHS` with more than one GPU, else 0
+    scaling: str = "linear"  # with the number of GPUs
+
+
+def scale(scaling: str, gpus: int) -> float:
+    """What all rates are multiplied by on `gpus` GPUs.
+
+    linear keeps the step of a sum of gradients (Goyal et al. 2017, arXiv 1706.02677); sqrt keeps the
+    variance of a step of averaged gradients (Krizhevsky 2014, arXiv 1404.5997).
+    """
+    return {"linear": float(gpus), "sqrt": math.sqrt(gpus), "none": 1.0}[scaling]
+
+
+def warmup_epochs(rates: Rates, epochs: int, gpus: int) -> float:
+    """Epochs of warm-up; the default is at most half of the run."""
+    if rates.warmup_epochs is not None:
+        return rates.warmup_epochs
+    return min(WARMUP_EPOCHS, epochs / 2) if gpus > 1 else 0.0
+
+
+def choose(
+    recipe: Rates,
+    schedule: str | None = None,
+    learning_rate: float | None = None,
+    warmup: float | None = None,
+    scaling: str | None = None,
+    **fields,
+) -> Rates | None:
+    """The rates that options (None where not given) ask for; None if none is given.
+
+    Args:
+        recipe: the rates of a run without options; gives what is left open, and the errors' examples.
+        schedule, learning_rate, warmup, scaling: `--schedule`, `-l`, `--warmup-epochs`, `--lr-scaling`.
+        fields: the fields named in `OPTIONS`.
+
+    Raises:
+        UserError: options that are missing or contradict each other.
+    """
+    given = {name: value for name, value in fields.items() if value is not None}
+    everywhere = {"warmup_epochs": warmup, "scaling": scaling}
+    everywhere = {name: value for name, value in everywhere.items() if value is not None}
+    if schedule is None and given:
+        raise UserError(f"{_options(given)} can only be used with {_takers(given)}; add it or leave them out")
+    if schedule is None and learning_rate is None:
+        return replace(recipe, **everywhere) if everywhere else None
+    chosen = schedule or "constant"
+    _require_complete(chosen, given, recipe)
+    if chosen == "constant":
+        return Rates(chosen, learning_rate or recipe.maximum, **everywhere)
+    if learning_rate is not None:
+        raise UserError(f"--schedule {chosen} takes its rates from --max-lr; leave -l/--learning-rate out")
+    result = Rates(chosen, **given, **everywhere)
+    if result.minimum > result.maximum:
+        raise UserError(f"--min-lr {result.minimum:g} is above --max-lr {result.maximum:g}; swap them")
+    if warmup and chosen == "cyclic" and not result.minimum:
+        raise UserError(
+            "--warmup-epochs climbs to the cycle's start, which is --min-lr 0: leave the warm-up out, "
+            "or raise --min-lr"
+        )
+    return result
+
+
+def _require_complete(schedule: str, given: dict, recipe: Rates) -> None:
+    needed, allowed = SCHEDULES[schedule]
+    missing = [name for name in needed if name not in given]
+    if missing:
+        example = {"maximum": recipe.maximum, "minimum": 0, "power": recipe.power, "cycle": 8}
+        if schedule == "cyclic":
+            example["minimum"] = recipe.maximum / 10
+        words = " ".join(f"{OPTIONS[name]} {example[name]:g}" for name in needed)
+        raise UserError(f"--schedule {schedule} needs {_options(missing)}; for example {words}")
+    foreign = [name for name in given if name not in needed + allowed]
+    if foreign:
+        raise UserError(
+            f"{_options(foreign)} can only be used with {_takers(foreign)}, not with --schedule {schedule}; "
+            "leave them out"
+        )
+
+
+def _options(names) -> str:
+    return ", ".join(OPTIONS[name] for name in names)
+
+
+def _takers(names) -> str:
+    """The schedules that take all of these fields, or else the first one."""
+    takers = [name for name, (needed, allowed) in SCHEDULES.items() if set(names) <= {*needed, *allowed}]
+    takers = takers or [name for name, parts in SCHEDULES.items() if next(iter(names)) in sum(parts, ())]
+    return "--schedule " + " | ".join(takers)
+
+
+def require_fitting(rates: Rates, epochs: int) -> None:
+    """Raise UserError if the warm-up leaves nothing of the run."""
+    if rates.warmup_epochs and rates.warmup_epochs >= epochs:
+        raise UserError(
+            f"--warmup-epochs {rates.warmup_epochs:g} leaves nothing of --epochs {epochs}; "
+            "shorten the warm-up or train longer"
+        )

@@ -1,0 +1,251 @@
+"""The training loop: epochs of steps, validation, logs, checkpoints."""
+
+import math
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+import models
+from common.errors import NotFiniteError, RankLostError
+from data.labels import CLASS_COUNT
+from data.pipeline import Batches
+from models.weights.native import Origin
+from training.config import Config
+from training.losses import total
+from training.optimization import optimizers
+from training.ranks import divergence
+from training.ranks.distributed import lost
+from training.ranks.ranks import ALONE, Ranks
+from training.run import averages, checkpoints, logs, validation
+from training.run.interruptions import Interrupted, Interruptions
+from training.run.progress import EpochClock, Progress
+from training.run.trackers import Tracker
+from training.run.watchdog import Watchdog
+from training.steps import step
+
+
+class Loop:
+    """Trains a model from where `progress` says to the configured number of epochs.
+
+    Args:
+        config: the run's configuration.
+        run: its folder.
+        model, optimizer: built, and restored where resumed.
+        training, validation: the batches.
+        progress: how far the run has come; updated in place.
+        jit: compile the steps by XLA.
+        stop: whether a signal asks to stop.
+        trackers: get what the log gets.
+        ranks: the processes of the run; the first one writes and prints for all.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        run: Path,
+        model: keras.Model,
+        optimizer,
+        training: Batches,
+        validation: Batches,
+        progress: Progress,
+        jit: bool,
+        stop: Interruptions,
+        trackers: list[Tracker],
+        ranks: Ranks = ALONE,
+    ):
+        self.config, self.run, self.model, self.optimizer = config, run, model, optimizer
+        self.training, self.validation, self.progress = training, validation, progress
+        self.jit, self.training_step = jit, None
+        self.validation_step = step.validation_step(model, CLASS_COUNT, jit, ranks)
+        self.stop, self.trackers, self.ranks = stop, trackers, ranks
+        self.logs = logs.Logs(run, progress.epoch) if ranks.first else None
+        self.origin = Origin(config.model, CLASS_COUNT, config.target_size, config.options)
+        self.watchdog = Watchdog(run, ranks, config.stall_timeout)
+        self._trained = False  # the first step is compiled
+        self._losses = []  # of the steps since the last look, still on the device
+        self._saved = time.monotonic()
+
+    def fit(self) -> None:
+        """Train, validate, log and save, epoch by epoch.
+
+        Raises:
+            Interrupted: by a signal; where the run stands is saved.
+            NotFiniteError: a loss or gradient that is no number; nothing was updated by it.
+            UserError: a damaged picture, a full disk.
+        """
+        try:
+            with self.watchdog:
+                while self.progress.epoch < self.config.epochs and not self.out_of_patience():
+                    self._epoch()
+        except tf.errors.OpError as error:
+            if lost(error):
+                raise RankLostError("another rank has ended; its own message says why") from None
+            raise
+        except Interrupted:  # raised where the model holds its own weights, or their average: now its own
+            self._look()
+            self._save()
+            # one rank's signal is all ranks'; and they wait here, as launchers stop all when the first ends
+            self.stop.received = next(filter(None, self.ranks.gather(self.stop.received)))
+            raise
+
+    def out_of_patience(self) -> bool:
+        """Whether `patience` epochs went by without a better score."""
+        return 0 < self.config.patience <= self.progress.epoch - self.progress.best_epoch
+
+    def _epoch(self) -> None:
+        self._choose_step()
+        self._train()
+        row = self._row()
+        scores, shown = self._validate()
+        row |= scores
+        self.progress.end_epoch(row.get("val_miou"))
+        if self.ranks.first:
+            self._record(row, shown)
+        self._save()
+
+    def _record(self, row: dict, shown: list) -> None:
+        """Log an epoch, and print its line."""
+        self.logs.write(row, shown)
+        for tracker in self.trackers:
+            tracker.log(row, self.logs.picture(row["epoch"]) if shown else None)
+        print(self._line(row), flush=True)
+
+    def _choose_step(self) -> None:
+        """Compile the training step at the start, and anew when the encoder thaws."""
+        frozen = self.progress.epoch < self.config.freeze_encoder
+        thaws = self.progress.epoch == self.config.freeze_encoder > 0
+        if self.training_step and not thaws:
+            return
+        if frozen or thaws:
+            for layer in models.encoder_layers(self.config.model, self.model):
+                layer.trainable = not frozen
+        loss = total.build(self.config)
+        self.training_step = step.training_step(
+            self.model, self.optimizer, self.jit, self.config.remat, loss, self.ranks
+        )
+
+    def _train(self) -> None:
+        """Pass over what is left of the epoch's pictures."""
+        done = self.progress.under_way
+        if not done.steps:
+            done.learning_rate = optimizers.learning_rate(self.optimizer)
+        clock = EpochClock(done)
+        batches = self.training.training(self.config.seed, self.progress.epoch, done.pictures)
+        self._between_steps()
+        with self._bar() as bar:
+            for images, labels in clock.timed(batches):
+                self._losses.append(self.training_step(images, labels))
+                self._trained = True
+                done.steps += 1
+                done.pictures += self.training.global_batch
+                self.progress.step += 1
+                if clock.due():
+                    self._look()
+                    bar.update(done.steps - bar.n)
+                    bar.set_postfix_str(f"loss {done.loss / done.steps:.3f}, {done}", refresh=False)
+                self._between_steps()
+        self._look()
+        if self._holds_a_part():  # which validation may have to save
+            optimizers.hand_accumulated_to_first(self.optimizer, self.ranks)
+        clock.count()
+
+    def _bar(self) -> tqdm:
+        return tqdm(
+            initial=self.progress.under_way.steps,
+            total=self.training.steps,
+            desc=f"epoch {self.progress.epoch + 1}/{self.config.epochs}",
+            unit="step",
+            leave=False,
+            disable=None if self.ranks.first else True,
+        )
+
+    def _between_steps(self) -> None:
+        """Obey a signal of any rank's, and save where the first one's clock says that it is due.
+
+        Several ranks that accumulate gradients do so after an update: until then each holds its own.
+        """
+        due = self.ranks.first and time.monotonic() - self._saved >= 60 * self.config.save_every
+        self.watchdog.beat(compiles=not self._trained)
+        if self.progress.step % divergence.EVERY == 0:
+            divergence.require_none(self.model, self.ranks, self.progress.step)
+        stops, saves = self.ranks.total(np.array([self.stop.received is not None, due], np.int32))
+        if (stops or saves) and self._holds_a_part():
+            return
+        if stops:
+            raise Interrupted
+        if saves:
+            self._look()
+            self._save()
+
+    def _holds_a_part(self) -> bool:
+        """Whether this rank's optimizer holds a part of an update whose rest is with other ranks."""
+        return self.ranks.size > 1 and optimizers.amid_update(self.optimizer)
+
+    def _look(self) -> None:
+        """Wait for the losses of the latest steps and add them up.
+
+        Raises:
+            NotFiniteError: one is no number.
+        """
+        done = self.progress.under_way
+        waiting, self._losses = self._losses, []
+        for behind, loss in zip(range(len(waiting), 0, -1), map(float, waiting)):
+            if not math.isfinite(loss):
+                raise self._not_finite(behind)
+            done.loss += loss
+
+    def _not_finite(self, behind: int) -> NotFiniteError:
+        """The error of the step that was done `behind` - 1 steps before the last one."""
+        first = self.progress.under_way.pictures - behind * self.training.global_batch
+        files = self.training.files(self.config.seed, self.progress.epoch, first)
+        return NotFiniteError(
+            f"the loss or a gradient is no longer a number at step {self.progress.step - behind + 1} "
+            f"(learning rate {optimizers.learning_rate(self.optimizer):g}, "
+            f"pictures {', '.join(path.name for path in files)}); that step changed nothing and the last "
+            "checkpoint is intact: start a new run with a lower learning rate"
+        )
+
+    def _validate(self):
+        """(figures, pictures to show) of an epoch that is validated, else nothing."""
+        number = self.progress.epoch + 1
+        if number % self.config.validate_every and number < self.config.epochs:
+            return {}, []
+        self.watchdog.beat(compiles=True)
+        with averages.in_place(self.model, self.optimizer):
+            return validation.score(self.validation_step, self.validation, self._obey, self.ranks)
+
+    def _obey(self) -> None:
+        self.watchdog.beat()
+        if self.ranks.any(self.stop.received is not None):
+            raise Interrupted
+
+    def _save(self) -> None:
+        if self.ranks.first:
+            checkpoints.save(self.run, self.model, self.optimizer, self.origin, self.progress)
+        self._saved = time.monotonic()
+
+    def _row(self) -> dict:
+        """The log's figures of the training."""
+        done = self.progress.under_way
+        return {
+            "epoch": self.progress.epoch + 1,
+            "step": self.progress.step,
+            "learning_rate": done.learning_rate,
+            "loss": done.loss / done.steps,
+            "images_per_s": done.images_per_second,
+            "data_wait": done.data_wait,
+            "seconds": done.seconds,
+        }
+
+    def _line(self, row: dict) -> str:
+        parts = [f"epoch {row['epoch']}/{self.config.epochs}", f"loss {row['loss']:.3f}"]
+        if "val_miou" in row:
+            mark = " *" if self.progress.is_best else ""
+            parts += [f"val_loss {row['val_loss']:.3f}", f"accuracy {row['val_accuracy']:.3f}"]
+            parts += [f"mIoU {row['val_miou']:.3f}{mark}"]
+        parts += [f"{row['images_per_s']:.1f} images/s", f"data wait {row['data_wait']:.0%}"]
+        return "  ".join(parts)

@@ -1,0 +1,182 @@
+"""One training run from its configuration to its last epoch."""
+
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+
+import models
+from common.environment import environment
+from common.errors import EXIT_INTERRUPTED, UserError
+from common.files import write_bytes
+from data.cache import open_cache
+from data.index import Sample
+from data.labels import CLASS_COUNT
+from data.pipeline import Batches, Shard
+from models.weights import native, run_files
+from training import config
+from training.optimization import optimizers
+from training.ranks import seeds, xla
+from training.ranks.ranks import Ranks
+from training.run import checkpoints, interruptions, logs, run_folder, trackers
+from training.run.interruptions import Interrupted, Interruptions
+from training.run.loop import Loop
+from training.run.progress import Progress
+from training.run.trackers import Tracker
+
+
+def train(
+    settings: config.Config,
+    training: list[Sample],
+    validation: list[Sample],
+    logs_folder: Path,
+    run: Path | None,
+    checkpoint: Path | None,
+    stop: Interruptions,
+    ranks: Ranks,
+) -> int:
+    """Train; with `run` and `checkpoint` go on from there. Returns the exit status.
+
+    Raises:
+        UserError: anything the user can mend; until the model is built and filled, nothing is written.
+    """
+    jit = xla.prepare(settings.deterministic, ranks)
+    keras.utils.set_random_seed(settings.seed)
+    run, checkpoint = ranks.agree((run, checkpoint))
+    with ranks.scope():
+        model = build(settings, fresh=checkpoint is None)
+    cache = open_cache(settings.cache, training + validation)
+    shard = Shard(ranks.rank, ranks.size)
+    batches = [
+        Batches(
+            samples, settings.target_size, settings.batch * ranks.gpus_here, cache, settings.workers, shard
+        )
+        for samples in (training, validation)
+    ]
+    with ranks.scope():
+        optimizer = optimizers.build(settings, batches[0].steps, model, ranks)
+    progress, services = Progress(ranks=ranks.gpus), []
+    if checkpoint:
+        progress = checkpoints.restore(checkpoint, model, optimizer)
+    elif settings.init_weights:
+        native.load(run_files.weights_file(Path(settings.init_weights)), model)
+    if ranks.first:
+        run, progress = folder_of(settings, run, checkpoint, progress, logs_folder)
+        services = started_trackers(settings, run, fresh=checkpoint is None)
+        describe(settings, run, model, len(training), len(validation), ranks)
+    run, progress = ranks.agree((run, progress))
+    with interruptions.failures_noted(run):
+        ranks.broadcast([*model.variables, *optimizer.variables])
+        optimizers.leave_accumulated_to_first(optimizer, ranks)
+        seeds.spread(model, ranks)
+        if progress.ranks != ranks.gpus:
+            optimizers.set_steps(optimizer, resharded_steps(progress, batches[0]))
+            progress.ranks = ranks.gpus
+        return followed(Loop(settings, run, model, optimizer, *batches, progress, jit, stop, services, ranks))
+
+
+def folder_of(
+    settings: config.Config, run: Path | None, checkpoint: Path | None, progress: Progress, logs_folder: Path
+) -> tuple[Path, Progress]:
+    """The folder that a fresh or resumed run writes to, and where it starts from."""
+    if not checkpoint:
+        return run_folder.create(logs_folder, settings.model), progress
+    run, progress = continued(run, checkpoint, progress, logs_folder)
+    if progress.epoch < settings.epochs:
+        interruptions.note_restart(run, progress.step)
+    return run, progress
+
+
+def describe(settings: config.Config, run: Path, model, training: int, validation: int, ranks: Ranks) -> None:
+    """Write down and print what the run is."""
+    write_bytes(run / run_files.CONFIG, config.to_json(settings).encode())
+    write_bytes(run / run_folder.ENVIRONMENT, (json.dumps(environment(), indent=2) + "\n").encode())
+    several = f"{ranks.gpus} {ranks.kind}, " if ranks.gpus > 1 else ""
+    print(
+        f"{settings.model}: {model.count_params():,} parameters, {several}"
+        f"{training} training and {validation} validation pictures, run folder {run}",
+        flush=True,
+    )
+
+
+def resharded_steps(progress: Progress, batches: Batches) -> int:
+    """Steps that the same pictures would have taken with the ranks of now: schedules count steps."""
+    return progress.epoch * batches.steps + progress.under_way.pictures // batches.global_batch
+
+
+def followed(loop: Loop) -> int:
+    """Run the loop to its end, tell how it ended, and return the exit status."""
+    settings, run, progress = loop.config, loop.run, loop.progress
+    resume = f"go on with: python train.py -m {settings.model} --resume {run}"
+    finished = False
+    try:
+        loop.fit()
+        finished = True
+    except Interrupted:
+        stop = loop.stop
+        if loop.ranks.first:
+            done = f"stopped and saved after step {progress.step}"
+            print(f"{stop.received.name}: {done}; {resume}", file=sys.stderr)
+        return stop.status
+    except KeyboardInterrupt:
+        print(f"stopped at once, what came after the last checkpoint is lost; {resume}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    finally:
+        for tracker in loop.trackers:
+            tracker.close(finished)
+    if loop.ranks.first:
+        conclude(loop)
+    return 0
+
+
+def conclude(loop: Loop) -> None:
+    """Draw the curves, and say what came out."""
+    settings, run, progress = loop.config, loop.run, loop.progress
+    logs.draw_curves(run)
+    early = f"no better score in {settings.patience} epochs; " if progress.epoch < settings.epochs else ""
+    print(
+        f"{early}best mIoU {progress.best_miou:.3f} in epoch {progress.best_epoch}; "
+        f"next: python evaluate.py -m {settings.model} -w {run} -p {settings.path}"
+    )
+
+
+def started_trackers(settings: config.Config, run: Path, fresh: bool) -> list[Tracker]:
+    """The configured trackers; where one cannot be started, a fresh run folder is taken away again."""
+    try:
+        return trackers.opened(settings, run)
+    except UserError:
+        if fresh:
+            shutil.rmtree(run)
+        raise
+
+
+def build(settings: config.Config, fresh: bool) -> keras.Model:
+    """The configured model; published encoder weights only go into a fresh one, others are restored."""
+    published = fresh and settings.encoder_weights != "none"
+    encoder = {"encoder_weights": settings.encoder_weights} if published else {}
+    shape = (*settings.target_size, 3)
+    model = models.build(
+        settings.model, shape, CLASS_COUNT, settings.precision, **settings.options, **encoder
+    )
+    if settings.freeze_encoder:
+        models.encoder_layers(settings.model, model)  # raises where there is none
+    return model
+
+
+def continued(run: Path, checkpoint: Path, progress: Progress, logs_folder: Path) -> tuple[Path, Progress]:
+    """Where a resumed run goes on: in its folder, or in a copy if it starts from an earlier checkpoint.
+
+    The copy gets the log up to there; the best of its own epochs will be its best.
+    """
+    if not checkpoints.later_sound(run, checkpoint):
+        checkpoints.drop_later(run, checkpoint)
+        print(f"resuming {run} after epoch {progress.epoch}, step {progress.step}", flush=True)
+        return run, progress
+    branch = run_folder.create(logs_folder, run.parent.name)
+    if (run / run_folder.LOG).is_file():
+        write_bytes(branch / run_folder.LOG, (run / run_folder.LOG).read_bytes())
+    print(f"{run} has later checkpoints than {checkpoint.name}: going on in {branch}", flush=True)
+    return branch, replace(progress, best_miou=-1.0, best_epoch=progress.epoch)

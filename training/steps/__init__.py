@@ -1,0 +1,1 @@
+"""What is computed: the training step, rematerialisation, validation."""

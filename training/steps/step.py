@@ -1,0 +1,140 @@
+"""One training step and one validation step, compiled."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from common import devices
+from data.labels import IGNORED
+from models.layers import Resize
+from training.losses.pixels import cross_entropy_sum
+from training.losses.total import PLAIN, Loss
+from training.losses.upsampled import upsampled_cross_entropy_sums
+from training.optimization import optimizers
+from training.ranks.ranks import ALONE, Ranks
+from training.steps.remat import Rematerialized
+
+
+def loss_head(model: keras.Model, loss: Loss = PLAIN):
+    """Split a model into what is differentiated as a graph and the loss that fits its output.
+
+    On a CPU a model that ends by resizing its scores by an even factor is cut before that: plain
+    cross-entropy does the resizing itself, in a form that suits a processor's caches. On a GPU, with or
+    without XLA, nothing is cut.
+
+    Returns:
+        (model to call, loss(output, labels)).
+    """
+    last = model.get_layer("logits")
+    if loss.plain and isinstance(last, Resize) and not devices.has_gpu():
+        scores = last.input
+        factors = {last.height / scores.shape[1], last.width / scores.shape[2]}
+        if len(factors) == 1 and factors.pop() % 2 == 0:
+            network = keras.Model(model.input, scores, name=model.name)
+            return network, loss.of_scores(upsampled_cross_entropy_sums)
+    return model, loss
+
+
+def training_step(
+    model: keras.Model, optimizer, jit: bool, remat: bool = False, loss: Loss = PLAIN, ranks: Ranks = ALONE
+):
+    """A compiled function (images uint8 [B, H, W, 3], labels uint8 [B, H, W]) -> loss, float32 scalar.
+
+    Gradients are those of the loss times the optimizer's loss scale, summed over the ranks
+    (`Loss.across_ranks` makes that the whole batch's); where several steps are accumulated, the optimizer
+    sums them once. Batch norm's moving statistics become their mean over the ranks at each step, so that
+    all ranks hold the same bits throughout.
+
+    A step whose float16 gradients overflow on any rank is skipped by the optimizers of all, which lower their
+    scale. A loss or gradient that is not finite for any other reason changes nothing: that step and all later
+    ones return NaN and leave the weights alone. `remat` recomputes activations instead of keeping them.
+    """
+    network, loss_of = loss_head(model, replace(loss, across_ranks=ranks.across))
+    if remat:
+        network = Rematerialized(network)
+    statistics = [weight.value for weight in model.weights if weight.name.startswith("moving_")]
+    with ranks.scope():
+        sound = tf.Variable(True, trainable=False, name="sound")
+
+    def differentiate(images, labels):
+        with tf.GradientTape() as tape:
+            loss = loss_of(network(ranks.share(images), training=True), ranks.share(labels))
+            scaled = optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, network.trainable_variables)
+        if optimizers.steps_to_update(optimizer) == 1:
+            gradients = ranks.sum_gradients(gradients)
+        finite = all_finite(gradients)
+        if ranks.gpus > 1:
+            finite = exchange(ranks, finite, statistics)
+            gradients = [tf.where(finite, gradient, np.nan) for gradient in gradients]  # or all overflow
+        return loss, gradients, finite
+
+    def update(gradients):
+        optimizer.apply(gradients, network.trainable_variables)
+
+    # without AutoGraph, here as elsewhere: no branch depends on a tensor, and converting takes a second
+    @tf.function(autograph=False, jit_compile=jit)
+    def step(images, labels):
+        loss, gradients, finite = ranks.on_gpus(differentiate, images, labels)
+        loss, finite = ranks.parts(loss)[0], ranks.parts(finite)[0]  # the same on all
+        sound.assign(sound & tf.math.is_finite(loss) & (finite | overflow_is_expected(optimizer)))
+        # a branch may start all GPUs, but none of them a branch that waits for the others
+        tf.cond(sound, lambda: ranks.on_gpus(update, gradients), lambda: None)
+        return tf.where(sound, loss, np.nan)
+
+    return step
+
+
+def all_finite(tensors: list[tf.Tensor]) -> tf.Tensor:
+    """Whether no number in them is infinite or NaN, in two operations a tensor."""
+    axes = {rank: tf.range(rank) for rank in {tensor.shape.rank for tensor in tensors}}
+    finite = [
+        tf.raw_ops.All(input=tf.math.is_finite(tensor), axis=axes[tensor.shape.rank]) for tensor in tensors
+    ]
+    return tf.reduce_all(finite)
+
+
+def exchange(ranks: Ranks, finite: tf.Tensor, statistics: list[tf.Variable]) -> tf.Tensor:
+    """Average batch norm's statistics over the GPUs, in place; whether all is finite on all of them."""
+    faults, *sums = ranks.sums([tf.cast([~finite], tf.float32), *statistics])
+    for statistic, total in zip(statistics, sums):
+        statistic.assign(total / ranks.gpus)
+    return tf.equal(faults[0], 0.0)
+
+
+def overflow_is_expected(optimizer) -> tf.Tensor:
+    """Whether loss scaling explains gradients that are not finite; a scale below 1 no longer does."""
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return tf.constant(False)
+    return tf.convert_to_tensor(optimizer.dynamic_scale) >= 1.0
+
+
+def validation_step(model: keras.Model, classes: int, jit: bool, ranks: Ranks = ALONE):
+    """A compiled function (images, labels) -> (summed loss, confusion matrix int64 [C, C], prediction).
+
+    Rows of the matrix are the truth, columns the prediction, uint8 [B, H, W]. All three can be summed
+    or kept: ratios are taken by the caller, once.
+    """
+
+    def score(images, labels):
+        labels = ranks.share(labels)
+        logits = model(ranks.share(images), training=False)  # [B, H, W, C]
+        prediction = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        cells = tf.where(
+            labels == IGNORED, classes * classes, tf.cast(labels, tf.int32) * classes + prediction
+        )
+        cells = tf.reshape(cells, [-1])
+        counts = tf.math.unsorted_segment_sum(
+            tf.ones_like(cells), cells, classes**2 + 1
+        )  # XLA has no bincount
+        matrix = tf.reshape(counts[:-1], [classes, classes])  # the last cell counted the ignored
+        return cross_entropy_sum(logits, labels), matrix, tf.cast(prediction, tf.uint8)
+
+    @tf.function(autograph=False, jit_compile=jit)
+    def step(images, labels):
+        losses, matrices, predictions = map(ranks.parts, ranks.on_gpus(score, images, labels))
+        return tf.add_n(losses), tf.add_n(matrices), tf.concat(predictions, axis=0)
+
+    return step
