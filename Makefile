@@ -11,7 +11,7 @@ PIP := $(PY) -m pip --disable-pip-version-check
 
 .PHONY: demo benchmark results test test-fast lint horovod format clean
 
-# A made-up town, Fast-SCNN trained on it, scored, and pictured: a few minutes on two cores.
+# A made-up town, Fast-SCNN trained on it, scored, and imaged: a few minutes on two cores.
 demo: $(VENV)/.run
 	rm -rf $(DEMO)
 	$(PY) prepare_data.py synthesize $(DEMO)/town --train 96 --val 24 --size 256x512 --seed 0
@@ -21,7 +21,7 @@ demo: $(VENV)/.run
 	$(PY) evaluate.py --baseline colour -p $(DEMO)/town -r $(DEMO)/colour > /dev/null
 	$(PY) evaluate.py -m fastscnn -w $(DEMO)/logs/fastscnn/* -p $(DEMO)/town -r $(DEMO)/fastscnn
 	$(PY) evaluate.py --compare $(DEMO)/majority $(DEMO)/colour $(DEMO)/fastscnn
-	@echo "pictures: $(DEMO)/predictions/overlay, and $(DEMO)/logs/fastscnn/*/images for each epoch"
+	@echo "images: $(DEMO)/predictions/overlay, and $(DEMO)/logs/fastscnn/*/images for each epoch"
 	@echo "curves:   $(DEMO)/logs/fastscnn/*/curves.png"
 	@echo "scores:   $(DEMO)/fastscnn/scores.csv"
 	$(PY) benchmark.py inference -w $(DEMO)/logs/fastscnn/* -t 256,512 --turns 5 --seconds 1 --save $(DEMO)/records

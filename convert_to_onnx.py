@@ -10,7 +10,7 @@
     python convert_to_onnx.py --tensorrt --onnx fastscnn.onnx --fp16         # engine, on the machine for it
 
 The graph takes RGB in 0..255 and normalises inside; batch norm is folded into convolutions. A file appears
-only after ONNX Runtime and Keras agreed on pictures, and if TensorRT 8.5 and 10 know all its operators.
+only after ONNX Runtime and Keras agreed on images, and if TensorRT 8.5 and 10 know all its operators.
 Dropout is left out: Bayesian SegNet becomes its deterministic network; --samples T keeps it, with masks drawn
 anew in every run, and returns the mean softmax of T passes. predict.py and evaluate.py take the file with
 -w. Building an engine needs neither TensorFlow nor Keras; see docs/jetson.md.
@@ -59,9 +59,9 @@ def arguments():
 def add_graph_arguments(graph) -> None:
     """What the graph takes and returns."""
     graph.add_argument(
-        "-t", "--target-size", type=cli.size, metavar="Y,X", help="picture's size (default: the training's)"
+        "-t", "--target-size", type=cli.size, metavar="Y,X", help="image's size (default: the training's)"
     )
-    graph.add_argument("--batch", type=cli.positive_int, default=1, metavar="N", help="pictures (default: 1)")
+    graph.add_argument("--batch", type=cli.positive_int, default=1, metavar="N", help="images (default: 1)")
     graph.add_argument("--opset", type=int, default=17, choices=range(13, 18), help="of ONNX (default: 17)")
     graph.add_argument(
         "--input-format", choices=("nhwc", "nchw"), default="nhwc", help="order of axes (default: nhwc)"
@@ -95,7 +95,7 @@ def add_small_arguments(small) -> None:
         "--calibration",
         type=Path,
         metavar="PATH",
-        help="pictures to measure the ranges of --int8 on: a data set (its split train) or a folder",
+        help="images to measure the ranges of --int8 on: a data set (its split train) or a folder",
     )
     small.add_argument(
         "--calibration-pictures", type=cli.positive_int, metavar="N", help="how many (default: 64)"
@@ -114,7 +114,7 @@ def main() -> int:
     require_fitting(options)
     packages.require("writing ONNX files", packages.TO_WRITE_ONNX, "export")
     samples = labelled(options.verify_on or labelled_calibration(options), options.split)
-    pictures = calibration_pictures(options)
+    images = calibration_images(options)
     cli.quiet_tensorflow()
 
     from common.files import write_bytes
@@ -135,10 +135,10 @@ def main() -> int:
     print(f"parity with Keras: {made.parity}")
     if samples:
         before, after = convert.scores(made, samples)
-        print(f"mIoU on {len(samples)} pictures: Keras {before:.4f}, ONNX {after:.4f}")
+        print(f"mIoU on {len(samples)} images: Keras {before:.4f}, ONNX {after:.4f}")
     model = made.model
     if options.int8 or options.fp16:
-        model = smaller(made, form, options, samples, pictures)
+        model = smaller(made, form, options, samples, images)
     write_bytes(path, model.SerializeToString())
     print(f"wrote {path}", file=sys.stderr)
     return 0
@@ -149,13 +149,13 @@ def require_fitting(options) -> None:
     if options.int8 and options.fp16:
         raise UserError("--int8 or --fp16: make one file after the other")
     if options.int8 and not options.calibration:
-        raise UserError("--int8 measures ranges on pictures: give --calibration DATASET or a folder of them")
+        raise UserError("--int8 measures ranges on images: give --calibration DATASET or a folder of them")
     if not options.int8 and (options.calibration or options.calibration_pictures):
         raise UserError("--calibration and --calibration-pictures belong to --int8; add it or leave them out")
     if options.max_drop is not None and not (options.int8 or options.fp16):
         raise UserError("--max-drop belongs to --int8 and --fp16; add one or leave it out")
     if (options.int8 or options.fp16) and not (options.verify_on or labelled_calibration(options)):
-        raise UserError("smaller numbers are judged by mIoU: give labelled pictures with --verify-on DATASET")
+        raise UserError("smaller numbers are judged by mIoU: give labelled images with --verify-on DATASET")
 
 
 def labelled_calibration(options):
@@ -164,8 +164,8 @@ def labelled_calibration(options):
     return path if path and (path / "leftImg8bit").is_dir() else None
 
 
-def calibration_pictures(options) -> list[Path]:
-    """The pictures to measure ranges on, spread over all there are."""
+def calibration_images(options) -> list[Path]:
+    """The images to measure ranges on, spread over all there are."""
     if not options.calibration:
         return []
     from inference import image_files
@@ -191,12 +191,12 @@ def smaller(made, form, options, samples, paths):
         return model
     found = convert.int8(made, form, options.int8, paths, samples, max_drop)
     kept = f"; kept in float: {', '.join(found.kept)}" if found.kept else ""
-    print(f"mIoU of int8, calibrated on {len(paths)} pictures: {found.miou:.4f}{kept}")
+    print(f"mIoU of int8, calibrated on {len(paths)} images: {found.miou:.4f}{kept}")
     return found.model
 
 
 def labelled(root, split):
-    """The split's pictures with labels; none without a root."""
+    """The split's images with labels; none without a root."""
     if root is None:
         return []
     from data import index

@@ -1,19 +1,19 @@
-"""Official Cityscapes scores (IoU and nIoU per class and category) of a model or of written label pictures.
+"""Official Cityscapes scores (IoU and nIoU per class and category) of a model or of written label images.
 
-    python evaluate.py -m fastscnn -w logs/fastscnn/RUN -p DATASET       # predict and score, without pictures
+    python evaluate.py -m fastscnn -w logs/fastscnn/RUN -p DATASET       # predict and score, without images
     python evaluate.py -w fastscnn.onnx -p DATASET                       # by convert_to_onnx.py
-    python evaluate.py --predictions FOLDER -p DATASET                   # pictures that predict.py wrote
+    python evaluate.py --predictions FOLDER -p DATASET                   # images that predict.py wrote
     python evaluate.py -w logs/fastscnn/RUN -p DATASET --official        # and the original script beside
     python evaluate.py --predictions FOLDER -p DATASET --split train -r scores/train
     python evaluate.py --baseline colour -p DATASET                      # what a model has to beat
     python evaluate.py -w logs/bayes_segnet/RUN -p DATASET --samples 20  # the mean of passes with dropout
-    python evaluate.py -w logs/fastscnn/RUN -p DATASET --scales 0.5,1,1.5 --flip  # of passes over a picture
+    python evaluate.py -w logs/fastscnn/RUN -p DATASET --scales 0.5,1,1.5 --flip  # of passes over an image
 
 Predictions are scored at the resolution of the ground truth, to which logits are resized before the arg-max
 (docs/models.md). nIoU needs the instanceIds files.
 scores.txt, scores.csv and scores.json go to -r, by default to `evaluation/` in the run's folder, beside the
 weights file, or in the folder of the predictions; those of .onnx and .engine files to `evaluation-NAME/`, a
-baseline's to `logs/baseline-NAME/`. Where label pictures are written as well, --samples adds `uncertainty/`,
+baseline's to `logs/baseline-NAME/`. Where label images are written as well, --samples adds `uncertainty/`,
 as by predict.py.
 """
 
@@ -37,7 +37,7 @@ def arguments():
         type=Path,
         help="run folder, weights, .onnx or .engine file to score",
     )
-    parser.add_argument("--predictions", type=Path, metavar="FOLDER", help="label pictures to score")
+    parser.add_argument("--predictions", type=Path, metavar="FOLDER", help="label images to score")
     parser.add_argument(
         "--baseline",
         choices=("majority", "colour"),
@@ -59,7 +59,7 @@ def arguments():
         "--target-size",
         type=cli.size,
         metavar="Y,X",
-        help="size a picture is resized to for the model (default: stored with the weights)",
+        help="size an image is resized to for the model (default: stored with the weights)",
     )
     parser.add_argument("--split", default="val", help="split to score (default: %(default)s)")
     parser.add_argument(
@@ -67,12 +67,12 @@ def arguments():
         "--results-path",
         type=Path,
         metavar="FOLDER",
-        help="where the scores go and, with -w, the label pictures (then written)",
+        help="where the scores go and, with -w, the label images (then written)",
     )
     parser.add_argument(
         "--official",
         action="store_true",
-        help="also run the original script on the label pictures and compare",
+        help="also run the original script on the label images and compare",
     )
     cli.add_provider(parser)
     cli.add_sampling(parser)
@@ -98,7 +98,7 @@ def main():
     if options.official:
         official.require_label_ids(samples)
     folder = options.results_path or default_results(options)
-    files = picture_files(options, folder, samples)
+    files = image_files(options, folder, samples)
     report.prepare(folder)
     if options.predictions:
         counts = predictions.score_files(samples, files)
@@ -109,7 +109,7 @@ def main():
     print(report.table(result))
     lacking = predictions.missing_instances(samples)
     if lacking:
-        print(f"nIoU needs an instanceIds picture beside every label; {lacking.label} has none")
+        print(f"nIoU needs an instanceIds image beside every label; {lacking.label} has none")
     report.write(folder, result, about(options, root, len(samples)))
     print(f"scores written to {folder}", file=sys.stderr)
     return compare_official(samples, files, result, lacking is None) if options.official else 0
@@ -155,8 +155,8 @@ def default_results(options):
     return source / "evaluation"
 
 
-def picture_files(options, folder, samples):
-    """The samples' label pictures: found, or still to be written, or None if not wanted."""
+def image_files(options, folder, samples):
+    """The samples' label images: found, or still to be written, or None if not wanted."""
     from evaluation.matching import LABEL_FOLDER, find_predictions
 
     if options.predictions:
@@ -168,7 +168,7 @@ def picture_files(options, folder, samples):
 
 
 def classifier(options, root):
-    """What is scored: a function, picture uint8 [H, W, 3] -> (train ids uint8 [H, W], uncertainty if any)."""
+    """What is scored: a function, image uint8 [H, W, 3] -> (train ids uint8 [H, W], uncertainty if any)."""
     if options.baseline:
         from data.index import labelled
         from evaluation.baselines import BASELINES
@@ -193,7 +193,7 @@ def classifier(options, root):
 
 
 def score_classifier(classify, samples, files, folder):
-    """Classify every sample and count; write label pictures to `files`, if given, and their uncertainty."""
+    """Classify every sample and count; write label images to `files`, if given, and their uncertainty."""
     from data import png
     from data.labels import TRAIN_TO_LABEL
     from evaluation.predictions import score_arrays
@@ -224,7 +224,7 @@ def write_uncertainty(folder, sample, doubt):
     uncertainty.write(target, sample.name, doubt)
 
 
-def about(options, root, pictures):
+def about(options, root, images):
     """What was scored, for the JSON file."""
     sources = {
         "weights": options.weights,
@@ -243,7 +243,7 @@ def about(options, root, pictures):
     }
     if options.weights:
         given["weightsSha256"] = weights_hash(options.weights)
-    return {"dataset": str(root), "split": options.split, "pictures": pictures, **given}
+    return {"dataset": str(root), "split": options.split, "pictures": images, **given}
 
 
 def weights_hash(source):
@@ -255,7 +255,7 @@ def weights_hash(source):
 
 
 def compare_official(samples, files, result, instances):
-    """Run the original script on the pictures; exit status 1 if it finds other scores."""
+    """Run the original script on the images; exit status 1 if it finds other scores."""
     from evaluation import official
 
     theirs = official.official_scores(samples, files, instances)

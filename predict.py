@@ -1,26 +1,26 @@
-"""Predict label maps with a trained model and write them as pictures.
+"""Predict label maps with a trained model and write them as images.
 
     python predict.py -m fastscnn -w logs/fastscnn/RUN -p DATASET                # the split val
     python predict.py -m fastscnn -w logs/fastscnn/RUN -p DATASET --split test   # for the benchmark server
-    python predict.py -m fastscnn -w logs/fastscnn/RUN -p my_pictures -r my_results
+    python predict.py -m fastscnn -w logs/fastscnn/RUN -p my_images -r my_results
     python predict.py -m fastscnn -w logs/fastscnn/RUN -p a.png b.jpg
     python predict.py -m separable_unet -w OLD.hdf5 -p a.png b.jpg               # weights that Keras 2 wrote
-    python predict.py -w fastscnn.onnx -p my_pictures                            # by convert_to_onnx.py
+    python predict.py -w fastscnn.onnx -p my_images                            # by convert_to_onnx.py
     python predict.py -m bayes_segnet -w logs/bayes_segnet/RUN --samples 20      # and how uncertain they are
-    python predict.py -w logs/fastscnn/RUN -p my_pictures --scales 0.5,1,1.5 --flip   # mean of six passes
+    python predict.py -w logs/fastscnn/RUN -p my_images --scales 0.5,1,1.5 --flip   # mean of six passes
     python predict.py -w logs/fastscnn/RUN -p my_panoramas --tile                # larger than the model
 
     python predict.py -w logs/fastscnn/RUN -p drive.mp4 --output seen.mp4        # a video of what it sees
     python predict.py -w logs/fastscnn/RUN -p my_frames --output seen.mp4 --fps 20
     python predict.py -w logs/fastscnn/RUN --camera 0 --output seen.mp4          # until Ctrl-C
 
-Written are, in the pictures' own size, to which logits are resized before the arg-max (docs/models.md), under
-RESULTS/ and with the folders and names of the pictures:
+Written are, in the images' own size, to which logits are resized before the arg-max (docs/models.md), under
+RESULTS/ and with the folders and names of the images:
 labelIds/*_labelIds.png as the Cityscapes server takes them, color/*_color.png, overlay/*_overlay.png.
-Pictures that are no data set's may be grey, RGBA, of a palette or of 16 bits as well: they are converted to
+Images that are no data set's may be grey, RGBA, of a palette or of 16 bits as well: they are converted to
 8-bit RGB, and one line says so.
 With --samples also uncertainty/*_uncertainty.npz, arrays in nats (predictive `entropy`, and
-`mutual_information`: the part on which the passes disagree), and pictures of both, brightest at ln 19 and
+`mutual_information`: the part on which the passes disagree), and images of both, brightest at ln 19 and
 ln 2: uncertainty/*_entropy.png, uncertainty/*_mutualInformation.png.
 
 With --output instead one H.264 video: the frames under their classes' colours, frames per second, and a
@@ -64,7 +64,7 @@ def arguments():
         type=Path,
         nargs="+",
         metavar="PATH",
-        help="data set, folder of pictures, pictures, or with --output a video "
+        help="data set, folder of images, images, or with --output a video "
         f"(default: ${cli.DATASET_VARIABLE})",
     )
     parser.add_argument(
@@ -72,21 +72,21 @@ def arguments():
         "--results-path",
         type=Path,
         metavar="FOLDER",
-        help=f"where the pictures are written (default: {RESULTS})",
+        help=f"where the images are written (default: {RESULTS})",
     )
     parser.add_argument("--split", default="val", help="of a data set (default: val)")
     parser.add_argument(
         "-c",
         "--coarse",
         action="store_true",
-        help="of a data set, the pictures with coarse labels (such as --split train_extra)",
+        help="of a data set, the images with coarse labels (such as --split train_extra)",
     )
     parser.add_argument(
         "-t",
         "--target-size",
         type=cli.size,
         metavar="Y,X[,C]",
-        help="size a picture is brought to for the model (default: the training's)",
+        help="size an image is brought to for the model (default: the training's)",
     )
     cli.add_provider(parser)
     cli.add_sampling(parser)
@@ -101,13 +101,13 @@ def add_video(parser):
         "video", 'needs the extra: pip install -c constraints.txt -e ".[video]"'
     )
     group.add_argument(
-        "--output", type=Path, metavar="FILE.mp4", help="write a video of all frames instead of pictures"
+        "--output", type=Path, metavar="FILE.mp4", help="write a video of all frames instead of images"
     )
     group.add_argument("--camera", type=cli.natural, metavar="N", help="read camera N, from 0, instead of -p")
     group.add_argument(
         "--fps",
         type=cli.positive_float,
-        help="the video's frames per second (default: those of the video or camera; 20 for pictures)",
+        help="the video's frames per second (default: those of the video or camera; 20 for images)",
     )
     group.add_argument("--frames", type=cli.positive_int, metavar="N", help="stop after N frames")
 
@@ -120,12 +120,12 @@ def main() -> int:
     if options.output:
         write_video(options)
     else:
-        write_pictures(options)
+        write_images(options)
     return 0
 
 
 def require_video_options(options):
-    """Raise UserError if options of videos and of pictures are mixed."""
+    """Raise UserError if options of videos and of images are mixed."""
     if options.output is None:
         of_a_video = {"--camera": options.camera, "--fps": options.fps, "--frames": options.frames}
         for name, value in of_a_video.items():
@@ -133,7 +133,7 @@ def require_video_options(options):
                 raise UserError(f"{name} belongs to a video; add --output FILE.mp4 or leave {name} out")
         return
     if options.results_path:
-        raise UserError("-r/--results-path belongs to pictures; leave it out, or --output")
+        raise UserError("-r/--results-path belongs to images; leave it out, or --output")
     if options.camera is not None and options.path:
         raise UserError("--camera and -p/--path are two sources of frames; leave one out")
 
@@ -155,8 +155,8 @@ def write_video(options):
     film.predict_video(load_runtime(options), source, options.output, options.frames)
 
 
-def write_pictures(options):
-    """Predict pictures one by one."""
+def write_images(options):
+    """Predict images one by one."""
     from inference import image_files, video
 
     paths = options.path or [cli.dataset_path(None)]
@@ -166,9 +166,9 @@ def write_pictures(options):
     results = options.results_path or RESULTS
     image_files.require_writable(results)
     image_files.predict_all(runtime, jobs, results)
-    kinds = "label maps, colour pictures and overlays"
+    kinds = "label maps, colour images and overlays"
     if options.samples:
-        kinds = "label maps, colour pictures, overlays and uncertainties"
+        kinds = "label maps, colour images, overlays and uncertainties"
     print(f"wrote {len(jobs)} {kinds} to {results}", file=sys.stderr)
 
 

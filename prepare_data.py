@@ -33,8 +33,8 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser(
         "verify",
-        help="decode every picture and name what is missing or damaged",
-        description="Decode every picture and name what is missing or damaged, one line each. "
+        help="decode every image and name what is missing or damaged",
+        description="Decode every image and name what is missing or damaged, one line each. "
         f"Exit status: 0 fit for training, {EXIT_DAMAGED} training would fail, 2 no data set found.",
     )
     add_path(one)
@@ -44,8 +44,8 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("synthesize", help="write a made-up town, in the Cityscapes layout")
     one.add_argument("folder", metavar="PATH", type=Path, help="where to write it")
-    one.add_argument("--train", metavar="N", type=cli.positive_int, default=64, help="pictures; default: 64")
-    one.add_argument("--val", metavar="N", type=cli.positive_int, default=16, help="pictures; default: 16")
+    one.add_argument("--train", metavar="N", type=cli.positive_int, default=64, help="images; default: 64")
+    one.add_argument("--val", metavar="N", type=cli.positive_int, default=16, help="images; default: 16")
     one.add_argument("--size", metavar="HxW", type=cli.size, default=(256, 512), help="default: 256x512")
     one.add_argument("--seed", metavar="S", type=cli.natural, default=0, help="default: %(default)s")
     add_workers(one, "processes")
@@ -89,7 +89,7 @@ def verify(arguments) -> int:
         tqdm.write(str(finding))  # above the progress bar, on stdout
     seconds = time.perf_counter() - start
     print(
-        f"verified {len(planned.jobs)} pictures in {seconds:.1f} s: "
+        f"verified {len(planned.jobs)} images in {seconds:.1f} s: "
         f"{found[True]} errors, {found[False]} remarks"
     )
     return EXIT_DAMAGED if found[True] else 0
@@ -103,7 +103,7 @@ def synthesize(arguments) -> int:
     data.synthetic.synthesize(
         root, arguments.train, arguments.val, arguments.size, arguments.seed, workers=arguments.workers
     )
-    print(f"wrote {arguments.train} train and {arguments.val} val pictures of {height}x{width} to {root}")
+    print(f"wrote {arguments.train} train and {arguments.val} val images of {height}x{width} to {root}")
     print(f"go on with: python train.py -m fastscnn -p {shlex.quote(str(root))} -t {height},{width}")
     return 0
 
@@ -122,7 +122,7 @@ def stats(arguments) -> int:
         samples = labelled(root, arguments.split, COARSE if arguments.coarse else FINE)
     counts = stats.count(samples, arguments.workers, progress_bar("stats", len(samples)))
     kind = "coarse" if arguments.coarse else "fine"
-    print(f"{counts.pictures} label maps of split '{arguments.split}' ({kind}) in {root}")
+    print(f"{counts.images} label maps of split '{arguments.split}' ({kind}) in {root}")
     print(stats.table(counts))
     if arguments.json:
         source = {"data_set": str(root), "split": arguments.split, "labels": kind}
@@ -135,7 +135,7 @@ def progress_bar(name: str, total: int):
     """A wrapper for an iterator that shows progress on stderr, on terminals only."""
     from tqdm import tqdm
 
-    return functools.partial(tqdm, desc=name, total=total, unit=" pictures", disable=None, leave=False)
+    return functools.partial(tqdm, desc=name, total=total, unit=" images", disable=None, leave=False)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@
     python train.py --doctor -p town                               # what each rank has, and what is wrong
     python train.py --config logs/fastscnn/RUN/config.json         # the same run again
 
-Everything goes to logs/<model>/<timestamp>/: checkpoints, log, TensorBoard events, pictures, curves.
+Everything goes to logs/<model>/<timestamp>/: checkpoints, log, TensorBoard events, images, curves.
 SIGTERM, SIGUSR1 and Ctrl-C save at the next step; --resume goes on there. Exit statuses: docs/runs.md.
 """
 
@@ -143,7 +143,7 @@ def started(options):
 
 
 def samples(settings):
-    """(training, validation) pictures whose headers are sound."""
+    """(training, validation) images whose headers are sound."""
     from data import index
 
     found = [
@@ -161,8 +161,8 @@ def prepare_for_training(options) -> int:
 
     settings = started(options)
     if options.plot_schedule:
-        pictures = index.training_samples(Path(settings.path), settings.coarse)
-        return plot_schedule(settings, len(pictures), recipe.plot_file(options))
+        images = index.training_samples(Path(settings.path), settings.coarse)
+        return plot_schedule(settings, len(images), recipe.plot_file(options))
     training, _ = samples(settings)
     settings = config.with_class_weights(settings, training)
     cli.quiet_tensorflow()
@@ -174,12 +174,12 @@ def prepare_for_training(options) -> int:
     return finder_session.find(settings, training, options.logs, *bounds, ranks)
 
 
-def plot_schedule(settings, pictures: int, path: Path) -> int:
+def plot_schedule(settings, images: int, path: Path) -> int:
     """Draw the learning rate of a run on one GPU."""
     cli.quiet_tensorflow()
     from training.optimization import schedules
 
-    schedules.draw(path, settings.rates, -(-pictures // settings.batch), settings.epochs)
+    schedules.draw(path, settings.rates, -(-images // settings.batch), settings.epochs)
     print(f"drew {path}")
     return 0
 

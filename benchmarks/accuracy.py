@@ -144,5 +144,5 @@ def defined(value: float | None) -> float | None:
 def printed(results: dict) -> dict:
     """The results, of which the mean is printed."""
     mean = "undefined" if results["miou"] is None else f"{results['miou']:.4f}"
-    print(f"mIoU {mean} over {results['pictures']} pictures, by {results['source']}", flush=True)
+    print(f"mIoU {mean} over {results['pictures']} images, by {results['source']}", flush=True)
     return results

@@ -1,4 +1,4 @@
-"""Counts the memory of activations, for one picture in float32, from the shapes of a functional model.
+"""Counts the memory of activations, for one image in float32, from the shapes of a functional model.
 
 Counted are the tensors that pass between layers, and the map inside a separable convolution. Layers run one
 after another in Keras's order, none overwrites its input, and what a kernel needs as scratch space is left
@@ -81,7 +81,7 @@ def mask(layer) -> int:
 
 
 def size(tensor) -> int:
-    """Bytes of a tensor [B, ...] for one picture."""
+    """Bytes of a tensor [B, ...] for one image."""
     return FLOAT32 * math.prod(tensor.shape[1:])
 
 

@@ -12,8 +12,8 @@ STUFF = np.array([0, 4, 7, 8, 11, 13, 17, 20, 21, 22, 23], np.uint8)
 OBJECTS = np.array([24, 25, 26, 27, 28, 29, 30, 31, 32, 33], np.uint8)
 
 
-def make_picture(random: np.random.Generator, size: tuple[int, int], objects: int):
-    """Make up one picture.
+def make_image(random: np.random.Generator, size: tuple[int, int], objects: int):
+    """Make up one image.
 
     Returns:
         truth uint8 [H, W] of label ids, instances uint16 [H, W], prediction uint8 [H, W] of label ids.

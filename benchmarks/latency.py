@@ -104,7 +104,7 @@ def medians(turns: list[Turn]) -> list[float]:
 
 
 def rates(turns: list[Turn], batch: int) -> dict[str, float]:
-    """Pictures per second of the turns, each over its wall time: minimum, median and maximum."""
+    """Images per second of the turns, each over its wall time: minimum, median and maximum."""
     return spread([batch * len(turn.seconds) / turn.wall for turn in turns])
 
 
@@ -118,11 +118,11 @@ def figures(turns: list[Turn], batch: int) -> dict:
 
     Args:
         turns: `LEAST_TURNS` or more.
-        batch: pictures of a call.
+        batch: images of a call.
 
     Returns:
         `calls`; `latency` in seconds of a call, p99 only from `SAMPLES_OF_P99` calls on; `turns`, medians;
-        `pictures_per_second`, pictures over wall time, of the turns; whether they are `noisy`; and `stages`.
+        `images_per_second`, images over wall time, of the turns; whether they are `noisy`; and `stages`.
     """
     seconds = [second for turn in turns for second in turn.seconds]
     shares = [share for share in PERCENTILES if share < 99 or len(seconds) >= SAMPLES_OF_P99]

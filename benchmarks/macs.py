@@ -16,7 +16,7 @@ from models.pooling import DilatedMaxPooling2D, PoolWithPosition, Unpool
 
 
 def layer_macs(layer) -> int:
-    """MACs of a layer for one picture.
+    """MACs of a layer for one image.
 
     Args:
         layer: a layer of a functional model, called once on tensors [B, h, w, C] of static size.

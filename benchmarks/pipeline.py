@@ -1,4 +1,4 @@
-"""The input pipeline against decoding alone: pictures per second from PNG files and from the cache.
+"""The input pipeline against decoding alone: images per second from PNG files and from the cache.
 
 The yardstick is the pipeline's own decoder on the same files with as many threads, and nothing else.
 """
@@ -26,13 +26,13 @@ def add_arguments(parser) -> None:
         "--pictures",
         type=cli.positive_int,
         default=512,
-        help="pictures a round, the data set's repeated; an epoch of Cityscapes has 2975 (default: 512)",
+        help="images a round, the data set's repeated; an epoch of Cityscapes has 2975 (default: 512)",
     )
     parser.add_argument("--rounds", type=cli.positive_int, default=3, help="(default: 3)")
 
 
 def run(options) -> dict:
-    """Measure; returns pictures per second and ratios to decoding."""
+    """Measure; returns images per second and ratios to decoding."""
     cli.quiet_tensorflow()
     from common.threads import usable_cpus
     from data import cache, index
@@ -62,7 +62,7 @@ def run(options) -> dict:
     alone = seconds["decode alone"]
     fastest = {name: len(samples) / min(times) for name, times in seconds.items()}  # noise only adds time
     for name, rate in fastest.items():
-        print(f"{name:14} {rate:7.1f} pictures/s   {rate / fastest['decode alone']:5.2f} x decoding alone")
+        print(f"{name:14} {rate:7.1f} images/s   {rate / fastest['decode alone']:5.2f} x decoding alone")
     return {
         "settings": {
             "pictures": len(samples),

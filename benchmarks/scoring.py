@@ -1,4 +1,4 @@
-"""Scoring label pictures: this repository's `evaluation` against the official script, on the same pictures.
+"""Scoring label images: this repository's `evaluation` against the official script, on the same images.
 
 The yardstick is the script as `pip` installs it. Files come from the page cache, so disks do not enter.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks import clock
 from common import cli
 
-HELP = "scoring label pictures against the official script, times and scores"
+HELP = "scoring label images against the official script, times and scores"
 
 
 def add_arguments(parser) -> None:
@@ -18,19 +18,19 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--size", type=cli.size, default=(1024, 2048), metavar="Y,X", help="(default: 1024,2048)"
     )
-    parser.add_argument("--objects", type=cli.natural, default=40, help="objects a picture (default: 40)")
+    parser.add_argument("--objects", type=cli.natural, default=40, help="objects an image (default: 40)")
     parser.add_argument("--rounds", type=cli.positive_int, default=5, help="(default: 5)")
 
 
 def run(options) -> dict:
-    """Score the same made-up pictures both ways, in turns; returns times, ratios, largest difference."""
+    """Score the same made-up images both ways, in turns; returns times, ratios, largest difference."""
     from evaluation import official, predictions
     from evaluation.scores import scores
 
     found = {}
     threads = predictions.default_threads()
     with tempfile.TemporaryDirectory() as folder:
-        samples, files = write_pictures(Path(folder), options.pictures, options.size, options.objects)
+        samples, files = write_images(Path(folder), options.pictures, options.size, options.objects)
 
         def ours(workers):
             found["ours"] = scores(predictions.score_files(samples, files, workers))
@@ -50,7 +50,7 @@ def run(options) -> dict:
     medians = {name: clock.summary(times)["median"] / len(samples) for name, times in seconds.items()}
     for name, median in medians.items():
         speedup = speedups[name]["median"]
-        print(f"{name:14} {median:7.4f} s/picture   {speedup:5.2f} x the official script's speed")
+        print(f"{name:14} {median:7.4f} s/image   {speedup:5.2f} x the official script's speed")
     print(f"largest difference of any score: {difference:.1e}")
     return {
         "settings": {
@@ -71,7 +71,7 @@ def run(options) -> dict:
 
 
 def decode(samples, files) -> None:
-    """Decode the three PNGs of every picture in one thread, and nothing else."""
+    """Decode the three PNGs of every image in one thread, and nothing else."""
     from data import png
 
     for sample, file in zip(samples, files, strict=True):
@@ -80,12 +80,12 @@ def decode(samples, files) -> None:
         png.decode_any(file)
 
 
-def write_pictures(folder: Path, count: int, size: tuple[int, int], objects: int):
+def write_images(folder: Path, count: int, size: tuple[int, int], objects: int):
     """Write truths, instances and predictions, and return the samples and the predictions' paths."""
     import imagecodecs
     import numpy as np
 
-    from benchmarks.label_maps import make_picture
+    from benchmarks.label_maps import make_image
     from data.index import Sample
 
     random = np.random.default_rng(0)
@@ -95,7 +95,7 @@ def write_pictures(folder: Path, count: int, size: tuple[int, int], objects: int
         samples.append(Sample(folder / f"{stem}_leftImg8bit.png", folder / f"{stem}_gtFine_labelIds.png"))
         files.append(folder / f"{stem}_prediction.png")
         paths = samples[-1].label, folder / f"{stem}_gtFine_instanceIds.png", files[-1]
-        for path, picture in zip(paths, make_picture(random, size, objects), strict=True):
+        for path, image in zip(paths, make_image(random, size, objects), strict=True):
             # level and filters of common PNG writers, on which the time to decode depends
-            path.write_bytes(imagecodecs.png_encode(picture, level=6))
+            path.write_bytes(imagecodecs.png_encode(image, level=6))
     return samples, files

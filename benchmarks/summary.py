@@ -48,7 +48,7 @@ def summarise(settings: dict) -> dict:
     """The figures of the models that settings name, printed as well."""
     devices.import_keras()
     height, width = settings["size"]
-    print(f"one picture of {height}x{width} in float32; memory in MiB; what is counted: docs/models.md\n")
+    print(f"one image of {height}x{width} in float32; memory in MiB; what is counted: docs/models.md\n")
     print(f"{'model':32} {'parameters':>11} {'GMACs':>8} {'weights':>8} {'inference':>10} {'training':>9}")
     counted = []
     for name, choice in variants(settings["model"], settings["options"]):

@@ -12,7 +12,7 @@ from benchmarks import clock
 from common import cli
 
 HELP = "a video through a model with reading, inference and writing overlapped, against one after the other"
-SCENES = 8  # pictures that take turns
+SCENES = 8  # images that take turns
 
 
 def add_arguments(parser) -> None:

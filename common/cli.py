@@ -154,7 +154,7 @@ def size(text: str) -> tuple[int, int]:
         raise argparse.ArgumentTypeError(f"'{text}' is not a size; write height,width such as 512,1024")
     height, width, *channels = (int(part) for part in parts)
     if channels not in ([], [3]):
-        raise argparse.ArgumentTypeError(f"'{text}': pictures have 3 channels; leave the third number out")
+        raise argparse.ArgumentTypeError(f"'{text}': images have 3 channels; leave the third number out")
     if not height or not width:
         raise argparse.ArgumentTypeError(f"'{text}': height and width must be at least 1")
     return height, width
@@ -236,15 +236,15 @@ def overlap(text: str) -> float:
 
 def add_passes(parser) -> None:
     """Add --tile, --scales and --flip."""
-    group = parser.add_argument_group("several passes", "over each picture: slower by their number")
+    group = parser.add_argument_group("several passes", "over each image: slower by their number")
     group.add_argument(
         "--tile",
         nargs="?",
         type=overlap,
         const=0.25,
         metavar="OVERLAP",
-        help="cover pictures in tiles of the model's size, blended where they overlap by this part of their "
-        "sides (bare: 0.25), instead of resizing pictures to that size",
+        help="cover images in tiles of the model's size, blended where they overlap by this part of their "
+        "sides (bare: 0.25), instead of resizing images to that size",
     )
     group.add_argument(
         "--scales",
@@ -252,7 +252,7 @@ def add_passes(parser) -> None:
         metavar="S,S,...",
         help="average the probabilities at these multiples of the model's size, such as 0.5,1,1.5",
     )
-    group.add_argument("--flip", action="store_true", help="average with those of the mirrored picture")
+    group.add_argument("--flip", action="store_true", help="average with those of the mirrored image")
 
 
 def passes(options) -> dict:

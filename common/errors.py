@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend: a wrong path, a broken picture, a bad option, a full disk."""
+"""The one exception for what a user can mend: a wrong path, a broken image, a bad option, a full disk."""
 
 EXIT_USER_ERROR = 2  # the exit status that argparse uses for bad options
 EXIT_NOT_FINITE = 70

@@ -16,7 +16,7 @@ def usable_cpus() -> int:
 def bounded_map(function: Callable, items: Iterable, workers: int | None = None) -> Iterator:
     """Like `map(function, items)` on threads; `Executor.map` would submit every item at once.
 
-    Threads suffice where the work is decoding pictures, which releases the interpreter lock.
+    Threads suffice where the work is decoding images, which releases the interpreter lock.
     """
     workers = workers or usable_cpus()
     pending = deque()

@@ -1,1 +1,1 @@
-"""Pictures and labels: from the files of a Cityscapes folder to batches for a model."""
+"""Images and labels: from the files of a Cityscapes folder to batches for a model."""

@@ -1,7 +1,7 @@
-"""Augmentation of one picture and its label map, on NumPy arrays by OpenCV.
+"""Augmentation of one image and its label map, on NumPy arrays by OpenCV.
 
-The crop is cut from the stored picture before it is resized, so that no full-size floating-point
-picture is ever made; brightness and colour are one table look-up on bytes. Street scenes are never
+The crop is cut from the stored image before it is resized, so that no full-size floating-point
+image is ever made; brightness and colour are one table look-up on bytes. Street scenes are never
 flipped upside down.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from data.labels import IGNORED
 
-SCALES = (0.5, 2.0)  # of the picture resized to the target size
+SCALES = (0.5, 2.0)  # of the image resized to the target size
 PADDING = 127  # grey, about 0 after normalisation
 
 # tf.data's threads are the parallelism; threads inside each call only get in their way
@@ -21,17 +21,17 @@ cv2.setNumThreads(1)
 
 @dataclass(frozen=True)
 class Augmentation:
-    """One draw of all random choices, relative to the picture so that any size can use it."""
+    """One draw of all random choices, relative to the image so that any size can use it."""
 
-    scale: float  # 1: the whole picture fills the target; 2: half its height and width does
-    top: float  # position of the window (or of the picture in its padding), 0..1
+    scale: float  # 1: the whole image fills the target; 2: half its height and width does
+    top: float  # position of the window (or of the image in its padding), 0..1
     left: float
     flip: bool
     tables: np.ndarray  # uint8 [256, 1 or 3]: new value of each old one, for all channels or each
 
 
 def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """The random numbers of one picture in one epoch, whichever rank, thread or restart asks for them."""
+    """The random numbers of one image in one epoch, whichever rank, thread or restart asks for them."""
     return np.random.default_rng((seed, epoch, index))
 
 
@@ -47,7 +47,7 @@ def draw(random: np.random.Generator) -> Augmentation:
 
 
 def color_tables(random: np.random.Generator) -> np.ndarray:
-    """Brightness, contrast, gamma and, in every other picture, a tint as a table, uint8 [256, 1 or 3]."""
+    """Brightness, contrast, gamma and, in every other image, a tint as a table, uint8 [256, 1 or 3]."""
     levels = np.linspace(0.0, 1.0, 256)[:, None] ** random.uniform(0.8, 1.25)
     contrast = random.uniform(0.75, 1.25)
     tint = random.uniform(0.9, 1.1, 3) if random.random() < 0.5 else 1.0  # low sun, or an overcast sky
@@ -64,7 +64,7 @@ def apply(image: np.ndarray, label: np.ndarray, size: tuple[int, int], choice: A
         size: (h, w) of the result in pixels.
 
     Returns:
-        uint8 [h, w, 3] and uint8 [h, w]; pixels outside the picture are grey and `IGNORED`.
+        uint8 [h, w, 3] and uint8 [h, w]; pixels outside the image are grey and `IGNORED`.
     """
     if choice.scale >= 1:
         rows, columns = (
@@ -99,7 +99,7 @@ def window(extent: int, length: float, position: float) -> slice:
 
 
 def pad(image: np.ndarray, label: np.ndarray, size: tuple[int, int], choice: Augmentation):
-    """Place a picture smaller than `size` into a grey one of `size` whose labels are ignored."""
+    """Place an image smaller than `size` into a grey one of `size` whose labels are ignored."""
     rows, columns = (
         window(extent, inner, position)
         for extent, inner, position in zip(size, label.shape, (choice.top, choice.left))
@@ -121,5 +121,5 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resize_labels(label: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Nearest-neighbour resizing, uint8 [H, W] -> [h, w], with pixel centres aligned as in the picture."""
+    """Nearest-neighbour resizing, uint8 [H, W] -> [h, w], with pixel centres aligned as in the image."""
     return cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)

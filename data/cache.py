@@ -1,6 +1,6 @@
-"""Decoded pictures, kept: decoding a PNG costs ten times what augmenting it does.
+"""Decoded images, kept: decoding a PNG costs ten times what augmenting it does.
 
-`load(sample)` gives uint8 picture [H, W, 3] and label map [H, W] as decoded: label ids, or train ids
+`load(sample)` gives uint8 image [H, W, 3] and label map [H, W] as decoded: label ids, or train ids
 where the file holds those.
 """
 
@@ -21,7 +21,7 @@ def open_cache(option: str, samples: list[Sample]):
     """The cache that `--cache` names: `none`, `memory`, or a folder.
 
     Raises:
-        UserError: not enough memory for all pictures, or the folder cannot be written.
+        UserError: not enough memory for all images, or the folder cannot be written.
     """
     if option == "none":
         return NoCache()
@@ -112,12 +112,12 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 
 def require_memory(samples: list[Sample]) -> None:
-    """Raise UserError unless all decoded pictures fit into three quarters of the free memory."""
+    """Raise UserError unless all decoded images fit into three quarters of the free memory."""
     need = sum(4 * height * width for height, width in (png.header(sample.image).size for sample in samples))
     free = _available_memory()
     if free is not None and need > 0.75 * free:
         raise UserError(
-            f"--cache memory needs {need / 2**30:.1f} GiB for {len(samples)} pictures, "
+            f"--cache memory needs {need / 2**30:.1f} GiB for {len(samples)} images, "
             f"{free / 2**30:.1f} GiB are free; use --cache FOLDER"
         )
 

@@ -15,19 +15,19 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture of a split; `label` is None where only pictures are asked for."""
+    """One image of a split; `label` is None where only images are asked for."""
 
     image: Path
     label: Path | None
 
     @property
     def name(self) -> str:
-        """The file's name without the kind of picture: `frankfurt_000001_058914`."""
+        """The file's name without the kind of image: `frankfurt_000001_058914`."""
         return self.image.name.removesuffix(f"_{IMAGES}.png")
 
     @property
     def city(self) -> str:
-        """The folder of the picture."""
+        """The folder of the image."""
         return self.image.parent.name
 
     @property
@@ -43,7 +43,7 @@ class Sample:
 
 
 def training_samples(root: Path, coarse: bool = False) -> list[Sample]:
-    """The pictures to train on: fine `train`, or with `coarse` the coarse `train` and `train_extra`."""
+    """The images to train on: fine `train`, or with `coarse` the coarse `train` and `train_extra`."""
     if not coarse:
         return labelled(root, "train")
     samples = labelled(root, "train", COARSE)
@@ -53,7 +53,7 @@ def training_samples(root: Path, coarse: bool = False) -> list[Sample]:
 
 
 def validation_samples(root: Path, coarse: bool = False) -> list[Sample]:
-    """The pictures to score: fine `val`; the coarse `val` only where there are coarse labels alone."""
+    """The images to score: fine `val`; the coarse `val` only where there are coarse labels alone."""
     if coarse and not (root / FINE / "val").is_dir():
         return labelled(root, "val", COARSE)
     return labelled(root, "val")
@@ -87,7 +87,7 @@ def label_candidates(image: Path, kind: str = FINE) -> list[Path]:
 
 
 def unlabelled(root: Path, split: str) -> list[Sample]:
-    """Sorted pictures of a split, whose labels do not matter (prediction on `test`)."""
+    """Sorted images of a split, whose labels do not matter (prediction on `test`)."""
     return [Sample(image, None) for image in _images(root, split)]
 
 
@@ -99,7 +99,7 @@ def _images(root: Path, split: str) -> list[Path]:
         raise UserError(
             f"no split '{split}' at {folder} (there: {there}); unpack it or give another -p/--path"
         )
-    images = pictures(folder, f"_{IMAGES}.png")
+    images = files_ending(folder, f"_{IMAGES}.png")
     if not images:
         raise UserError(f"split '{split}' is empty: no <city>/*_{IMAGES}.png in {folder}; unpack it again")
     return images
@@ -122,7 +122,7 @@ def splits(root: Path) -> list[str]:
     )
 
 
-def pictures(folder: Path, ending: str) -> list[Path]:
+def files_ending(folder: Path, ending: str) -> list[Path]:
     """Sorted `<city>/*<ending>` in the folder of a split, without the hidden files that macOS leaves."""
     return sorted(path for path in folder.glob(f"*/*{ending}") if not path.name.startswith("."))
 
@@ -131,7 +131,7 @@ def require_sound_headers(samples: list[Sample]) -> None:
     """Compare formats and sizes of all pairs by their headers, in parallel and without decoding.
 
     Raises:
-        UserError: a file is missing or no PNG, a grey or 16-bit picture, a pair of different sizes.
+        UserError: a file is missing or no PNG, a grey or 16-bit image, a pair of different sizes.
     """
     with ThreadPoolExecutor(16) as pool:  # waiting for the file system, not for a processor
         for _ in pool.map(_require_sound_pair, samples):

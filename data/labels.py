@@ -43,5 +43,5 @@ PALETTE = _palette()  # [256, 3] train id -> RGB
 
 
 def colorize(train_ids: np.ndarray) -> np.ndarray:
-    """The class map [..., H, W] of train ids as an RGB picture [..., H, W, 3] in the data set's colours."""
+    """The class map [..., H, W] of train ids as an RGB image [..., H, W, 3] in the data set's colours."""
     return PALETTE[train_ids]

@@ -1,6 +1,6 @@
 """tf.data pipelines: from samples to uint8 batches, the same ones on every run of a seed.
 
-Every random choice follows from (seed, epoch, index of the picture), never from the order in which
+Every random choice follows from (seed, epoch, index of the image), never from the order in which
 threads or ranks happen to run, so a run can be repeated, resumed at any step, and spread over ranks.
 """
 
@@ -28,13 +28,13 @@ class Shard:
 
 
 class Batches:
-    """Batches of a list of samples: uint8 pictures [B, h, w, 3] and train ids [B, h, w], 255 ignored.
+    """Batches of a list of samples: uint8 images [B, h, w, 3] and train ids [B, h, w], 255 ignored.
 
     Args:
         samples: pairs of files, in index order.
         size: (h, w) of the result in pixels.
-        batch: pictures per rank and step.
-        cache: where decoded pictures come from (`data.cache`).
+        batch: images per rank and step.
+        cache: where decoded images come from (`data.cache`).
         workers: threads that decode and augment.
         shard: this process's part.
     """
@@ -51,14 +51,14 @@ class Batches:
 
     @property
     def global_batch(self) -> int:
-        """Pictures of all ranks in a step."""
+        """Images of all ranks in a step."""
         return self.batch * self.shard.ranks
 
     def training(self, seed: int, epoch: int, seen: int = 0) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """An epoch of augmented batches in random order, without the first `seen` pictures of all ranks.
+        """An epoch of augmented batches in random order, without the first `seen` images of all ranks.
 
         Raises:
-            UserError: a picture is damaged; the message names it.
+            UserError: an image is damaged; the message names it.
         """
         left = -(-max(len(self.samples) - seen, 0) // self.global_batch) * self.global_batch
         indices = self._mine(epoch_order(len(self.samples), seen + left, seed, epoch)[seen:])
@@ -74,18 +74,18 @@ class Batches:
             yield from self.training(seed, epoch)
 
     def files(self, seed: int, epoch: int, seen: int) -> list[Path]:
-        """The pictures of the global training batch that starts after `seen` pictures."""
+        """The images of the global training batch that starts after `seen` images."""
         order = epoch_order(len(self.samples), seen + self.global_batch, seed, epoch)
         return [self.samples[index].image for index in order[seen:]]
 
     def evaluation(self) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-        """Every picture once, in order; the last batches are padded with pictures that are all ignored."""
+        """Every image once, in order; the last batches are padded with images that are all ignored."""
         padding = self.steps * self.global_batch - len(self.samples)
         indices = self._mine(np.concatenate([np.arange(len(self.samples)), np.full(padding, -1)]))
         return self._iterate(indices, self._plain)
 
     def _mine(self, indices: np.ndarray) -> np.ndarray:
-        # [steps, ranks, batch]: a global batch holds the same pictures however many ranks share it
+        # [steps, ranks, batch]: a global batch holds the same images however many ranks share it
         return indices.reshape(-1, self.shard.ranks, self.batch)[:, self.shard.rank].reshape(-1)
 
     def _augmented(self, index, choice):

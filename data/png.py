@@ -18,7 +18,7 @@ from data.labels import CLASS_COUNT, HIGHEST_LABEL_ID, IGNORED
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-MAX_PIXELS = 2**28  # 128 Cityscapes pictures; a damaged or hostile header may claim any size
+MAX_PIXELS = 2**28  # 128 Cityscapes images; a damaged or hostile header may claim any size
 COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey+alpha", 6: "RGBA"}
 
 
@@ -38,7 +38,7 @@ class Header:
 
     @property
     def is_rgb(self) -> bool:
-        """Whether it is an 8-bit RGB picture's."""
+        """Whether it is an 8-bit RGB image's."""
         return self.bits == 8 and self.color == "RGB"
 
 
@@ -59,7 +59,7 @@ def header(path: Path) -> Header:
 def _parse(start: bytes, path) -> Header:
     if len(start) < 26 or not start.startswith(SIGNATURE):
         empty = "" if start else " (the file is empty)"
-        raise UserError(f"{path}: not a PNG picture{empty}; unpack it again")
+        raise UserError(f"{path}: not a PNG image{empty}; unpack it again")
     width, height, bits, color = struct.unpack(">IIBB", start[16:26])
     if width * height > MAX_PIXELS:  # refused here, before anything is allocated
         raise UserError(f"{path}: damaged PNG (its header claims {height}x{width} pixels); unpack it again")
@@ -67,10 +67,10 @@ def _parse(start: bytes, path) -> Header:
 
 
 def require_image(found: Header, path) -> None:
-    """Raise UserError unless the header is an 8-bit RGB picture's."""
+    """Raise UserError unless the header is an 8-bit RGB image's."""
     if not found.is_rgb:
         raise UserError(
-            f"{path}: {found.bits}-bit {found.color} picture, need 8-bit RGB; convert it, for example with "
+            f"{path}: {found.bits}-bit {found.color} image, need 8-bit RGB; convert it, for example with "
             "`convert FILE -depth 8 PNG24:FILE`"
         )
 
@@ -79,16 +79,16 @@ def require_labels(found: Header, path) -> None:
     """Raise UserError unless the header is an 8-bit one-channel label map's."""
     if found.bits != 8 or found.color != "grey":
         raise UserError(
-            f"{path}: {found.bits}-bit {found.color} picture, need an 8-bit grey PNG of label ids; "
+            f"{path}: {found.bits}-bit {found.color} image, need an 8-bit grey PNG of label ids; "
             "use the data set's own labelIds or labelTrainIds file"
         )
 
 
 def require_equal_size(image_size, image, label_size, label) -> None:
-    """Raise UserError unless a picture's and its label map's (height, width) are equal."""
+    """Raise UserError unless an image's and its label map's (height, width) are equal."""
     if tuple(image_size) != tuple(label_size):
         raise UserError(
-            f"{label} is {label_size[0]}x{label_size[1]} but its picture {Path(image).name} is "
+            f"{label} is {label_size[0]}x{label_size[1]} but its image {Path(image).name} is "
             f"{image_size[0]}x{image_size[1]}; restore both from the data set"
         )
 
@@ -164,7 +164,7 @@ def _decode(content: bytes, path) -> np.ndarray:
         raise UserError(f"{path}: damaged PNG; copy or unpack it again") from error
 
 
-def write(path: Path, picture: np.ndarray) -> None:
+def write(path: Path, pixels: np.ndarray) -> None:
     """Write uint8 or uint16 [H, W] or [H, W, 3] as PNG, whole or not at all.
 
     Fast rather than small. Label maps are filtered by the row above, which is a third of the default's
@@ -173,5 +173,5 @@ def write(path: Path, picture: np.ndarray) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    row_above = imagecodecs.PNG.FILTER.UP if picture.ndim == 2 else None
-    write_bytes(path, imagecodecs.png_encode(np.ascontiguousarray(picture), level=1, filter=row_above))
+    row_above = imagecodecs.PNG.FILTER.UP if pixels.ndim == 2 else None
+    write_bytes(path, imagecodecs.png_encode(np.ascontiguousarray(pixels), level=1, filter=row_above))

@@ -25,16 +25,16 @@ def _zeros() -> np.ndarray:
 class Counts:
     """Sums over label maps; the arrays have one entry a train id."""
 
-    pictures: int = 0
+    images: int = 0
     ignored: int = 0  # pixels
     pixels: np.ndarray = field(default_factory=_zeros)  # [19] of the class
-    occurs: np.ndarray = field(default_factory=_zeros)  # [19] pictures in which the class occurs
-    around: np.ndarray = field(default_factory=_zeros)  # [19] pixels of those pictures, ignored ones included
+    occurs: np.ndarray = field(default_factory=_zeros)  # [19] images in which the class occurs
+    around: np.ndarray = field(default_factory=_zeros)  # [19] pixels of those images, ignored ones included
 
     def add(self, histogram: np.ndarray) -> None:
-        """Add one picture's pixels for each train id, int64 [256]."""
+        """Add one image's pixels for each train id, int64 [256]."""
         pixels = histogram[:CLASS_COUNT]
-        self.pictures += 1
+        self.images += 1
         self.ignored += int(histogram[IGNORED])
         self.pixels += pixels
         self.occurs += pixels > 0
@@ -59,9 +59,9 @@ def count(
     """Count the pixels of all label maps.
 
     Args:
-        samples: the pictures of a split; only their label maps are read.
+        samples: the images of a split; only their label maps are read.
         workers: threads; None: one for each usable processor.
-        progress: wraps the iterator over pictures, for a progress bar.
+        progress: wraps the iterator over images, for a progress bar.
 
     Raises:
         UserError: an unreadable label map, or not one labelled pixel in all of them.
@@ -74,14 +74,14 @@ def count(
     for one in progress(bounded_map(read, samples, workers)):
         counts.add(one)
     if not counts.pixels.any():
-        raise UserError(f"no labelled pixel in {counts.pictures} label maps, such as {samples[0].label}")
+        raise UserError(f"no labelled pixel in {counts.images} label maps, such as {samples[0].label}")
     return counts
 
 
 def median_frequency_weights(counts: Counts) -> np.ndarray:
     """Median frequency balancing, float64 [19]: median(f) / f_c (Eigen & Fergus 2015; SegNet, 1511.00561).
 
-    f_c is the share of class c among the pixels of the pictures in which c occurs; the median is over the
+    f_c is the share of class c among the pixels of the images in which c occurs; the median is over the
     classes that occur. A class that never occurs has no frequency; its weight is 0, which no pixel uses.
     """
     present = counts.pixels > 0
@@ -116,12 +116,12 @@ def table(counts: Counts) -> str:
 def record(counts: Counts) -> dict:
     """The counts and weights as JSON types; every list has one entry a train id, absent classes weigh 0."""
     return {
-        "pictures": counts.pictures,
+        "pictures": counts.images,
         "ignored_pixels": counts.ignored,
         "classes": list(CLASS_NAMES),
         "pixels": counts.pixels.tolist(),
         "share_of_labelled": counts.shares().tolist(),
-        "pictures_with_class": counts.occurs.tolist(),
+        "images_with_class": counts.occurs.tolist(),
         "weights": {
             "median_frequency": median_frequency_weights(counts).tolist(),
             "enet": enet_weights(counts).tolist(),

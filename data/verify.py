@@ -1,4 +1,4 @@
-"""Is a data set whole? Every picture and label map is decoded once; what is wrong is named by file.
+"""Is a data set whole? Every image and label map is decoded once; what is wrong is named by file.
 
 An *error* is something that training, or the evaluation on `val`, would fail on. A *remark* is not.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from common.errors import UserError
 from common.threads import bounded_map
 from data import png
-from data.index import COARSE, FINE, IMAGES, Sample, label_candidates, pictures, splits, unlabelled
+from data.index import COARSE, FINE, IMAGES, Sample, files_ending, label_candidates, splits, unlabelled
 from data.labels import IGNORED, LABEL_TO_TRAIN, TRAIN_TO_TRAIN
 
 CITYSCAPES_COUNTS = {"train": 2975, "val": 500, "test": 1525, "train_extra": 19998}
@@ -41,7 +41,7 @@ class Job:
 
 @dataclass
 class Plan:
-    """The pictures to decode, and what the folders alone already show."""
+    """The images to decode, and what the folders alone already show."""
 
     jobs: list[Job] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -77,7 +77,7 @@ def _plan_split(result: Plan, root: Path, split: str, coarse: bool) -> None:
         return
     if len(images) != CITYSCAPES_COUNTS[split]:
         whole = f"the whole of Cityscapes has {CITYSCAPES_COUNTS[split]}"
-        result.note(False, f"{root / IMAGES / split}: {_count(len(images), 'picture')}, {whole}")
+        result.note(False, f"{root / IMAGES / split}: {_count(len(images), 'image')}, {whole}")
     labels = {image: [] for image in images}
     for kind in _kinds(root, split, coarse):
         _pair(result, root / kind / split, kind, labels)
@@ -94,7 +94,9 @@ def _kinds(root: Path, split: str, coarse: bool) -> list[str]:
 
 def _pair(result: Plan, folder: Path, kind: str, labels: dict[Path, list[Path]]) -> None:
     """Add to `labels` each image's label map in `folder`; note the missing and the left-over ones."""
-    there = {path for ids in ("labelIds", "labelTrainIds") for path in pictures(folder, f"_{kind}_{ids}.png")}
+    there = {
+        path for ids in ("labelIds", "labelTrainIds") for path in files_ending(folder, f"_{kind}_{ids}.png")
+    }
     used = set()
     optional = folder.name == "test"
     if not there and not optional:
@@ -110,18 +112,18 @@ def _pair(result: Plan, folder: Path, kind: str, labels: dict[Path, list[Path]])
         elif not optional:
             result.note(True, f"{image}: no label, {candidates[0]} is missing; unpack {kind} again")
     for path in sorted(there - used):
-        result.note(False, f"{path}: a label without its picture; unpack {IMAGES} again, or remove the label")
+        result.note(False, f"{path}: a label without its image; unpack {IMAGES} again, or remove the label")
 
 
 def check(
     planned: Plan, workers: int | None = None, progress: Callable[[Iterator], Iterator] = iter
 ) -> Iterator[Finding]:
-    """Decode every picture of a plan and yield all findings: the plan's own, per file, per split.
+    """Decode every image of a plan and yield all findings: the plan's own, per file, per split.
 
     Args:
         planned: from `plan`.
         workers: threads; None: one for each usable processor.
-        progress: wraps the iterator over pictures, for a progress bar.
+        progress: wraps the iterator over images, for a progress bar.
     """
     yield from planned.findings
     sizes, without_instances = {}, Counter()
@@ -133,13 +135,13 @@ def check(
         without_instances[job.split] += checked.lacks_instances
     for split, counted in sizes.items():
         if len(counted) > 1:
-            listed = ", ".join(f"{h}x{w} ({_count(n, 'picture')})" for (h, w), n in counted.most_common(4))
+            listed = ", ".join(f"{h}x{w} ({_count(n, 'image')})" for (h, w), n in counted.most_common(4))
             more = ", ..." if len(counted) > 4 else ""
-            yield Finding(False, f"split '{split}' has pictures of {len(counted)} sizes: {listed}{more}")
+            yield Finding(False, f"split '{split}' has images of {len(counted)} sizes: {listed}{more}")
     if lacking := without_instances["val"]:
         yield Finding(
             False,
-            f"split 'val' has no instanceIds for {_count(lacking, 'picture')}: evaluation leaves nIoU out; "
+            f"split 'val' has no instanceIds for {_count(lacking, 'image')}: evaluation leaves nIoU out; "
             f"unpack {FINE} again if you want it",
         )
 
@@ -198,7 +200,7 @@ def _check_instances(sample: Sample, size: tuple[int, int] | None, evaluated: bo
 
 
 def _require_size(sample: Sample, path: Path, decoded: np.ndarray, size: tuple[int, int] | None) -> None:
-    if size:  # unknown where the picture itself is damaged
+    if size:  # unknown where the image itself is damaged
         png.require_equal_size(size, sample.image, decoded.shape, path)
 
 

@@ -24,7 +24,7 @@ OF_TENSORFLOW = ("Equal", "Greater", "GreaterEqual", "Less", "LessEqual")
 
 
 def rounded(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """The comparisons whose operands are calculated from the picture, and so rounded.
+    """The comparisons whose operands are calculated from the image, and so rounded.
 
     Not those of random numbers, nor of what other comparisons decided, such as positions: these are exact.
     """
@@ -46,7 +46,7 @@ class Cut:
     equal it, and the logits that follow from it have to equal those of an eager call.
 
     Attributes:
-        model: the graph; its inputs are the picture and both operands of each comparison, its outputs those
+        model: the graph; its inputs are the image and both operands of each comparison, its outputs those
             of the uncut graph and its own operands.
         count: comparisons that are cut. One that has no counterpart of its name in Keras stays as it is.
         difference: largest one so far between operands of graph and Keras, relative to Keras's largest.
@@ -62,8 +62,8 @@ class Cut:
         self._functions = {}
         self._operands = defaultdict(list)  # name of a comparison in one pass -> both operands, for each call
         batch = onnx_graph.shapes(model.graph)[model.graph.input[0].name][0]
-        picture = tf.TensorSpec((batch, *network.input_shape[1:]), tf.uint8)
-        _, compared = self._traced(network, picture).structured_outputs
+        image = tf.TensorSpec((batch, *network.input_shape[1:]), tf.uint8)
+        _, compared = self._traced(network, image).structured_outputs
         self.model, self.difference = onnx.ModelProto(), 0.0
         self.model.CopyFrom(model)
         nodes = [node for node in rounded(self.model) if onnx_samples.place(node.name)[0] in compared]

@@ -62,7 +62,7 @@ def convert(
     Args:
         source, model, size: see `models.weights.loading.load_network`.
         form: what the graph takes and returns.
-        samples: pictures to compare on; without any, those of the synthetic town.
+        samples: images to compare on; without any, those of the synthetic town.
 
     Raises:
         UserError: weights that cannot be loaded, an operator that TensorRT lacks, or outputs that differ.
@@ -73,7 +73,7 @@ def convert(
     graph = export.export(network, form, about(origin, home))
     require_operators(graph)
     measure = sample_parity.measure if form.samples else parity.measure
-    found = measure(graph, network, form, parity.pictures(size, [sample.image for sample in samples]))
+    found = measure(graph, network, form, parity.sample_images(size, [sample.image for sample in samples]))
     parity.require(found, "the exported graph")
     return Conversion(graph, network, found, form, origin, home)
 
@@ -109,7 +109,7 @@ def require_folder(path: Path) -> None:
 
 
 def miou(runtime, samples: list[Sample]) -> float:
-    """Mean IoU of the 19 classes over labelled pictures, at the labels' resolution, 0..1."""
+    """Mean IoU of the 19 classes over labelled images, at the labels' resolution, 0..1."""
     matrix = np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64)
     for sample in samples:
         label = png.decode_labels(sample.label, sample.train_ids)
@@ -136,8 +136,8 @@ def int8(made: Conversion, form: Form, target: str, paths: list[Path], samples, 
         made: the float32 graph.
         form: what it takes and returns.
         target: a key of `deploy.quantize.TARGETS`.
-        paths: pictures to measure ranges on.
-        samples: labelled pictures to judge by.
+        paths: images to measure ranges on.
+        samples: labelled images to judge by.
         max_drop: of mIoU, in points of 100.
 
     Raises:

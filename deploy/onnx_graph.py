@@ -10,7 +10,7 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-LINEAR = ("Mul", "Add", "Transpose")  # what stands between a picture and the first convolution
+LINEAR = ("Mul", "Add", "Transpose")  # what stands between an image and the first convolution
 
 
 def tidy(model: onnx.ModelProto, layers: set[str]) -> onnx.ModelProto:
@@ -101,7 +101,7 @@ def _optimize(model: onnx.ModelProto) -> onnx.ModelProto:
 def _fold_scales(graph) -> None:
     """Move the factor of a normalisation into the convolution behind it: conv(s x + b) = (s conv)(x + b / s).
 
-    That is a pass over the picture less, and exact at the borders as well: what is padded is zero in both.
+    That is a pass over the image less, and exact at the borders as well: what is padded is zero in both.
     """
     constants = {constant.name: constant for constant in graph.initializer}
     users = {}

@@ -1,4 +1,4 @@
-"""The gate of every export: ONNX Runtime and Keras agree on pictures before the file gets its name.
+"""The gate of every export: ONNX Runtime and Keras agree on images before the file gets its name.
 
 Where a graph compares numbers that it calculated, rounding alone can make the two disagree. Such a graph is
 looked at a second time, cut open before its comparisons; see `deploy.comparisons`.
@@ -18,7 +18,7 @@ from inference.graph_interface import LABELS, LOGITS, Form
 LARGEST_DIFFERENCE = 1e-3  # of logits, relative to the largest logit
 LEAST_AGREEMENT = 0.9999  # share of pixels with the same arg-max
 LARGEST_OF_OPERANDS = 1e-4  # of what is compared, relative to the largest; rounding of 13 layers makes 7e-6
-PICTURES = 4
+IMAGES = 4
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class CutParity(Parity):
         )
 
 
-def pictures(size: tuple[int, int], paths=()) -> np.ndarray:
-    """`PICTURES` pictures to compare on, uint8 [N, H, W, 3]: the given ones, or of the synthetic town.
+def sample_images(size: tuple[int, int], paths=()) -> np.ndarray:
+    """`IMAGES` images to compare on, uint8 [N, H, W, 3]: the given ones, or of the synthetic town.
 
     Args:
         size: (height, width) in pixels.
@@ -83,12 +83,12 @@ def pictures(size: tuple[int, int], paths=()) -> np.ndarray:
     if paths:
         from data import png
 
-        chosen = [paths[number * len(paths) // PICTURES] for number in range(PICTURES)]
+        chosen = [paths[number * len(paths) // IMAGES] for number in range(IMAGES)]
         return np.stack([resize_image(png.decode_image(path), size) for path in chosen])
     from data.synthetic.render import render
     from data.synthetic.scene import random_scene
 
-    scenes = (random_scene(0, "val", index, (256, 512)) for index in range(PICTURES))
+    scenes = (random_scene(0, "val", index, (256, 512)) for index in range(IMAGES))
     return np.stack([resize_image(render(scene)[0], size) for scene in scenes])
 
 
@@ -114,7 +114,7 @@ def whole_or_cut(model: onnx.ModelProto, network, compare) -> Parity:
     whole = compare(None)
     if whole.passed:
         return whole
-    from deploy import comparisons  # imports TensorFlow, which the pictures do without
+    from deploy import comparisons  # imports TensorFlow, which the images do without
 
     if not comparisons.rounded(model):
         return whole

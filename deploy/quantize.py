@@ -1,7 +1,7 @@
 """Int8 and float16 versions of an exported graph, gated on mIoU.
 
 Int8 is QDQ: QuantizeLinear and DequantizeLinear around float operators, with a scale for each channel of the
-weights and ranges of the activations measured on pictures. TensorRT wants zero points of 0 and biases in
+weights and ranges of the activations measured on images. TensorRT wants zero points of 0 and biases in
 float; ONNX Runtime on a CPU is faster with unsigned bytes, zero points, and operators between convolutions
 quantized as well.
 """
@@ -70,8 +70,8 @@ class Quantized:
     kept: list[str]
 
 
-class Pictures(CalibrationDataReader):
-    """Pictures uint8 [N, H, W, 3] as a graph's inputs, one batch after the other."""
+class Images(CalibrationDataReader):
+    """Images uint8 [N, H, W, 3] as a graph's inputs, one batch after the other."""
 
     def __init__(self, name: str, form: Form, images: np.ndarray):
         self._batches = (
@@ -219,7 +219,7 @@ def _quantize(model, form, target: Target, images, kept):
         quantize_static(
             model,
             path,
-            Pictures(model.graph.input[0].name, form, images),
+            Images(model.graph.input[0].name, form, images),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=target.operators,
             per_channel=True,

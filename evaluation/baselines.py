@@ -15,10 +15,10 @@ LEVELS = 32  # of each colour channel: 32,768 colours
 
 
 def majority(samples: list[Sample]) -> Callable[[np.ndarray], np.ndarray]:
-    """The most frequent class of the training pictures, everywhere.
+    """The most frequent class of the training images, everywhere.
 
     Returns:
-        A function: picture uint8 [H, W, 3] -> train ids uint8 [H, W].
+        A function: image uint8 [H, W, 3] -> train ids uint8 [H, W].
     """
     counts = sum(bounded_map(_class_counts, samples))
     most_frequent = int(np.argmax(counts))
@@ -26,12 +26,12 @@ def majority(samples: list[Sample]) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def colour(samples: list[Sample]) -> Callable[[np.ndarray], np.ndarray]:
-    """For each colour the class that it most often is in the training pictures.
+    """For each colour the class that it most often is in the training images.
 
     Colours never seen get the most frequent class.
 
     Returns:
-        A function: picture uint8 [H, W, 3] -> train ids uint8 [H, W].
+        A function: image uint8 [H, W, 3] -> train ids uint8 [H, W].
     """
     counts = sum(bounded_map(_color_counts, samples))  # [LEVELS ** 3, classes]
     table = np.argmax(counts, axis=1).astype(np.uint8)

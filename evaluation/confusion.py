@@ -1,7 +1,7 @@
 """One integer confusion matrix, and the ratios that are taken from it once, at the end.
 
-Rows are the truth, columns the prediction. Matrices of batches, pictures and processes are summed;
-IoUs are never averaged over pictures, because a picture with three pixels of a class would then
+Rows are the truth, columns the prediction. Matrices of batches, images and processes are summed;
+IoUs are never averaged over images, because an image with three pixels of a class would then
 weigh as much as one full of it.
 """
 

@@ -1,7 +1,7 @@
 """Instance statistics behind nIoU, the IoU in which every object weighs the same.
 
 Each object's pixels are weighted by (average size of its class) / (size of this object), so that a
-far car counts as much as a near one. Objects are the values above 1000 of an instanceIds picture,
+far car counts as much as a near one. Objects are the values above 1000 of an instanceIds image,
 `label id * 1000 + number`; smaller values are label ids of regions without single objects (groups
 included), which have no part in it.
 Source: Cordts et al., "The Cityscapes Dataset", CVPR 2016, section 4.1.
@@ -33,17 +33,17 @@ _SAME_CATEGORY = CATEGORY_OF[:, None] == CATEGORY_OF  # [34, 34]
 
 
 def instance_statistics(instances: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Weighted pixel counts of a picture's objects, summed by class.
+    """Weighted pixel counts of an image's objects, summed by class.
 
     All objects are counted at once in a table [objects, label ids], because a mask per object would
-    walk over the whole picture for each.
+    walk over the whole image for each.
 
     Args:
         instances: unsigned integers [H, W] in the coding above.
         prediction: uint8 [H, W] of label ids 0..33.
 
     Returns:
-        float64 [34, 3]: per label id the sums of ALL, HIT and CATEGORY_HIT. Sums of pictures are
+        float64 [34, 3]: per label id the sums of ALL, HIT and CATEGORY_HIT. Sums of images are
         the statistics of the data set.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Which written prediction belongs to which picture."""
+"""Which written prediction belongs to which image."""
 
 import os
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from common.errors import UserError
 from data.index import Sample
 
-LABEL_FOLDER = "labelIds"  # where predict.py puts label pictures, beside color/ and overlay/
+LABEL_FOLDER = "labelIds"  # where predict.py puts label images, beside color/ and overlay/
 
 
 def label_folder(folder: Path) -> Path:
-    """The folder that holds the label pictures: FOLDER/labelIds if there is one, else FOLDER.
+    """The folder that holds the label images: FOLDER/labelIds if there is one, else FOLDER.
 
     Raises:
         UserError: no such folder.

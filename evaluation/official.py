@@ -22,12 +22,12 @@ INSTANCE_KEYS = (
 def official_scores(
     samples: list[Sample], predictions: list[Path], instances: bool, quiet: bool = False
 ) -> dict:
-    """Run the original script on written label pictures; it prints its tables unless `quiet`.
+    """Run the original script on written label images; it prints its tables unless `quiet`.
 
     Args:
-        samples: pictures whose labels are labelIds files.
+        samples: images whose labels are labelIds files.
         predictions: 8-bit PNGs of label ids, one for each sample.
-        instances: whether to compute nIoU; every sample then needs an instanceIds picture.
+        instances: whether to compute nIoU; every sample then needs an instanceIds image.
 
     Returns:
         The script's result; its nIoU means nothing without `instances`.

@@ -1,4 +1,4 @@
-"""Score a data set's pictures: decode, count, sum; several pictures at a time.
+"""Score a data set's images: decode, count, sum; several images at a time.
 
 Threads suffice, because nearly all of the time goes to decoding PNGs, which releases the
 interpreter's lock.
@@ -18,8 +18,8 @@ from data.labels import HIGHEST_LABEL_ID, TRAIN_TO_LABEL
 from evaluation.scored_labels import SCORED
 from evaluation.scores import Counts, count
 
-MOST_THREADS = 8  # an eighth of a picture's time goes to NumPy calls that may hold the interpreter's lock
-MODEL_THREADS = 2  # to decode, and as many to count: enough to keep a model busy, and few pictures in memory
+MOST_THREADS = 8  # an eighth of an image's time goes to NumPy calls that may hold the interpreter's lock
+MODEL_THREADS = 2  # to decode, and as many to count: enough to keep a model busy, and few images in memory
 
 
 def default_threads() -> int:
@@ -28,15 +28,15 @@ def default_threads() -> int:
 
 
 def score_files(samples: list[Sample], predictions: list[Path], threads: int | None = None) -> Counts:
-    """Score written label pictures.
+    """Score written label images.
 
     Args:
-        samples: pictures with labels.
+        samples: images with labels.
         predictions: 8-bit grey PNGs of label ids, one for each sample.
-        threads: pictures that are decoded at a time (default: `default_threads`).
+        threads: images that are decoded at a time (default: `default_threads`).
 
     Raises:
-        UserError: a picture that cannot be scored; no scored pixel in the whole truth.
+        UserError: an image that cannot be scored; no scored pixel in the whole truth.
     """
     with_instances = missing_instances(samples) is None
 
@@ -51,11 +51,11 @@ def score_files(samples: list[Sample], predictions: list[Path], threads: int | N
 def score_arrays(samples: list[Sample], predict: Callable[[Sample, np.ndarray], np.ndarray]) -> Counts:
     """Score a model's label maps without writing them.
 
-    Pictures are decoded ahead and counted afterwards in threads; `predict` is only ever called in
+    Images are decoded ahead and counted afterwards in threads; `predict` is only ever called in
     the caller's thread, as GPU runtimes need it.
 
     Args:
-        samples: pictures with labels.
+        samples: images with labels.
         predict: (sample, image uint8 [H, W, 3]) -> uint8 [H, W] of label ids.
 
     Raises:
@@ -74,7 +74,7 @@ def score_arrays(samples: list[Sample], predict: Callable[[Sample, np.ndarray], 
 
 
 def missing_instances(samples: list[Sample]) -> Sample | None:
-    """The first sample without an instanceIds picture: nIoU needs all of them."""
+    """The first sample without an instanceIds image: nIoU needs all of them."""
     return next((sample for sample in samples if sample.instances is None), None)
 
 
@@ -87,7 +87,7 @@ def decode_prediction(path: Path) -> np.ndarray:
     found = png.header(path)
     if found.bits != 8 or found.color != "grey":
         raise UserError(
-            f"{path}: {found.bits}-bit {found.color} picture; a prediction is an 8-bit grey PNG "
+            f"{path}: {found.bits}-bit {found.color} image; a prediction is an 8-bit grey PNG "
             "of label ids, as predict.py writes it"
         )
     prediction = png.decode_any(path)
@@ -108,7 +108,7 @@ def decode_truth(sample: Sample) -> np.ndarray:
 
 def _count(sample, prediction, origin, with_instances):
     truth = decode_truth(sample)
-    _require_shape(origin, prediction, sample.label, truth, "write full-size label pictures with predict.py")
+    _require_shape(origin, prediction, sample.label, truth, "write full-size label images with predict.py")
     if not with_instances:
         return count(truth, prediction)
     instances = png.decode_any(sample.instances)
@@ -119,15 +119,15 @@ def _count(sample, prediction, origin, with_instances):
         raise UserError(f"{sample.instances}: {error}; restore the file from the data set") from error
 
 
-def _require_shape(path, picture, truth_path, truth, cure):
-    if picture.shape != truth.shape:
-        have, need = ("x".join(map(str, array.shape)) for array in (picture, truth))
+def _require_shape(path, prediction, truth_path, truth, cure):
+    if prediction.shape != truth.shape:
+        have, need = ("x".join(map(str, array.shape)) for array in (prediction, truth))
         raise UserError(f"{path} is {have} but the truth {truth_path} is {need}; {cure}")
 
 
-def _total(parts, pictures):
+def _total(parts, count):
     total = None
-    for part in tqdm(parts, total=pictures, desc="score", unit="picture", disable=None):
+    for part in tqdm(parts, total=count, desc="score", unit="image", disable=None):
         total = part if total is None else total + part
     if not total.matrix[SCORED].any():
         raise UserError(

@@ -20,7 +20,7 @@ from evaluation.scored_labels import (
 
 @dataclass(frozen=True)
 class Counts:
-    """What is summed over pictures: confusion matrix and, where known, instance statistics."""
+    """What is summed over images: confusion matrix and, where known, instance statistics."""
 
     matrix: np.ndarray  # int64 [34, 34] over label ids, rows the truth
     instances: np.ndarray | None  # float64 [34, 3], see evaluation.instances
@@ -31,11 +31,11 @@ class Counts:
 
 
 def count(truth: np.ndarray, prediction: np.ndarray, instances: np.ndarray | None = None) -> Counts:
-    """Count one picture.
+    """Count one image.
 
     Args:
         truth, prediction: uint8 [H, W] of label ids 0..33.
-        instances: instanceIds picture [H, W], or None where there is none.
+        instances: instanceIds image [H, W], or None where there is none.
 
     Raises:
         ValueError: see `confusion_matrix` and `instance_statistics`.

@@ -18,9 +18,9 @@ class Form:
     """What the exported graph takes and returns.
 
     Attributes:
-        batch: pictures, N.
-        layout: "nhwc" or "nchw", of the picture and of logits.
-        float_input: the picture is float32 in 0..255 instead of uint8.
+        batch: images, N.
+        layout: "nhwc" or "nchw", of the image and of logits.
+        float_input: the image is float32 in 0..255 instead of uint8.
         argmax: the output is `labels`, uint8 [N, H, W] of train ids, instead of `logits`, float32.
         opset: of ONNX.
         samples: passes with random dropout, whose mean softmax is the output `probabilities`, float32,
@@ -35,7 +35,7 @@ class Form:
     samples: int = 0
 
     def arrange(self, images: np.ndarray) -> np.ndarray:
-        """Pictures uint8 [N, H, W, 3] as the graph's input."""
+        """Images uint8 [N, H, W, 3] as the graph's input."""
         images = images.transpose(0, 3, 1, 2) if self.layout == "nchw" else images
         return np.ascontiguousarray(images, np.float32 if self.float_input else np.uint8)
 

@@ -1,4 +1,4 @@
-"""Pictures in, predicted pictures out: what `predict.py` reads and writes."""
+"""Images in, predicted images out: what `predict.py` reads and writes."""
 
 import sys
 import warnings
@@ -27,22 +27,22 @@ FORMATS = ("JPEG", "BMP", "TIFF", "WEBP")  # as PIL calls those of SUFFIXES that
 warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)  # decode() tells it with the name
 Image.MAX_IMAGE_PIXELS = None  # its limit only warns up to twice as many; decode() has one of its own
 
-# decode() says what is wrong with a picture; OpenCV would say it as well, without the file's name
+# decode() says what is wrong with an image; OpenCV would say it as well, without the file's name
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A picture and the folder and name its results get."""
+    """An image and the folder and name its results get."""
 
     image: Path
     folder: Path  # relative to the results' labelIds/, color/, overlay/ and uncertainty/
     name: str
-    of_dataset: bool = False  # whose pictures are 8-bit RGB, and anything else is a mistake
+    of_dataset: bool = False  # whose images are 8-bit RGB, and anything else is a mistake
 
 
 def find(paths: list[Path], split: str, coarse: bool) -> list[Job]:
-    """The pictures that the paths name: a data set's split, folders with all below them, single files.
+    """The images that the paths name: a data set's split, folders with all below them, single files.
 
     Raises:
         UserError: nothing there, or two results would get the same name.
@@ -62,17 +62,17 @@ def _jobs(path: Path, split: str, coarse: bool) -> list[Job]:
         samples = index.labelled(path, split, index.COARSE) if coarse else index.unlabelled(path, split)
         return [Job(sample.image, Path(sample.city), sample.name, of_dataset=True) for sample in samples]
     if path.is_dir():
-        images = sorted(file for file in path.rglob("*") if _is_picture(file))
+        images = sorted(file for file in path.rglob("*") if _is_image(file))
         if not images:
-            raise UserError(f"no pictures ({', '.join(SUFFIXES)}) in {path}; give another -p/--path")
+            raise UserError(f"no images ({', '.join(SUFFIXES)}) in {path}; give another -p/--path")
         return [Job(image, image.parent.relative_to(path), _stem(image)) for image in images]
     if not path.is_file():
-        raise UserError(f"no picture or folder at {path}; correct -p/--path")
+        raise UserError(f"no image or folder at {path}; correct -p/--path")
     return [Job(path, Path(), _stem(path))]
 
 
-def _is_picture(file: Path) -> bool:
-    # macOS leaves hidden files beside the pictures, with their suffixes
+def _is_image(file: Path) -> bool:
+    # macOS leaves hidden files beside the images, with their suffixes
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
@@ -81,12 +81,12 @@ def _stem(image: Path) -> str:
 
 
 def images(jobs: list[Job]) -> Iterator[np.ndarray]:
-    """The jobs' pictures, uint8 RGB [H, W, 3], decoded ahead in threads.
+    """The jobs' images, uint8 RGB [H, W, 3], decoded ahead in threads.
 
     Of what belongs to no data set, other kinds are converted, see `decode_any`; one line on stderr says so.
 
     Raises:
-        UserError: a picture that cannot be read.
+        UserError: an image that cannot be read.
     """
     converted = []
     try:
@@ -96,7 +96,7 @@ def images(jobs: list[Job]) -> Iterator[np.ndarray]:
             yield image
     finally:
         if converted:
-            several = f"{len(converted)} pictures, the first of them " if len(converted) > 1 else ""
+            several = f"{len(converted)} images, the first of them " if len(converted) > 1 else ""
             print(f"converted to 8-bit RGB: {several}{converted[0]}", file=sys.stderr)
 
 
@@ -105,26 +105,26 @@ def _read(job: Job) -> tuple[np.ndarray, str | None]:
 
 
 def decode(path: Path) -> np.ndarray:
-    """Decode an 8-bit colour picture to uint8 RGB [H, W, 3].
+    """Decode an 8-bit colour image to uint8 RGB [H, W, 3].
 
     Raises:
-        UserError: unreadable, damaged, not an 8-bit colour picture, or of an absurd size.
+        UserError: unreadable, damaged, not an 8-bit colour image, or of an absurd size.
     """
     if _is_png(path):
         return png.decode_image(path)
-    picture = _decode(path)
-    if kind := _kind(picture):
-        raise UserError(f"{path}: {kind} picture, need 8-bit RGB; convert it")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    pixels = _decode(path)
+    if kind := _kind(pixels):
+        raise UserError(f"{path}: {kind} image, need 8-bit RGB; convert it")
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
 def decode_any(path: Path) -> tuple[np.ndarray, str | None]:
-    """Decode a picture to uint8 RGB [H, W, 3], whatever it holds.
+    """Decode an image to uint8 RGB [H, W, 3], whatever it holds.
 
     Alpha is dropped, grey repeated, a palette looked up, and of 16 bits 65535 becomes 255.
 
     Returns:
-        (the picture, and what the file holds, such as `8-bit RGBA`, where that is not 8-bit RGB).
+        (the image, and what the file holds, such as `8-bit RGBA`, where that is not 8-bit RGB).
 
     Raises:
         UserError: unreadable, damaged, of an absurd size, or of numbers that are not of 8 or 16 bits.
@@ -133,9 +133,9 @@ def decode_any(path: Path) -> tuple[np.ndarray, str | None]:
         found = png.header(path)
         kind = None if found.is_rgb else f"{found.bits}-bit {found.color}"
         return _rgb(_eight_bits(png.decode_any(path), path)), kind
-    picture = _decode(path)
-    colors = _rgb(_eight_bits(picture, path))
-    return (colors if picture.ndim == 2 else cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)), _kind(picture)
+    pixels = _decode(path)
+    colors = _rgb(_eight_bits(pixels, path))
+    return (colors if pixels.ndim == 2 else cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)), _kind(pixels)
 
 
 def _is_png(path: Path) -> bool:
@@ -149,41 +149,41 @@ def _decode(path: Path) -> np.ndarray:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; check its permissions") from error
-    picture = cv2.imdecode(content, AS_STORED) if content.size else None
-    if picture is None:
-        raise UserError(f"{path} is no readable picture; leave it out or copy it again")
-    return picture
+    pixels = cv2.imdecode(content, AS_STORED) if content.size else None
+    if pixels is None:
+        raise UserError(f"{path} is no readable image; leave it out or copy it again")
+    return pixels
 
 
-def _kind(picture: np.ndarray) -> str | None:
-    """What a picture is in words; None for 8-bit colours."""
-    if picture.ndim == 3 and picture.dtype == np.uint8:
+def _kind(pixels: np.ndarray) -> str | None:
+    """What an image is in words; None for 8-bit colours."""
+    if pixels.ndim == 3 and pixels.dtype == np.uint8:
         return None
-    return f"{8 * picture.itemsize}-bit {'grey' if picture.ndim == 2 else 'colour'}"
+    return f"{8 * pixels.itemsize}-bit {'grey' if pixels.ndim == 2 else 'colour'}"
 
 
-def _eight_bits(picture: np.ndarray, path: Path) -> np.ndarray:
+def _eight_bits(pixels: np.ndarray, path: Path) -> np.ndarray:
     """The same as uint8; raises UserError for numbers of other than 8 or 16 bits."""
-    if picture.dtype == np.uint16:
-        return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if picture.dtype != np.uint8:
-        raise UserError(f"{path}: a picture of {picture.dtype} numbers, need 8 or 16 bits; convert it")
-    return picture
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if pixels.dtype != np.uint8:
+        raise UserError(f"{path}: an image of {pixels.dtype} numbers, need 8 or 16 bits; convert it")
+    return pixels
 
 
-def _rgb(picture: np.ndarray) -> np.ndarray:
+def _rgb(pixels: np.ndarray) -> np.ndarray:
     """Three channels [H, W, 3] of grey [H, W] or colours [H, W, 3], also with alpha, [H, W, 2 or 4]."""
-    if picture.ndim == 3 and picture.shape[2] >= 3:
-        return np.ascontiguousarray(picture[..., :3])
-    grey = picture if picture.ndim == 2 else picture[..., 0]
+    if pixels.ndim == 3 and pixels.shape[2] >= 3:
+        return np.ascontiguousarray(pixels[..., :3])
+    grey = pixels if pixels.ndim == 2 else pixels[..., 0]
     return np.repeat(grey[..., None], 3, axis=2)
 
 
 def _require_sane_size(path: Path) -> None:
-    """Raise UserError if a header claims more pixels than any picture has, before any is decoded."""
+    """Raise UserError if a header claims more pixels than any image has, before any is decoded."""
     try:
-        with Image.open(path, formats=FORMATS) as picture:
-            width, height = picture.size
+        with Image.open(path, formats=FORMATS) as opened:
+            width, height = opened.size
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         return  # damaged, which decoding tells
     if width * height > png.MAX_PIXELS:
@@ -205,21 +205,21 @@ def require_writable(folder: Path) -> None:
 
 
 def predict_all(runtime, jobs: list[Job], results: Path) -> None:
-    """Decode, classify and write; the three overlap, memory is bounded by a few pictures.
+    """Decode, classify and write; the three overlap, memory is bounded by a few images.
 
     With a runtime that samples, the uncertainty is written as well.
 
     Raises:
-        UserError: a picture that cannot be read, or a result that cannot be written.
+        UserError: an image that cannot be read, or a result that cannot be written.
     """
     samples = hasattr(runtime, "sample")
 
     def labelled():
-        for image, job in zip(images(jobs), jobs):  # this way round the pictures are read to their end
+        for image, job in zip(images(jobs), jobs):  # this way round the images are read to their end
             label, doubt = segment_sampled(runtime, image) if samples else (segment(runtime, image), None)
             yield job, image, label, results, doubt
 
-    with tqdm(total=len(jobs), desc="predict", unit="picture", disable=None) as bar:
+    with tqdm(total=len(jobs), desc="predict", unit="image", disable=None) as bar:
         for _ in bounded_map(lambda done: write(*done), labelled(), WRITERS):
             bar.update()
 
@@ -227,13 +227,13 @@ def predict_all(runtime, jobs: list[Job], results: Path) -> None:
 def write(
     job: Job, image: np.ndarray, label: np.ndarray, results: Path, doubt: Uncertainty | None = None
 ) -> None:
-    """Write the three pictures of a label map, uint8 [H, W] of train ids, and its uncertainty if given."""
+    """Write the three images of a label map, uint8 [H, W] of train ids, and its uncertainty if given."""
     colors = colorize(label)
     overlay = cv2.addWeighted(image, 1 - OVERLAY, colors, OVERLAY, 0)
-    for kind, picture in (("labelIds", TRAIN_TO_LABEL[label]), ("color", colors), ("overlay", overlay)):
+    for kind, pixels in (("labelIds", TRAIN_TO_LABEL[label]), ("color", colors), ("overlay", overlay)):
         target = results / kind / job.folder / f"{job.name}_{kind}.png"
         require_writable(target.parent)
-        png.write(target, picture)
+        png.write(target, pixels)
     if doubt:
         folder = results / uncertainty.FOLDER / job.folder
         require_writable(folder)

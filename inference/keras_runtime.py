@@ -12,7 +12,7 @@ from inference.resizing import labels_at
 from models.weights import native
 from models.weights.loading import build_network, load_network
 
-MOST_SCORES = 2**28  # that are resized at once on a GPU: 1 GiB of them, a picture of 14 million pixels
+MOST_SCORES = 2**28  # that are resized at once on a GPU: 1 GiB of them, an image of 14 million pixels
 
 
 def load(
@@ -28,7 +28,7 @@ def load(
 def resized_labels(logits, size: tuple[int, int], on_device: bool) -> np.ndarray:
     """The arg-max of logits that are resized bilinearly.
 
-    A GPU does it itself, unless the picture is huge: its logits would take long to fetch. On a CPU
+    A GPU does it itself, unless the image is huge: its logits would take long to fetch. On a CPU
     `labels_at` is faster than TensorFlow, and takes a few MB instead of hundreds.
 
     Args:
@@ -67,10 +67,10 @@ class KerasRuntime:
 
         self.name, self.size = network.name, tuple(network.input_shape[1:3])
         compiled = functools.partial(tf.function, jit_compile=jit, autograph=False)
-        pictures = tf.TensorSpec((None, *self.size, 3), tf.uint8)
+        specification = tf.TensorSpec((None, *self.size, 3), tf.uint8)
         scores = tf.TensorSpec((None, *self.size, min(network.output_shape[-1], CLASS_COUNT)), tf.float32)
 
-        @compiled(input_signature=[pictures])
+        @compiled(input_signature=[specification])
         def logits(images):
             # Void, an old network's last output, means "not scored"; as an answer it would always be wrong.
             return tf.cast(network(images, training=False)[..., :CLASS_COUNT], tf.float32)
@@ -119,7 +119,7 @@ class KerasRuntime:
         """The same model with dropout left active, a `inference.sampling.SamplingRuntime`.
 
         Args:
-            samples: passes per picture.
+            samples: passes per image.
             seed: of their random numbers.
 
         Raises:

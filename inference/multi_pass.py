@@ -1,4 +1,4 @@
-"""Pictures larger than the model, in tiles: blended where they overlap, every pixel in its own resolution."""
+"""Images larger than the model, in tiles: blended where they overlap, every pixel in its own resolution."""
 
 import itertools
 
@@ -11,17 +11,17 @@ from inference.resizing import labels_at
 
 
 class TilingRuntime:
-    """A model that covers each picture with tiles of its size, behind the runtimes' `predict`.
+    """A model that covers each image with tiles of its size, behind the runtimes' `predict`.
 
     Where tiles overlap their probabilities are summed, the more weight the farther from a tile's border,
     where the model sees least of the surroundings.
 
     Attributes:
         name: the architecture's.
-        size: None, for pictures of any size.
+        size: None, for images of any size.
 
     Args:
-        runtime: one with `probabilities` for pictures of `tile`'s size.
+        runtime: one with `probabilities` for images of `tile`'s size.
         tile: (height, width) in pixels.
         overlap: part of their sides that neighbouring tiles share at least, 0 to below 1.
     """
@@ -77,7 +77,7 @@ def ramp(side: int) -> np.ndarray:
 
 
 def padded(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture, uint8 [H, W, 3], filled up to at least `size` with the grey that training pads with."""
+    """An image, uint8 [H, W, 3], filled up to at least `size` with the grey that training pads with."""
     missing = [max(side - extent, 0) for extent, side in zip(image.shape, size)]
     if not any(missing):
         return image
@@ -85,18 +85,18 @@ def padded(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 class AveragingRuntime:
-    """A model that looks at each picture several times, behind the runtimes' `predict`.
+    """A model that looks at each image several times, behind the runtimes' `predict`.
 
-    Every pass starts from the picture itself, so that a scale above 1 sees more of a large one.
+    Every pass starts from the image itself, so that a scale above 1 sees more of a large one.
 
     Attributes:
         name: the architecture's.
-        size: None, for pictures of any size.
+        size: None, for images of any size.
 
     Args:
         runtime: one with `soft`, see `inference.runtimes`.
         scales: of the model's size, for one pass each (two with `flip`).
-        flip: also look at the mirrored picture.
+        flip: also look at the mirrored image.
 
     Raises:
         UserError: the model has no probabilities at a scale, or two scales are the same size to it.

@@ -100,7 +100,7 @@ def signature(model: onnx.ModelProto, source) -> Signature:
     Raises:
         UserError: it is no segmentation model of this project's classes with static shapes.
     """
-    wanted = "need one picture in, logits or labels out, with sizes that are fixed; convert it anew"
+    wanted = "need one image in, logits or labels out, with sizes that are fixed; convert it anew"
     graph = model.graph
     constants = {constant.name for constant in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]

@@ -29,7 +29,7 @@ def load(
     """Load an exported model.
 
     Args:
-        path: an .onnx file with one picture in and logits or labels out, all of static shape.
+        path: an .onnx file with one image in and logits or labels out, all of static shape.
         model: the architecture's name that is expected; None takes the file's.
         size: (height, width) that is expected; None takes the file's.
         backbone: the name that is expected; None takes the file's.
@@ -53,7 +53,7 @@ def load(
         )
     if size and tuple(size) != runtime.size:
         height, width = runtime.size
-        raise UserError(f"{path} takes pictures of {height},{width} only; leave -t out, or convert it anew")
+        raise UserError(f"{path} takes images of {height},{width} only; leave -t out, or convert it anew")
     return runtime
 
 
@@ -119,7 +119,7 @@ class OnnxRuntime:
         if scale != 1:
             height, width = self.size
             raise UserError(
-                f"{self._source} takes pictures of {height},{width} only; leave --scales out, or give Keras "
+                f"{self._source} takes images of {height},{width} only; leave --scales out, or give Keras "
                 "weights"
             )
         if self._signature.form.argmax:

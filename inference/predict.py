@@ -1,4 +1,4 @@
-"""Label maps of pictures of any size."""
+"""Label maps of images of any size."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ class Uncertainty:
 
 
 def segment(runtime, image: np.ndarray) -> np.ndarray:
-    """Classify a picture's pixels.
+    """Classify an image's pixels.
 
     Args:
         runtime: see `inference.runtimes`.
         image: uint8 RGB [H, W, 3].
 
     Returns:
-        uint8 [H, W] of train ids at the picture's own size.
+        uint8 [H, W] of train ids at the image's own size.
     """
     if runtime.size is None:
         return runtime.predict(image[None])[0]
@@ -31,14 +31,14 @@ def segment(runtime, image: np.ndarray) -> np.ndarray:
 
 
 def segment_sampled(runtime, image: np.ndarray) -> tuple[np.ndarray, Uncertainty]:
-    """Classify a picture's pixels by a runtime that samples, and tell how certain it is of them.
+    """Classify an image's pixels by a runtime that samples, and tell how certain it is of them.
 
     Args:
         runtime: see `inference.sampling`.
         image: uint8 RGB [H, W, 3].
 
     Returns:
-        (uint8 [H, W] of train ids, their uncertainty), at the picture's own size.
+        (uint8 [H, W] of train ids, their uncertainty), at the image's own size.
     """
     found = runtime.sample(resize_image(image, runtime.size)[None], image.shape[:2])
     return found.labels[0], Uncertainty(found.entropy[0], found.mutual_information[0])

@@ -20,7 +20,7 @@ def labels_at(scores: np.ndarray, size: tuple[int, int], soft: bool = False) -> 
     """The class of the highest score at each pixel of a size.
 
     Scores are resized bilinearly with aligned pixel centres, as by `tf.image.resize`, a few rows at a time:
-    all of those of a 1024x2048 picture together would be 159 MB.
+    all of those of a 1024x2048 image together would be 159 MB.
 
     Args:
         scores: float [h, w, classes], in any order in memory.

@@ -9,7 +9,7 @@
 Every runtime has `name`, `size` (height, width), and
 `predict(images uint8 RGB [N, h, w, 3] of that size, size=None) -> train ids uint8 [N, *size]`. For another
 size than its own it resizes its logits before the arg-max (`inference.resizing`), or labels without logits.
-One whose size is None takes pictures of any size alone, and returns labels of that: `refined` wraps runtimes
+One whose size is None takes images of any size alone, and returns labels of that: `refined` wraps runtimes
 that have `soft` into such.
 """
 
@@ -33,7 +33,7 @@ def load(
     Args:
         source: a file or folder, see the table above.
         model: the architecture's name that is expected; None takes the file's.
-        size: (height, width) that pictures are brought to; None takes the file's. An exported graph has one
+        size: (height, width) that images are brought to; None takes the file's. An exported graph has one
             size only.
         backbone: the name that is expected; None takes the file's.
         provider: what runs an .onnx file, a key of `inference.onnx_runtime.PROVIDERS`; None takes the best.
@@ -59,16 +59,16 @@ def load(
 def refined(
     runtime, scales: tuple[float, ...] | None = None, flip: bool = False, overlap: float | None = None
 ):
-    """The same model on several versions of a picture, or on its tiles, or both.
+    """The same model on several versions of an image, or on its tiles, or both.
 
     Args:
         runtime: one that `load` returned.
         scales: average passes at these multiples of the model's size; None: only at that size.
         flip: average with mirrored passes.
-        overlap: cover pictures in tiles of the model's size, which share at least this part of their sides.
+        overlap: cover images in tiles of the model's size, which share at least this part of their sides.
 
     Returns:
-        A runtime that takes pictures of any size.
+        A runtime that takes images of any size.
 
     Raises:
         UserError: the model gives no probabilities, or not at these scales.
@@ -94,7 +94,7 @@ def _engine(path: Path, model, size, backbone):
     runtime = TensorRTRuntime(path)
     if size and tuple(size) != runtime.size:
         height, width = runtime.size
-        raise UserError(f"{path} takes pictures of {height},{width} only; leave -t out")
+        raise UserError(f"{path} takes images of {height},{width} only; leave -t out")
     return runtime
 
 

@@ -2,7 +2,7 @@
 
 Each pass of a network with its dropout active is one sample of the network; how much the samples disagree
 tells how uncertain the model is. What comes before the first dropout is the same in every pass, so that the
-network is cut there and its trunk computed once per picture.
+network is cut there and its trunk computed once per image.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from common.errors import UserError
 from data.labels import CLASS_COUNT
 from inference.resizing import labels_at
 
-PIXELS = 2**21  # of all the passes that run at a time: one Cityscapes picture, whose activations fill GBs
+PIXELS = 2**21  # of all the passes that run at a time: one Cityscapes image, whose activations fill GBs
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """The averaged prediction of N pictures.
+    """The averaged prediction of N images.
 
     Attributes:
         labels: uint8 [N, H, W], the most probable train ids by the mean softmax.
@@ -38,8 +38,8 @@ class Sampled:
 class SamplingRuntime:
     """A Keras model whose dropout stays active, behind the runtimes' `predict` and `sample`.
 
-    Batch norm stays in inference mode. Random numbers follow from the seed alone, for each picture anew:
-    a picture's result depends on no other picture.
+    Batch norm stays in inference mode. Random numbers follow from the seed alone, for each image anew:
+    an image's result depends on no other image.
 
     Attributes:
         name: the architecture's.
@@ -47,7 +47,7 @@ class SamplingRuntime:
 
     Args:
         network: a functional model [N, H, W, 3] -> logits [N, H, W, classes].
-        samples: passes per picture.
+        samples: passes per image.
         seed: of the random numbers.
         jit: compile by XLA.
 
@@ -72,7 +72,7 @@ class SamplingRuntime:
 
         @tf.function(autograph=False, jit_compile=jit)
         def passes(tensors, count):
-            """Sums over `count` passes of one picture: softmax [H, W, classes] and its entropy [H, W]."""
+            """Sums over `count` passes of one image: softmax [H, W, classes] and its entropy [H, W]."""
             repeated = [tf.repeat(tensor, count, axis=0) for tensor in tensors]
             log = tf.nn.log_softmax(_logits(head(repeated, training=False)))
             softmax = tf.exp(log)
@@ -85,7 +85,7 @@ class SamplingRuntime:
         return self.sample(images, size).labels
 
     def sample(self, images: np.ndarray, size: tuple[int, int] | None = None) -> Sampled:
-        """Average the passes over pictures.
+        """Average the passes over images.
 
         Args:
             images: uint8 RGB [N, h, w, 3] of the runtime's size.

@@ -1,4 +1,4 @@
-"""Uncertainty as files: arrays to calculate with and pictures to look at."""
+"""Uncertainty as files: arrays to calculate with and images to look at."""
 
 import io
 import math
@@ -14,12 +14,12 @@ from inference.predict import Uncertainty
 
 FOLDER = "uncertainty"
 # Nats shown brightest: all classes are equally likely; the samples are split between two classes. They are
-# the same for every picture, so that pictures can be compared.
+# the same for every image, so that images can be compared.
 HIGHEST_ENTROPY, HIGHEST_MUTUAL_INFORMATION = math.log(CLASS_COUNT), math.log(2)
 
 
 def write(folder: Path, name: str, uncertainty: Uncertainty) -> None:
-    """Write `name`_uncertainty.npz and two pictures of it to a folder that exists.
+    """Write `name`_uncertainty.npz and two images of it to a folder that exists.
 
     The arrays `entropy` and `mutual_information` are float16 [H, W] in nats, which keeps three digits in
     half the space.
@@ -33,13 +33,11 @@ def write(folder: Path, name: str, uncertainty: Uncertainty) -> None:
         arrays, entropy=entropy.astype(np.float16), mutual_information=mutual_information.astype(np.float16)
     )
     write_bytes(folder / f"{name}_uncertainty.npz", arrays.getvalue())
-    png.write(folder / f"{name}_entropy.png", picture(entropy, HIGHEST_ENTROPY))
-    png.write(
-        folder / f"{name}_mutualInformation.png", picture(mutual_information, HIGHEST_MUTUAL_INFORMATION)
-    )
+    png.write(folder / f"{name}_entropy.png", image(entropy, HIGHEST_ENTROPY))
+    png.write(folder / f"{name}_mutualInformation.png", image(mutual_information, HIGHEST_MUTUAL_INFORMATION))
 
 
-def picture(values: np.ndarray, highest: float) -> np.ndarray:
+def image(values: np.ndarray, highest: float) -> np.ndarray:
     """Numbers [H, W] as colours from black (0) to pale yellow (`highest` and above), uint8 RGB [H, W, 3]."""
     levels = np.rint(np.clip(values / highest, 0.0, 1.0) * 255).astype(np.uint8)
     return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)

@@ -1,7 +1,7 @@
 """Blocks shared by two or more models.
 
 Every block names its layers after itself (`name_conv`, `name_bn`), so that summaries, weight files and
-exported graphs can be read. Shapes are channels-last; H and W are those of the input picture.
+exported graphs can be read. Shapes are channels-last; H and W are those of the input image.
 """
 
 import math

@@ -59,7 +59,7 @@ class Unpool(layers.Layer):
 class DilatedMaxPooling2D(layers.Layer):
     """Maximum over `size` x `size` positions that lie `dilation` apart, stride 1.
 
-    Input and output are [B, H, W, C] of static size; outside the picture nothing is ever the maximum.
+    Input and output are [B, H, W, C] of static size; outside the image nothing is ever the maximum.
 
     Args:
         size: positions along each axis.

@@ -38,14 +38,14 @@ def here(monkeypatch):
     return run
 
 
-def test_from_weights_to_pictures_and_scores(trained, town, tmp_path):
-    """Three processes; pictures and scores by the ONNX file equal those by the weights."""
+def test_from_weights_to_images_and_scores(trained, town, tmp_path):
+    """Three processes; images and scores by the ONNX file equal those by the weights."""
     done = run_script("convert_to_onnx.py", "-m", "toy", "-w", trained, "--verify-on", town)
     path = trained.parent / "toy-64x128.onnx"
     assert done.returncode == 0 and done.stderr.splitlines() == [f"wrote {path}"], done.stderr
     parity, miou = done.stdout.splitlines()
     assert parity.startswith("parity with Keras: ") and parity.endswith("100.000 %")
-    assert miou.startswith("mIoU on 2 pictures: Keras 0.")
+    assert miou.startswith("mIoU on 2 images: Keras 0.")
     notes = metadata(onnx.load(path))
     assert notes["model"] == "toy" and json.loads(notes["model_options"]) == {}
     for source in (trained, path):
@@ -80,13 +80,13 @@ def test_build_options_come_from_the_weights(here, tmp_path):
     assert (notes["model"], json.loads(notes["model_options"])) == ("unet", {"width": 3})
 
 
-def test_samples_from_weights_to_pictures_and_scores(town, here, capsys, tmp_path):
+def test_samples_from_weights_to_images_and_scores(town, here, capsys, tmp_path):
     source = weights_file(tmp_path / "model.weights.h5", "separable_unet", SIZE)
     assert here("-w", source, "--samples", 3, "--argmax", "--verify-on", town) == 0
     parity, miou = capsys.readouterr().out.splitlines()
     assert parity.startswith("parity with Keras: with equal masks, largest difference of mean softmax ")
     assert "; 12 masks drawn in two runs, independent and of the asked shares within " in parity
-    assert miou.startswith("mIoU on 2 pictures: Keras 0.")
+    assert miou.startswith("mIoU on 2 images: Keras 0.")
     path = tmp_path / "separable_unet-64x128-argmax-samples3.onnx"
     assert metadata(onnx.load(path))["samples"] == "3"
     done = run_script("predict.py", "-w", path, "-p", town, "-r", tmp_path / "results")
@@ -161,9 +161,9 @@ class TestSmaller:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            (["--int8"], "--int8 measures ranges on pictures: give --calibration"),
+            (["--int8"], "--int8 measures ranges on images: give --calibration"),
             (["--int8", "--fp16", "--calibration", "."], "one file after the other"),
-            (["--fp16"], "judged by mIoU: give labelled pictures with --verify-on"),
+            (["--fp16"], "judged by mIoU: give labelled images with --verify-on"),
             (["--int8", "--calibration", "."], "judged by mIoU"),
             (["--calibration", "."], "belong to --int8"),
             (["--max-drop", 2], "--max-drop belongs to"),

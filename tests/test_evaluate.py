@@ -29,10 +29,10 @@ def town(tmp_path):
     for sample in index.labelled(root, "val"):
         prediction = png.decode_labels(sample.label)
         prediction[:30, :40] = 26
-        for kind, picture in (("labelIds", prediction), ("color", np.zeros((64, 128, 3), np.uint8))):
+        for kind, image in (("labelIds", prediction), ("color", np.zeros((64, 128, 3), np.uint8))):
             path = results / kind / sample.city / f"{sample.name}_{kind}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            png.write(path, picture)
+            png.write(path, image)
     return root, results
 
 
@@ -78,7 +78,7 @@ def test_missing_instances_are_said_in_one_line(town):
         path.unlink()
     result = evaluate_process("--predictions", results, "-p", root, "--official")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count("nIoU needs an instanceIds picture") == 1
+    assert result.stdout.count("nIoU needs an instanceIds image") == 1
     assert "(nIoU left out)" in result.stdout
     assert "Score Average : " in result.stdout and "      nan" in result.stdout
 
@@ -111,12 +111,12 @@ def test_mistakes_on_the_command_line(town, tmp_path):
 def test_predictions_that_cannot_be_scored(town):
     root, results = town
     path = sorted((results / "labelIds").rglob("*.png"))[1]
-    for picture, words in (
+    for image, words in (
         (np.zeros((64, 128, 3), np.uint8), "8-bit RGB"),
         (np.full((64, 128), 200, np.uint8), "label 200"),
         (np.zeros((32, 64), np.uint8), "32x64"),
     ):
-        png.write(path, picture)
+        png.write(path, image)
         require_one_line_error(evaluate_process("--predictions", results, "-p", root), path, words)
     path.write_bytes(path.read_bytes()[:-9])
     require_one_line_error(evaluate_process("--predictions", results, "-p", root), path, "truncated")
@@ -150,7 +150,7 @@ def evaluate_here(monkeypatch, *options):
     return evaluate.main()
 
 
-def test_model_without_pictures(town, model, tmp_path, monkeypatch, capsys):
+def test_model_without_images(town, model, tmp_path, monkeypatch, capsys):
     root, _ = town
     run = tmp_path / "run"
     (run / "checkpoints" / "last").mkdir(parents=True)
@@ -165,7 +165,7 @@ def test_model_without_pictures(town, model, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.filterwarnings("ignore:`in1d` is deprecated")
-def test_model_with_pictures_scores_like_its_pictures(town, model, tmp_path, monkeypatch, capsys):
+def test_model_with_images_scores_like_its_images(town, model, tmp_path, monkeypatch, capsys):
     root, _ = town
     weights = tmp_path / "model.weights.h5"
     weights.touch()
@@ -178,9 +178,9 @@ def test_model_with_pictures_scores_like_its_pictures(town, model, tmp_path, mon
     expected = TRAIN_TO_LABEL[(png.decode_image(sample.image).sum(axis=2) // 8 % 19)]
     assert (written == expected).all()
     assert evaluate_here(monkeypatch, "--predictions", results, "-p", root, "-r", tmp_path / "again") == 0
-    from_pictures = json.loads((tmp_path / "again" / "scores.json").read_text())
-    assert from_model["confMatrix"] == from_pictures["confMatrix"]
-    assert from_model["classInstScores"] == from_pictures["classInstScores"]
+    from_images = json.loads((tmp_path / "again" / "scores.json").read_text())
+    assert from_model["confMatrix"] == from_images["confMatrix"]
+    assert from_model["classInstScores"] == from_images["classInstScores"]
 
 
 def test_samples_are_averaged_and_their_uncertainty_is_written(town, tmp_path, monkeypatch):
@@ -245,7 +245,7 @@ def test_data_set_from_the_environment(town, monkeypatch, capsys):
     assert evaluate_here(monkeypatch, "--predictions", results) == 0
 
 
-def test_passes_over_a_picture_are_scored_and_recorded(town, tmp_path, monkeypatch):
+def test_passes_over_a_image_are_scored_and_recorded(town, tmp_path, monkeypatch):
     from evaluation import predictions
     from evaluation.scores import scores
     from inference import predict, runtimes
@@ -265,7 +265,7 @@ def test_passes_over_a_picture_are_scored_and_recorded(town, tmp_path, monkeypat
 
 
 def test_logits_are_resized_to_the_truth(town, tmp_path, monkeypatch):
-    """A model of half the pictures' size; its logits, by another implementation of resizing."""
+    """A model of half the images' size; its logits, by another implementation of resizing."""
     import tensorflow as tf
 
     from data.augment import resize_image

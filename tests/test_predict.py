@@ -1,4 +1,4 @@
-"""predict.py from weights to pictures, and its mistakes in one line each."""
+"""predict.py from weights to images, and its mistakes in one line each."""
 
 import shutil
 import sys
@@ -28,7 +28,7 @@ KERNEL = "stem_conv/kernel"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Weights of a network with batch statistics of real pictures, so that it sees several classes."""
+    """Weights of a network with batch statistics of real images, so that it sees several classes."""
     path = tmp_path_factory.mktemp("trained") / "model.weights.h5"
     model = models.build("toy", (*SIZE, 3), CLASS_COUNT)
     for layer in model.layers:
@@ -46,7 +46,7 @@ def runtime(trained):
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory):
-    """Two pictures of the model's size and one of another, with coarse labels for a train_extra picture."""
+    """Two images of the model's size and one of another, with coarse labels for a train_extra image."""
     root = tiny_dataset(tmp_path_factory.mktemp("town"), train=1, val=2, size=SIZE)
     write_pair(root, "val", "ulm_000003_000019", noise(90, 150), np.zeros((90, 150), np.uint8))
     void = np.zeros(SIZE, np.uint8)
@@ -55,24 +55,24 @@ def town(tmp_path_factory):
 
 
 def noise(height, width, seed=0):
-    """A smooth picture, uint8 [H, W, 3]."""
+    """A smooth image, uint8 [H, W, 3]."""
     small = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), np.uint8)
     return cv2.resize(small, (width, height))
 
 
-def write_picture(path, picture):
+def write_image(path, image):
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     return path
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Pictures of several sizes and formats in a folder and below it."""
+    """Images of several sizes and formats in a folder and below it."""
     root = tmp_path / "pictures"
     for number, name in enumerate(("a.png", "b.jpg", "trip/one/c.JPEG", "trip/d.webp")):
-        write_picture(root / name, noise(40 + 10 * number, 70, seed=number))
-    (root / "trip" / "notes.txt").write_text("no picture")
+        write_image(root / name, noise(40 + 10 * number, 70, seed=number))
+    (root / "trip" / "notes.txt").write_text("no image")
     (root / "trip" / "._d.jpg").write_bytes(b"\0\5\26\7")  # macOS leaves these
     return root
 
@@ -88,7 +88,7 @@ def names(folder):
 
 
 def assert_agree(results, name, image):
-    """The three pictures of `name` are of the image's size and show one class map, unblended; returns it."""
+    """The three images of `name` are of the image's size and show one class map, unblended; returns it."""
     label_ids = png.decode_labels(results / "labelIds" / f"{name}_labelIds.png")
     color = png.decode_image(results / "color" / f"{name}_color.png")
     overlay = png.decode_image(results / "overlay" / f"{name}_overlay.png")
@@ -110,7 +110,7 @@ def expected_classes(runtime, image):
     return tf.image.resize(logits, image.shape[:2])[0].numpy().argmax(-1)
 
 
-class TestPictures:
+class TestImages:
     def test_of_a_split_keep_city_name_and_size(self, runtime, town, tmp_path):
         found = predict_all(runtime, [town], tmp_path)
         stems = [f"tinytown/tinytown_00000{n}_000019" for n in (0, 1)] + ["ulm/ulm_000003_000019"]
@@ -153,10 +153,10 @@ class TestPictures:
             assert len(np.unique(expected_classes(runtime, image_files.decode(image)))) >= 3
 
     def test_with_alpha_are_predicted_as_without(self, runtime, tmp_path, capsys):
-        picture = noise(40, 70)
-        write_picture(tmp_path / "in" / "a.png", picture)
+        image = noise(40, 70)
+        write_image(tmp_path / "in" / "a.png", image)
         alpha = np.zeros((40, 70, 1), np.uint8)
-        cv2.imwrite(str(tmp_path / "in" / "b.png"), np.concatenate([picture[..., ::-1], alpha], axis=2))
+        cv2.imwrite(str(tmp_path / "in" / "b.png"), np.concatenate([image[..., ::-1], alpha], axis=2))
         assert len(predict_all(runtime, [tmp_path / "in"], tmp_path / "out")) == 2
         for kind in ("labelIds", "overlay"):
             first, second = (tmp_path / "out" / kind / f"{name}_{kind}.png" for name in "ab")
@@ -177,16 +177,16 @@ class TestProcess:
         results = tmp_path / "deep" / "results"
         done = run_script("predict.py", "-w", trained, "-r", results, CITYSCAPES_DATASET=town)
         assert done.returncode == 0, done.stderr
-        assert done.stderr.splitlines() == [f"wrote 3 label maps, colour pictures and overlays to {results}"]
+        assert done.stderr.splitlines() == [f"wrote 3 label maps, colour images and overlays to {results}"]
         predict_all(runtime, [town], tmp_path / "here")
         assert names(results) == names(tmp_path / "here")
         for name in names(results):
             assert (results / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
 
-    def test_a_broken_picture_among_good_ones_is_one_line(self, trained, folder, tmp_path):
+    def test_a_broken_image_among_good_ones_is_one_line(self, trained, folder, tmp_path):
         shutil.copy(folder / "a.png", folder / "trip" / "broken.png")
         damage.truncate(folder / "trip" / "broken.png")
-        write_picture(folder / "trip" / "z.bmp", noise(40, 70))
+        write_image(folder / "trip" / "z.bmp", noise(40, 70))
         damage.truncate(folder / "trip" / "z.bmp")
         results = tmp_path / "results"
         done = run_script("predict.py", "-w", trained, "-p", folder, "-r", results)
@@ -198,12 +198,12 @@ class TestProcess:
 class TestSamples:
     ARRAYS = ("entropy", "mutual_information")
 
-    def test_write_uncertainties_of_each_pictures_size(self, trained, runtime, town, tmp_path):
+    def test_write_uncertainties_of_each_images_size(self, trained, runtime, town, tmp_path):
         """As a user does it, and once more here: the same seed gives the same files."""
         results = tmp_path / "a"
         done = run_script("predict.py", "-w", trained, "-p", town, "-r", results, "--samples", 5, "--seed", 3)
         assert done.returncode == 0, done.stderr
-        said = f"wrote 3 label maps, colour pictures, overlays and uncertainties to {results}"
+        said = f"wrote 3 label maps, colour images, overlays and uncertainties to {results}"
         assert done.stderr.splitlines() == [said]
         predict_all(runtime.sampling(5, seed=3), [town], tmp_path / "b")
         stems = [path.removesuffix("_labelIds.png") for path in names(tmp_path / "a" / "labelIds")]
@@ -219,8 +219,8 @@ class TestSamples:
             assert (mutual >= 0).all() and (mutual <= entropy + 1e-3).all() and mutual.max() > 1e-3
             assert entropy.max() <= np.log(CLASS_COUNT) + 1e-2
             for kind in ("entropy", "mutualInformation"):
-                picture = png.decode_image(tmp_path / "a" / "uncertainty" / f"{stem}_{kind}.png")
-                assert picture.shape == (height, width, 3)
+                image = png.decode_image(tmp_path / "a" / "uncertainty" / f"{stem}_{kind}.png")
+                assert image.shape == (height, width, 3)
 
     def arrays(self, results, stem):
         with np.load(results / "uncertainty" / f"{stem}_uncertainty.npz") as file:
@@ -238,10 +238,10 @@ class TestSamples:
         for array, expected in zip(self.arrays(tmp_path, stem), (found.entropy, found.mutual_information)):
             np.testing.assert_allclose(array, expected[0], rtol=1e-3, atol=1e-6)
 
-    def test_pictures_are_brighter_where_less_is_certain(self):
+    def test_images_are_brighter_where_less_is_certain(self):
         values = np.linspace(0, 3, 7)[None]  # nats
-        picture = uncertainty.picture(values, highest=2.0)
-        brightness = picture.astype(int).sum(-1)[0]
+        image = uncertainty.image(values, highest=2.0)
+        brightness = image.astype(int).sum(-1)[0]
         assert (np.diff(brightness[:5]) > 0).all() and brightness[4] == brightness[6] and brightness[0] < 10
 
 
@@ -250,7 +250,7 @@ def test_tiles_and_passes_from_the_command_line(trained, runtime, folder, tmp_pa
     done = run_script("predict.py", *options, "-r", tmp_path / "results")
     assert done.returncode == 0, done.stderr
     image = image_files.decode(folder / "trip" / "d.webp")
-    seen = assert_agree(tmp_path / "results", "d", image)  # of the picture's size
+    seen = assert_agree(tmp_path / "results", "d", image)  # of the image's size
     tiling = runtimes.refined(runtimes.load(trained, size=(32, 64)), flip=True, overlap=0.5)
     np.testing.assert_array_equal(seen, tiling.predict(image[None])[0])
     assert (seen != expected_classes(runtime, image)).any()
@@ -275,17 +275,17 @@ class TestMistakes:
         yield tmp_path / "results"
         assert not (tmp_path / "results").exists()
 
-    def test_no_pictures_given_names_both_ways_and_the_cure(self, trained, results):
+    def test_no_images_given_names_both_ways_and_the_cure(self, trained, results):
         done = run_script("predict.py", "-w", trained, "-r", results)
         assert_one_line_error(done, "-p/--path", "CITYSCAPES_DATASET", "prepare_data.py synthesize")
 
     def test_a_missing_path(self, here, trained, results, tmp_path):
-        with pytest.raises(UserError, match=f"no picture or folder at {tmp_path}/missing; correct -p/--path"):
+        with pytest.raises(UserError, match=f"no image or folder at {tmp_path}/missing; correct -p/--path"):
             here("-w", trained, "-p", tmp_path / "missing", "-r", results)
 
     def test_an_empty_folder(self, here, trained, results, tmp_path):
         (tmp_path / "empty").mkdir()
-        with pytest.raises(UserError, match=rf"no pictures \(.png, .*\) in {tmp_path}/empty; give another"):
+        with pytest.raises(UserError, match=rf"no images \(.png, .*\) in {tmp_path}/empty; give another"):
             here("-w", trained, "-p", tmp_path / "empty", "-r", results)
 
     def test_a_split_that_is_not_there(self, here, trained, results, town):
@@ -313,8 +313,8 @@ class TestMistakes:
         done = run_script("predict.py", "-w", trained, "-p", folder, "-r", results, "--samples", 0)
         assert_one_line_error(done, "--samples", "'0' is not a whole number of at least 1")
 
-    def test_two_pictures_of_one_name(self, here, trained, results, folder):
-        write_picture(folder / "a.jpg", noise(40, 40))
+    def test_two_images_of_one_name(self, here, trained, results, folder):
+        write_image(folder / "a.jpg", noise(40, 40))
         with pytest.raises(UserError, match=f"{folder}/a.jpg and {folder}/a.png would get the same name"):
             here("-w", trained, "-p", folder, "-r", results)
 

@@ -57,7 +57,7 @@ def test_of_a_data_set_and_of_that_video(trained, tmp_path):
         image = png.decode_image(path)
         half = (image.astype(float) + PALETTE[segment(runtime, image)]) / 2
         error = np.abs(frame[: SIZE[0]] - half)
-        assert error[:, 64:].mean() < 16  # noisy pictures at half the resolution of their colours
+        assert error[:, 64:].mean() < 16  # noisy images at half the resolution of their colours
 
     options = ("--output", tmp_path / "again.mp4", "--fps", 10, "--frames", 5, "--flip")
     done = run_script("predict.py", "-w", trained, "-p", tmp_path / "seen.mp4", *options)
@@ -143,7 +143,7 @@ class TestMistakes:
             (("-p", drive, "--fps", 20), "--fps belongs to a video; add --output FILE.mp4"),
             (("--camera", 0), "--camera belongs to a video"),
             (("-p", drive, "--frames", 3), "--frames belongs to a video"),
-            (("-p", drive, *out, "-r", tmp_path / "out"), "-r/--results-path belongs to pictures"),
+            (("-p", drive, *out, "-r", tmp_path / "out"), "-r/--results-path belongs to images"),
             (("-p", drive, *out, "--camera", 0), "--camera and -p/--path are two sources of frames"),
             (("-p", drive, *out, "--fps", 0), "'0' is not a number above 0"),
         ):

@@ -69,7 +69,7 @@ def test_verify_a_whole_set(root):
     assert done.stderr == ""  # no progress bar where stderr is no terminal
     *remarks, summary = done.stdout.splitlines()
     assert all(line.startswith("remark: ") for line in remarks)
-    assert summary.startswith("verified 5 pictures in ") and summary.endswith(": 0 errors, 3 remarks")
+    assert summary.startswith("verified 5 images in ") and summary.endswith(": 0 errors, 3 remarks")
 
 
 def test_verify_a_damaged_set(root):
@@ -155,7 +155,7 @@ def test_synthesize_makes_a_set_that_verifies(tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"python train.py -m fastscnn -p '{town}' -t 128,256" in done.stdout
     verified = prepare_data("verify", town)
-    assert verified.returncode == 0 and "verified 3 pictures" in verified.stdout
+    assert verified.returncode == 0 and "verified 3 images" in verified.stdout
     image = index.labelled(town, "train")[0].image
     assert png.header(image).size == (128, 256)
     again = tmp_path / "again"
@@ -182,7 +182,7 @@ def test_synthesize_refuses_bad_options(tmp_path, option):
 def test_camvid_verifies():
     done = prepare_data("verify", camvid())
     assert done.returncode == 0, done.stdout
-    assert "verified 235 pictures" in done.stdout and "no instanceIds for 51 pictures" in done.stdout
+    assert "verified 235 images" in done.stdout and "no instanceIds for 51 images" in done.stdout
 
 
 def test_camvid_statistics():

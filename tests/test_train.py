@@ -47,7 +47,7 @@ def contents(folder):
 
 
 def assert_nothing_half_written(run):
-    """A run that ended in its first epoch: no log, no checkpoint, no picture, and no temporary file."""
+    """A run that ended in its first epoch: no log, no checkpoint, no image, and no temporary file."""
     names = {path.name for path in contents(run)}
     assert names == {"config.json", "environment.json"}
 
@@ -145,12 +145,12 @@ def with_label_of_another_size(root, sample):
     return sample.label, "32x128", sample.image.name, "64x128", "restore both"
 
 
-def with_grey_picture(root, sample):
+def with_grey_image(root, sample):
     png.write(sample.image, np.full((64, 128), 7, np.uint8))
     return sample.image, "8-bit grey", "need 8-bit RGB", "convert"
 
 
-def with_16_bit_picture(root, sample):
+def with_16_bit_image(root, sample):
     png.write(sample.image, np.full((64, 128, 3), 700, np.uint16))
     return sample.image, "16-bit RGB", "need 8-bit RGB", "convert"
 
@@ -160,7 +160,7 @@ def with_colour_label(root, sample):
     return sample.label, "8-bit RGB", "labelIds"
 
 
-def with_text_for_a_picture(root, sample):
+def with_text_for_a_image(root, sample):
     damage.text(sample.image)
     return sample.image, "not a PNG"
 
@@ -172,10 +172,10 @@ def with_text_for_a_picture(root, sample):
         with_empty_split,
         without_label,
         with_label_of_another_size,
-        with_grey_picture,
-        with_16_bit_picture,
+        with_grey_image,
+        with_16_bit_image,
         with_colour_label,
-        with_text_for_a_picture,
+        with_text_for_a_image,
     ],
 )
 def test_a_data_set_that_cannot_be_trained_on_is_refused_before_anything_is_made(town, logs, spoil):
@@ -184,7 +184,7 @@ def test_a_data_set_that_cannot_be_trained_on_is_refused_before_anything_is_made
     assert not logs.exists()
 
 
-def with_truncated_picture(root):
+def with_truncated_image(root):
     image = index.training_samples(root)[2].image
     damage.truncate(image)
     return image, "truncated PNG", "unpack it again"
@@ -196,7 +196,7 @@ def with_label_200(root):
     return label, "label value 200 in 8192 pixels", "0..33", "restore"
 
 
-@pytest.mark.parametrize("spoil", [with_truncated_picture, with_label_200])
+@pytest.mark.parametrize("spoil", [with_truncated_image, with_label_200])
 def test_damage_that_only_decoding_shows_ends_the_run_with_its_name(town, logs, spoil):
     said = spoil(town)
     assert_one_line_error(run_script("train.py", *TINY, "-p", town, "--logs", logs), *said)
@@ -204,7 +204,7 @@ def test_damage_that_only_decoding_shows_ends_the_run_with_its_name(town, logs, 
     assert_nothing_half_written(run)
 
 
-@pytest.mark.parametrize("spoil", [with_truncated_picture, with_label_200])
+@pytest.mark.parametrize("spoil", [with_truncated_image, with_label_200])
 def test_damage_in_a_later_epoch_leaves_log_and_checkpoints_alone(finished, tmp_path, spoil):
     town, run = (shutil.copytree(part, tmp_path / part.name, symlinks=True) for part in finished)
     said = spoil(town)

@@ -34,7 +34,7 @@ class Config:
     class_weights: str = "none"  # none | median | enet | a file
     weight_of_class: tuple[float, ...] = ()  # what that came to, one a train id
     target_size: tuple[int, int] = (1024, 2048)  # (height, width) in pixels
-    batch: int = 4  # pictures per GPU and step
+    batch: int = 4  # images per GPU and step
     epochs: int = 500  # passes over the data, whatever the number of GPUs
     precision: str = "float32"  # Keras's dtype policy
     remat: bool = False  # recompute activations instead of keeping them

@@ -36,12 +36,12 @@ def add_data_arguments(data) -> None:
         "--target-size",
         type=cli.size,
         metavar="Y,X[,C]",
-        help="height and width that pictures are brought to (default: 1024,2048)",
+        help="height and width that images are brought to (default: 1024,2048)",
     )
-    data.add_argument("-b", "--batch", type=cli.positive_int, help="pictures per GPU and step (default: 4)")
-    data.add_argument("--cache", metavar="none|memory|FOLDER", help="keep decoded pictures (default: none)")
+    data.add_argument("-b", "--batch", type=cli.positive_int, help="images per GPU and step (default: 4)")
+    data.add_argument("--cache", metavar="none|memory|FOLDER", help="keep decoded images (default: none)")
     data.add_argument(
-        "--workers", type=cli.positive_int, help="threads that prepare pictures (default: all CPUs)"
+        "--workers", type=cli.positive_int, help="threads that prepare images (default: all CPUs)"
     )
 
 

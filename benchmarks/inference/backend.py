@@ -13,12 +13,12 @@ class Contestant:
     Attributes:
         name: the architecture's.
         size: (height, width) of its input in pixels.
-        batch: pictures of a call.
+        batch: images of a call.
         device: where it runs.
-        place: pictures uint8 [B, H, W, 3] -> what the others take, on the device.
+        place: images uint8 [B, H, W, 3] -> what the others take, on the device.
         logits: calculates logits [B, h, w, classes] on the device, complete, and returns them there.
         labels: calculates the arg-max on the device as well, and fetches it, uint8 [B, h, w].
-        labels_at: what `logits` returned, a size (H, W) for each picture -> label maps, uint8 [H, W] each, on
+        labels_at: what `logits` returned, a size (H, W) for each image -> label maps, uint8 [H, W] each, on
             the host; logits are resized before the arg-max, as `predict.py` does it.
     """
 

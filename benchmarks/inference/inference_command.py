@@ -1,8 +1,8 @@
 """Speed of inference: latency and throughput of models on runtimes, every number with its scope.
 
-model         tensors on the device: uint8 pictures in, float32 logits out
+model         tensors on the device: uint8 images in, float32 logits out
 model+argmax  the label map as well, made on the device and fetched
-end-to-end    from picture files to label ids of their own size, on the host, one after the other
+end-to-end    from image files to label ids of their own size, on the host, one after the other
 
 A configuration is a model, a size, a batch, a scope, a precision and a backend of Keras. Its runtimes are
 processes of their own that take turns, so that their ratios come from one run, and one that runs out of
@@ -34,7 +34,7 @@ def run(options) -> Iterator[dict]:
         subjects.tell_of_labels(options.weights)
     with tempfile.TemporaryDirectory() as folder:
         inputs = {
-            "pictures": subjects.picture_paths(options, Path(folder)),
+            "pictures": subjects.image_paths(options, Path(folder)),
             "calibration": subjects.calibration_paths(options.calibration),
         }
         weights = {"weights": str(options.weights) if options.weights else None}
@@ -71,7 +71,7 @@ def measure(settings: dict) -> dict:
     """Every runtime's figures in a configuration, or why there are none.
 
     Args:
-        settings: a record's, but with the path of `weights`, the paths of `pictures` and `calibration`, a
+        settings: a record's, but with the path of `weights`, the paths of `images` and `calibration`, a
             `folder` for files, and `all_turns`, see `benchmarks.inference.turns.measure`.
     """
     print(f"{configurations.described(settings)}:", flush=True)

@@ -31,10 +31,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--scope", nargs="+", choices=SCOPES, default=["model"], help="(default: model)")
     shared.add_backend_and_precision(parser)
     cli.add_provider(parser)
-    parser.add_argument(
-        "-p", "--path", type=Path, nargs="+", help="pictures of end-to-end (default: made up)"
-    )
-    parser.add_argument("--calibration", type=Path, help="pictures for onnx-int8 (default: made up)")
+    parser.add_argument("-p", "--path", type=Path, nargs="+", help="images of end-to-end (default: made up)")
+    parser.add_argument("--calibration", type=Path, help="images for onnx-int8 (default: made up)")
     shared.add_turns(parser, TURNS)
     shared.add_back_off(parser)
     shared.add_continue(parser)

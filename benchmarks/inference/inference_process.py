@@ -1,7 +1,7 @@
 """One runtime of one configuration; a process of its own for `benchmarks.inference.inference_command`.
 
 The first argument is JSON: `runtime`, `file` (of ONNX runtimes), `model`, `options`, `weights`, `size`,
-`batch`, `scope`, `precision`, `provider`, `pictures` (of end-to-end: their paths). It loads, warms up and
+`batch`, `scope`, `precision`, `provider`, `images` (of end-to-end: their paths). It loads, warms up and
 tells how that went, see `benchmarks.children`. Each line of stdin then holds the least seconds of a turn, and
 is answered by the turn; an empty one is answered by the state of the device, and is the end.
 """
@@ -83,7 +83,7 @@ def call_of(contestant, settings: dict):
 
 
 class EndToEnd:
-    """From files to label ids of the pictures' own sizes, on the host; returns the seconds of each stage."""
+    """From files to label ids of the images' own sizes, on the host; returns the seconds of each stage."""
 
     def __init__(self, contestant, paths: list[str]):
         self._contestant, self._paths = contestant, itertools.cycle(map(Path, paths))
@@ -95,10 +95,10 @@ class EndToEnd:
 
         times = [time.perf_counter()]
         paths = itertools.islice(self._paths, self._contestant.batch)
-        pictures = [decode(path) for path in paths]
-        sizes = [picture.shape[:2] for picture in pictures]
+        decoded = [decode(path) for path in paths]
+        sizes = [one.shape[:2] for one in decoded]
         times.append(time.perf_counter())
-        images = np.stack([resize_image(picture, self._contestant.size) for picture in pictures])
+        images = np.stack([resize_image(one, self._contestant.size) for one in decoded])
         times.append(time.perf_counter())
         resized = set(sizes) != {tuple(self._contestant.size)}
         infer = self._contestant.logits if resized else self._contestant.labels

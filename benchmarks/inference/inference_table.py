@@ -34,7 +34,7 @@ def table(settings: dict, found: dict) -> str:
     ratios = speed(found)
     lines = [
         f"{described(settings)}, {source}",
-        f"  {'ms a call':12}" + "".join(f"{name:>9}" for name in COLUMNS) + f"{'pictures/s':>28}  speed",
+        f"  {'ms a call':12}" + "".join(f"{name:>9}" for name in COLUMNS) + f"{'images/s':>28}  speed",
     ]
     for name, result in found.items():
         lines.append(

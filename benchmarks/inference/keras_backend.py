@@ -22,8 +22,7 @@ def load(settings: dict) -> Contestant:
         from inference.keras_runtime import resized_labels
 
         return [
-            resized_labels(logits[i : i + 1], picture, on_device=device.gpu)[0]
-            for i, picture in enumerate(sizes)
+            resized_labels(logits[i : i + 1], image, on_device=device.gpu)[0] for i, image in enumerate(sizes)
         ]
 
     return Contestant(network.name, size, settings["batch"], device, *make(network, device.gpu), labels_at)

@@ -17,7 +17,7 @@ def load(path: Path, provider: str | None, scope: str) -> Contestant:
     """A graph as a contestant.
 
     A graph has one output, so that logits and labels are a session each. `end-to-end` opens those that its
-    pictures need, by the first call.
+    images need, by the first call.
 
     Args:
         path: an .onnx file, see `inference.onnx_runtime`.

@@ -1,6 +1,6 @@
 """Makes the ONNX files of one configuration, as a process of its own: `inference_command` starts it.
 
-The first argument is JSON: `runtimes`, `folder`, `provider`, `calibration` (paths of pictures), and the model
+The first argument is JSON: `runtimes`, `folder`, `provider`, `calibration` (paths of images), and the model
 as `benchmarks.inference.inference_process` takes it. Writes the files' paths as JSON.
 """
 
@@ -55,13 +55,13 @@ def ungated(model) -> float:
 
 
 def calibration(paths: list[str], size: tuple[int, int]) -> np.ndarray:
-    """Pictures to measure ranges on, uint8 [N, H, W, 3]: the given ones, or a few of the synthetic town."""
+    """Images to measure ranges on, uint8 [N, H, W, 3]: the given ones, or a few of the synthetic town."""
     from data.augment import resize_image
     from deploy import parity
     from inference import image_files
 
     if not paths:
-        return parity.pictures(size)
+        return parity.sample_images(size)
     return np.stack([resize_image(image_files.decode(Path(path)), size) for path in paths])
 
 

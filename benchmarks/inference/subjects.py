@@ -1,4 +1,4 @@
-"""What is measured: models with random weights, that of a weights file, or a graph; and on which pictures."""
+"""What is measured: models with random weights, that of a weights file, or a graph; and on which images."""
 
 import hashlib
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from benchmarks.inference.inference_options import is_graph
 from common import cli
 
-PICTURES, PICTURE_SIZE = 4, (1024, 2048)  # of end-to-end without -p: as large as those of Cityscapes
-CALIBRATION = 16  # pictures
+IMAGES, IMAGE_SIZE = 4, (1024, 2048)  # of end-to-end without -p: as large as those of Cityscapes
+CALIBRATION = 16  # images
 SIZE = (1024, 2048)
 
 
@@ -83,8 +83,8 @@ def file_and_hash(path: Path) -> dict:
         return {"file": file.name, "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
 
 
-def picture_paths(options, folder: Path) -> list[str]:
-    """What end-to-end reads: the given pictures, or some of the synthetic town, written to the folder."""
+def image_paths(options, folder: Path) -> list[str]:
+    """What end-to-end reads: the given images, or some of the synthetic town, written to the folder."""
     if "end-to-end" not in options.scope:
         return []
     from inference import image_files
@@ -95,14 +95,14 @@ def picture_paths(options, folder: Path) -> list[str]:
     from data.synthetic.render import render
     from data.synthetic.scene import random_scene
 
-    paths = [folder / f"{number}.png" for number in range(PICTURES)]
+    paths = [folder / f"{number}.png" for number in range(IMAGES)]
     for number, path in enumerate(paths):
-        png.write(path, render(random_scene(0, "val", number, PICTURE_SIZE))[0])
+        png.write(path, render(random_scene(0, "val", number, IMAGE_SIZE))[0])
     return [str(path) for path in paths]
 
 
 def calibration_paths(path: Path | None) -> list[str]:
-    """Some pictures below a path, spread over all there are."""
+    """Some images below a path, spread over all there are."""
     if path is None:
         return []
     from inference import image_files

@@ -119,4 +119,4 @@ def _tell(what: str, alive: dict[str, Runtime], taken: dict[str, list[Turn]]) ->
         for name, runtime in alive.items()
     ]
     if speeds:
-        print(f"  {what}: {', '.join(speeds)} pictures/s", flush=True)
+        print(f"  {what}: {', '.join(speeds)} images/s", flush=True)

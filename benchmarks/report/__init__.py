@@ -1,4 +1,4 @@
-"""The report: records in, one HTML page, Markdown and pictures out.
+"""The report: records in, one HTML page, Markdown and images out.
 
-files -> rows -> sections (tables, charts, pictures) -> page.html.jinja | report.md | charts/*.png, *.svg
+files -> rows -> sections (tables, charts, images) -> page.html.jinja | report.md | charts/*.png, *.svg
 """

@@ -22,7 +22,7 @@ def costs(evidence: Evidence) -> Section:
     for cost in sorted(evidence.costs, key=lambda cost: cost.macs):
         memory = [cost.weight_bytes, cost.inference_bytes, cost.training_bytes]
         cells = [number(None if value is None else value / MIB) for value in memory]
-        sizes[f"one picture of {cost.size}, float32"].append(
+        sizes[f"one image of {cost.size}, float32"].append(
             [text(cost.model), number(cost.parameters), number(cost.macs / 1e9), *cells]
         )
     return Section(

@@ -8,13 +8,13 @@ from benchmarks.report.page_parts import Cell, Report, Section, Table
 SPECIAL = re.compile(r"([\\`*_\[\]#|~!])")
 
 
-def document(report: Report, charts: PurePosixPath, pictures: PurePosixPath) -> str:
+def document(report: Report, charts: PurePosixPath, images: PurePosixPath) -> str:
     """The whole report.
 
     Args:
         report: what to write.
         charts: folder of the charts' PNG files, as the document names it.
-        pictures: folder of the pictures' JPEG files.
+        images: folder of the images' JPEG files.
     """
     parts = [f"# {escape(report.title)}"]
     for headline in report.headlines:
@@ -25,14 +25,14 @@ def document(report: Report, charts: PurePosixPath, pictures: PurePosixPath) -> 
         parts += [f"{escape(headline.title)}:", "\n".join(steps)]
     parts += [escape(line) for line in report.about]
     for section in report.sections:
-        parts += _section(section, charts, pictures)
+        parts += _section(section, charts, images)
     if report.left_out:
         lines = [f"* {escape(name)}: {escape(reason)}" for name, reason in report.left_out]
         parts += ["## Left out", "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(section: Section, charts: PurePosixPath, pictures: PurePosixPath) -> list[str]:
+def _section(section: Section, charts: PurePosixPath, images: PurePosixPath) -> list[str]:
     if section.lacking:
         return [f"## {section.title}", f"Not measured yet: `{section.lacking}`"]
     parts = [f"## {section.title}", section.text]
@@ -40,15 +40,15 @@ def _section(section: Section, charts: PurePosixPath, pictures: PurePosixPath) -
     parts += [part for one in section.tables for part in groups(one)]
     for number, (title, strip) in enumerate(section.strips):
         shown = [
-            f"![{escape(picture.title)}]({pictures / picture_name(section, number, place)})"
-            for place, picture in enumerate(strip)
+            f"![{escape(image.title)}]({images / image_name(section, number, place)})"
+            for place, image in enumerate(strip)
         ]
         parts += [f"### {escape(title)}", " ".join(shown)]
     return parts
 
 
-def picture_name(section: Section, strip: int, place: int) -> str:
-    """The file of a section's picture."""
+def image_name(section: Section, strip: int, place: int) -> str:
+    """The file of a section's image."""
     return f"{section.anchor}-{strip}-{place}.jpg"
 
 

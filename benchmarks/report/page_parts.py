@@ -67,8 +67,8 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture in the page, JPEG."""
+class Image:
+    """An image in the page, JPEG."""
 
     title: str
     jpeg: bytes
@@ -84,7 +84,7 @@ class Section:
         text: what it shows and does not show, in a few sentences.
         figures: charts.
         tables: tables.
-        strips: (title, pictures side by side).
+        strips: (title, images side by side).
         lacking: the command that would fill it, where there is nothing to show.
     """
 
@@ -93,7 +93,7 @@ class Section:
     text: str = ""
     figures: list[Figure] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
-    strips: list[tuple[str, list[Picture]]] = field(default_factory=list)
+    strips: list[tuple[str, list[Image]]] = field(default_factory=list)
     lacking: str = ""
 
 

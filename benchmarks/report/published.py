@@ -14,7 +14,7 @@ class Figures(NamedTuple):
     miou: float | None  # %
     niou: float | None  # %, mean nIoU of the classes
     categories: float | None  # %, mIoU of the categories
-    speed: float | None  # pictures/s
+    speed: float | None  # images/s
     source: str
 
 
@@ -48,7 +48,7 @@ COLUMNS = [
     Column("mIoU, %"),
     Column("nIoU, %"),
     Column("mIoU categories, %"),
-    Column("pictures/s"),
+    Column("images/s"),
     Column("where from", numeric=False),
 ]
 

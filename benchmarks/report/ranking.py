@@ -44,7 +44,7 @@ def front(rows: list[Speed]) -> list[Speed]:
 
 
 def fastest(rows: list[Speed]) -> Speed | None:
-    """The row of a group with the most pictures per second."""
+    """The row of a group with the most images per second."""
     return max((row for row in rows if row.rate), key=lambda row: row.rate.median, default=None)
 
 
@@ -62,4 +62,4 @@ def headlines(found: dict[Group, list[Speed]]) -> list[Headline]:
 
 
 def _step(row: Speed, upto: str, quality: str) -> Step:
-    return Step(row.name, f"{upto}{significant(row.rate.median)} pictures/s", quality, row.noisy)
+    return Step(row.name, f"{upto}{significant(row.rate.median)} images/s", quality, row.noisy)

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from common.errors import UserError
 
-HELP = "one HTML page, Markdown and charts of records, runs and predicted pictures"
+HELP = "one HTML page, Markdown and charts of records, runs and predicted images"
 RESULTS = Path(__file__).parents[1] / "results"
 TITLE = "Which model is best at which speed?"
 PAGE, TEXT = "index.html", "report.md"
@@ -31,7 +31,7 @@ def add_arguments(parser) -> None:
         type=source,
         default=[],
         metavar="NAME=FOLDER",
-        help="results of predict.py, or folders of PNG pictures, to show side by side",
+        help="results of predict.py, or folders of PNG images, to show side by side",
     )
     parser.add_argument("--title", default=TITLE, help="(default: %(default)s)")
     parser.add_argument(
@@ -57,7 +57,7 @@ def run(options) -> int:
     """Write the report; returns the exit status.
 
     Raises:
-        UserError: no records, or a run or folder of pictures that is none.
+        UserError: no records, or a run or folder of images that is none.
     """
     if options.tables or options.check:
         from benchmarks.report import generated
@@ -76,8 +76,8 @@ def run(options) -> int:
     files |= {f"charts/{chart.name}.svg": chart.standalone.encode() for chart in charts}
     for section in report.sections:
         for number, (_, strip) in enumerate(section.strips):
-            for place, picture in enumerate(strip):
-                files[f"pictures/{markdown.picture_name(section, number, place)}"] = picture.jpeg
+            for place, image in enumerate(strip):
+                files[f"images/{markdown.image_name(section, number, place)}"] = image.jpeg
     write(options.output, files)
     for name, reason in report.left_out:
         print(f"left out {name}: {reason}", file=sys.stderr)
@@ -86,18 +86,18 @@ def run(options) -> int:
 
 
 def compose(
-    folders: list[Path], runs: list[Path] = (), pictures: dict[str, Path] | None = None, title: str = TITLE
+    folders: list[Path], runs: list[Path] = (), images: dict[str, Path] | None = None, title: str = TITLE
 ):
     """The report's content, a `parts.Report`.
 
     Args:
         folders: of records.
         runs: training runs.
-        pictures: name -> folder of pictures to show side by side.
+        images: name -> folder of images to show side by side.
         title: of the page.
 
     Raises:
-        UserError: no records, or a run or folder of pictures that is none.
+        UserError: no records, or a run or folder of images that is none.
     """
     from benchmarks.report import costs, environments, score_table, speed, training
     from benchmarks.report import gallery as side_by_side
@@ -112,7 +112,7 @@ def compose(
         *training.sections(found),
         curves.section(list(runs)),
         *score_table.sections(found),
-        side_by_side.section(pictures or {}),
+        side_by_side.section(images or {}),
         *costs.sections(found),
         environments.section(found),
     ]

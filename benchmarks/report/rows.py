@@ -43,7 +43,7 @@ class Speed:
     weights: str  # SHA-256, or "random"
     date: str
     failed: str = ""
-    rate: Spread | None = None  # pictures per second
+    rate: Spread | None = None  # images per second
     latency: dict[str, float] = field(default_factory=dict)  # seconds of a call
     turns: list[float] = field(default_factory=list)  # median seconds of a call
     memory: float | None = None  # bytes
@@ -83,7 +83,7 @@ class Accuracy:
     data: str
     size: str
     precision: str
-    passes: str  # of several passes over a picture, which are not what was timed
+    passes: str  # of several passes over an image, which are not what was timed
     miou: float
     iou: dict[str, float | None]
     date: str

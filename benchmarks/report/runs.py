@@ -1,4 +1,4 @@
-"""Training runs in the report: their curves and the pictures of their last validation."""
+"""Training runs in the report: their curves and the images of their last validation."""
 
 import csv
 from pathlib import Path
@@ -18,7 +18,7 @@ CURVES = {  # column -> what it is called
 
 
 def section(runs: list[Path]) -> Section:
-    """Curves and pictures of run folders.
+    """Curves and images of run folders.
 
     Raises:
         UserError: one is no run, or its log is damaged.
@@ -27,7 +27,7 @@ def section(runs: list[Path]) -> Section:
     found = Section(
         "curves",
         "Training curves",
-        "A line for each run, by epoch. Below, the last validation's pictures: picture, truth, prediction.",
+        "A line for each run, by epoch. Below, the last validation's images: image, truth, prediction.",
         lacking="" if runs else "python benchmark.py report --runs logs/MODEL/RUN",
     )
     logs = {name: _rows(run) for name, run in named.items()}
@@ -37,7 +37,7 @@ def section(runs: list[Path]) -> Section:
         shown = sorted(run.glob("images/epoch_*.png"), key=lambda path: int(path.stem.split("_")[1]))
         if shown:
             title = f"{name}, {shown[-1].stem.replace('_', ' ')}"
-            found.strips.append((title, [embedded("picture, truth, prediction", shown[-1], width=960)]))
+            found.strips.append((title, [embedded("image, truth, prediction", shown[-1], width=960)]))
     return found
 
 

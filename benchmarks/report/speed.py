@@ -13,7 +13,7 @@ MEASURE = "python benchmark.py inference --runtimes keras,onnx --save"
 COLUMNS = [
     Column("model", numeric=False),
     Column("runtime", numeric=False),
-    Column("pictures/s"),
+    Column("images/s"),
     Column(f"least{DASH}most"),
     Column("mIoU, %"),
     *[Column(f"{name}, ms") for name in PERCENTILES],
@@ -49,7 +49,7 @@ def inference(found: dict[Group, list[Speed]]) -> Section:
     section = Section(
         "inference",
         "Inference",
-        "Rows are ranked within their scope, size, batch and device only. Pictures per second is the "
+        "Rows are ranked within their scope, size, batch and device only. Images per second is the "
         "median of the turns; latency is of a call, nearest rank over all turns, and p99 takes a thousand "
         "calls.",
         lacking="" if found else MEASURE,

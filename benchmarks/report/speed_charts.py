@@ -19,7 +19,7 @@ MOST_ROWS = 20
 
 @drawn
 def tradeoff(number: int, group: Group, rows: list[Speed]) -> list[Figure]:
-    """mIoU against pictures per second with the Pareto front, one chart for each data set of scores."""
+    """mIoU against images per second with the Pareto front, one chart for each data set of scores."""
     figures = []
     for index, (data, scored) in enumerate(by_score(rows).items()):
         canvas = Canvas(f"tradeoff-{number}-{index}", f"mIoU on {data} against speed: {group.title}", 320)
@@ -29,7 +29,7 @@ def tradeoff(number: int, group: Group, rows: list[Speed]) -> list[Figure]:
             _point(canvas, row, color[row.model], marker[row.runtime])
         x, y = [row.rate.median for row in best], [100 * row.miou for row in best]
         canvas.axes.plot(x, y, color=LIGHT["faint"], linewidth=1.2, drawstyle="steps-post", zorder=1)
-        canvas.axes.set(xlabel="pictures per second", ylabel="mIoU, %")
+        canvas.axes.set(xlabel="images per second", ylabel="mIoU, %")
         canvas.log_axis("x", [value for row in scored for value in row.rate])
         canvas.axes.margins(0.14)
         for runtime in sorted(marker):
@@ -57,7 +57,7 @@ def _point(canvas: Canvas, row: Speed, color: str, marker: str) -> None:
         markerfacecolor=LIGHT["paper"] if row.noisy else color,
         zorder=3,
     )
-    told = f"{row.name}: {significant(row.rate.median)} pictures/s, {100 * row.miou:.1f} % mIoU"
+    told = f"{row.name}: {significant(row.rate.median)} images/s, {100 * row.miou:.1f} % mIoU"
     canvas.tip(point, told + (", noisy" if row.noisy else ""))
 
 
@@ -100,7 +100,7 @@ def _turns(canvas: Canvas, place: int, row: Speed, color: str) -> None:
 
 @drawn
 def throughput(number: int, shared: tuple[str, str, str], rows: list[Speed]) -> Figure | None:
-    """Pictures per second against batch, of what was measured at two batches or more.
+    """Images per second against batch, of what was measured at two batches or more.
 
     Args:
         number: of the chart.
@@ -114,7 +114,7 @@ def throughput(number: int, shared: tuple[str, str, str], rows: list[Speed]) -> 
     lines = {name: found for name, found in lines.items() if len({row.group.batch for row in found}) > 1}
     if not lines:
         return None
-    canvas = Canvas(f"throughput-{number}", f"Pictures per second against batch: {', '.join(shared)}")
+    canvas = Canvas(f"throughput-{number}", f"Images per second against batch: {', '.join(shared)}")
     color = colors([found[0].model for found in lines.values()])
     dash = dashes([found[0].runtime for found in lines.values()])
     for name, found in sorted(lines.items()):
@@ -144,7 +144,7 @@ def throughput(number: int, shared: tuple[str, str, str], rows: list[Speed]) -> 
     canvas.axes.set_xticks(ticks, [str(batch) for batch in ticks])
     canvas.axes.xaxis.set_minor_locator(ticker.NullLocator())
     canvas.log_axis("y", [row.rate.median for found in lines.values() for row in found])
-    canvas.axes.set(xlabel="batch", ylabel="pictures per second")
+    canvas.axes.set(xlabel="batch", ylabel="images per second")
     canvas.legend()
     return canvas.finish()
 

@@ -15,7 +15,7 @@ SHARES = [Column(f"{part.replace('_', '-')}, %") for part in PARTS]
 COLUMNS = [
     Column("model", numeric=False),
     Column("precision, backend", numeric=False),
-    Column("pictures/s"),
+    Column("images/s"),
     Column(f"least{DASH}most"),
     Column("of one device"),
     *SHARES,
@@ -25,7 +25,7 @@ COLUMNS = [
 SCALING = [
     Column("model", numeric=False),
     Column("ranks"),
-    Column("pictures/s"),
+    Column("images/s"),
     Column("efficiency, %"),
     *SHARES,
     Column("measured", numeric=False),
@@ -45,7 +45,7 @@ def _by_group(rows: list) -> dict[str, list]:
 
 
 def speed(rows: list[Training]) -> Section:
-    """Pictures per second and what a step consists of."""
+    """Images per second and what a step consists of."""
     section = Section(
         "training",
         "Training",
@@ -118,7 +118,7 @@ def scaling(evidence: Evidence) -> Section:
     section = Section(
         "scaling",
         "Scaling",
-        "Pictures per second on N ranks over N times those of one rank; the dashed line loses nothing.",
+        "Images per second on N ranks over N times those of one rank; the dashed line loses nothing.",
         lacking="" if evidence.scalings else "python benchmark.py scaling --save",
     )
     for place, (title, rows) in enumerate(_by_group(evidence.scalings).items()):

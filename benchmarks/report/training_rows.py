@@ -29,7 +29,7 @@ class Training:
     ranks: int
     date: str
     failed: str = ""
-    rate: Spread | None = None  # pictures per second of all ranks
+    rate: Spread | None = None  # images per second of all ranks
     rate_of_one: float | None = None  # median of one device
     turns: list[float] = field(default_factory=list)  # median seconds of a step
     noisy: bool = False
@@ -49,7 +49,7 @@ class Scaling:
 
     group: str
     model: str
-    rates: dict[int, float]  # ranks -> pictures per second in all
+    rates: dict[int, float]  # ranks -> images per second in all
     efficiency: dict[int, float]
     splits: dict[int, dict[str, float]]  # shares of the step
     date: str

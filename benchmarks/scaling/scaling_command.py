@@ -1,7 +1,7 @@
-"""How training scales from one rank to several: pictures per second, and where a step's time goes.
+"""How training scales from one rank to several: images per second, and where a step's time goes.
 
-weak     every rank has --batch pictures, so that more ranks train on more pictures in a step
-strong   all ranks together have --batch pictures
+weak     every rank has --batch images, so that more ranks train on more images in a step
+strong   all ranks together have --batch images
 
 Each round starts every number of ranks once, one after the other, and efficiency is taken within a round.
 """
@@ -41,7 +41,7 @@ def add_arguments(parser) -> None:
     )
     parser.add_argument("--mode", nargs="+", choices=MODES, default=["weak"], help="(default: weak)")
     parser.add_argument(
-        "-p", "--path", type=Path, help="a data set whose pictures are read (default: made up in memory)"
+        "-p", "--path", type=Path, help="a data set whose images are read (default: made up in memory)"
     )
     parser.add_argument("--precision", default="float32", choices=POLICIES, help="(default: float32)")
     parser.add_argument("--compression", choices=COMPRESSIONS, default="none", help="of gradients")
@@ -157,8 +157,8 @@ def figures(rounds: list[dict[int, dict]]) -> dict:
 
 
 def speed(told: dict) -> float:
-    """Pictures of all ranks per second."""
-    return told["pictures_of_a_step"] / told["step"]
+    """Images of all ranks per second."""
+    return told["images_of_a_step"] / told["step"]
 
 
 def split(told: list[dict]) -> dict[str, dict[str, float]]:
@@ -175,11 +175,11 @@ def table(options, mode: str, found: dict) -> str:
     """The figures for people."""
     height, width = options.target_size
     each = "a rank" if mode == "weak" else "all ranks together"
-    pictures = f"of {options.path}" if options.path else "in memory"
+    images = f"of {options.path}" if options.path else "in memory"
     lines = [
         f"{mode} scaling: {options.model} {height}x{width}, batch {options.batch} for {each}, "
-        f"{threads(options)} threads a rank, pictures {pictures}",
-        "ranks pictures/s efficiency      step forward backward optimizer all-reduce data wait",
+        f"{threads(options)} threads a rank, images {images}",
+        "ranks images/s efficiency      step forward backward optimizer all-reduce data wait",
         *(row(ranks, one, found["efficiency"].get(ranks)) for ranks, one in found["ranks"].items()),
         *sent(list(found["ranks"].values())[-1]["exchange"]),
         "",
@@ -192,7 +192,7 @@ def row(ranks: str, found: dict, efficiency: float | None) -> str:
     shares = {name: part["share"] for name, part in found["split"].items()}
     against_one = "" if efficiency is None else f"{efficiency:.1%}"
     return (
-        f"{ranks:>5} {found['pictures_per_second']['median']:10.2f} {against_one:>10} "
+        f"{ranks:>5} {found['images_per_second']['median']:10.2f} {against_one:>10} "
         f"{found['step_seconds'] * 1e3:6.0f} ms {shares['forward']:7.1%} {shares['backward']:8.1%} "
         f"{shares['optimizer']:9.1%} {shares['all_reduce']:10.1%} {shares['data_wait']:9.1%}"
         f"{'  noisy' if found['noisy'] else ''}"

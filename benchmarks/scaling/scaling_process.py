@@ -1,7 +1,7 @@
 """One rank of `benchmark.py scaling`; started beside the others by a launcher.
 
 The first argument is JSON: `model`, `size`, `batch` (of this rank), `precision`, `compression`, `threads`,
-`seconds`, `path` (of a data set, or null for pictures made up in memory), `workers`, `out`. The first rank
+`seconds`, `path` (of a data set, or null for images made up in memory), `workers`, `out`. The first rank
 writes what was measured to the file `out`.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from common import cli
 
 WARM_UP = 3  # steps, the first of which compiles
-# Pictures, about those of Cityscapes. Each epoch starts its pipeline anew, and all ranks wait for it: with a
-# data set of a few pictures a turn would measure little else.
+# Images, about those of Cityscapes. Each epoch starts its pipeline anew, and all ranks wait for it: with a
+# data set of a few images a turn would measure little else.
 LEAST_EPOCH = 3000
 
 
@@ -37,7 +37,7 @@ def main() -> int:
     batches = batches_of(settings, ranks)
     measured = measure(whole, parts, batches, settings["seconds"], ranks)
     if ranks.first:
-        measured |= {"exchange": tally.calls, "pictures_of_a_step": settings["batch"] * ranks.size}
+        measured |= {"exchange": tally.calls, "images_of_a_step": settings["batch"] * ranks.size}
         measured["device"] = tensorflow_device().name
         Path(settings["out"]).write_text(json.dumps(measured))
     return 0
@@ -68,7 +68,7 @@ def steps_of(settings: dict, ranks):
 
 
 def batches_of(settings: dict, ranks):
-    """Endless batches (uint8 [B, H, W, 3], uint8 [B, H, W]): of a data set's pictures, or one in memory."""
+    """Endless batches (uint8 [B, H, W, 3], uint8 [B, H, W]): of a data set's images, or one in memory."""
     import tensorflow as tf
 
     from benchmarks.train.synthetic import inputs
@@ -103,7 +103,7 @@ def measure(whole, parts: dict, batches, least: float, ranks) -> dict:
 
 
 def turn(step, batches, count: int, ranks) -> tuple[float, float]:
-    """Mean seconds of a step, and of waiting for its pictures, each on the rank that it takes longest."""
+    """Mean seconds of a step, and of waiting for its images, each on the rank that it takes longest."""
     ranks.any(False)  # all start at once
     waited, start = 0.0, time.perf_counter()
     for _ in range(count):

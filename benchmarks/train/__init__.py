@@ -1,1 +1,1 @@
-"""`benchmark.py train`: pictures per second of training steps, and where their time goes."""
+"""`benchmark.py train`: images per second of training steps, and where their time goes."""

@@ -2,7 +2,7 @@
 
 
 def inputs(batch: int, size: tuple[int, int], classes: int):
-    """Random pictures uint8 [B, H, W, 3] and blocky labels uint8 [B, H, W] with an ignored stripe."""
+    """Random images uint8 [B, H, W, 3] and blocky labels uint8 [B, H, W] with an ignored stripe."""
     import numpy as np
 
     random = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from common import cli
 from common.errors import UserError
 from models import ARCHITECTURES
 
-HELP = "pictures per second of training, and where a step's time goes"
+HELP = "images per second of training, and where a step's time goes"
 CHILD = "benchmarks.train.train_process"
 TURNS = 5
 

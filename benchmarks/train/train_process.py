@@ -59,7 +59,7 @@ def take_turns(steps, slow: bool, settings: dict) -> list[latency.Turn]:
         turns.append(latency.take_turn(call, settings["seconds"], slow))
         rate = latency.rates(turns, settings["batch"])["median"]
         most = "at most " if stops else ""
-        progress(f"turn {len(turns)} of {most}{settings['turns']}: {rate:.3g} pictures/s")
+        progress(f"turn {len(turns)} of {most}{settings['turns']}: {rate:.3g} images/s")
     if not math.isfinite(losses[0]):
         sys.exit(f"the loss became {losses[0]}")  # other numbers may be calculated faster, or slower
     return turns

@@ -14,7 +14,7 @@ def table(settings: dict, found: dict) -> str:
     p99 = f", p99 {latency['p99'] * MILLI:.1f}" if "p99" in latency else ""
     lines = [
         f"{described(settings)}, synthetic input, {found['device']}",
-        f"  {rate['median']:.2f} pictures/s ({rate['min']:.2f}-{rate['max']:.2f}){noisy}; a step p50 "
+        f"  {rate['median']:.2f} images/s ({rate['min']:.2f}-{rate['max']:.2f}){noisy}; a step p50 "
         f"{latency['p50'] * MILLI:.1f} ms, p95 {latency['p95'] * MILLI:.1f}{p99}, first "
         f"{found['first_call_seconds']:.1f} s; {memory['peak_bytes'] / GIB:.2f} GiB of the {memory['of']}",
         "  "

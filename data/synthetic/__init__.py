@@ -11,14 +11,14 @@ SMALLEST = (128, 256)  # height, width; below, signs and people are a pixel wide
 def synthesize(
     root: Path, train: int, val: int, size: tuple[int, int], seed: int, workers: int | None = None
 ) -> None:
-    """Write a data set of street scenes: pictures, polygons, label ids, instance ids and colours.
+    """Write a data set of street scenes: images, polygons, label ids, instance ids and colours.
 
-    The same seed gives the same bytes, however many workers there are; a picture does not depend on
+    The same seed gives the same bytes, however many workers there are; an image does not depend on
     how many others are made.
 
     Arguments:
-        root: folder to make, or one without pictures.
-        train, val: how many pictures each split gets.
+        root: folder to make, or one without images.
+        train, val: how many images each split gets.
         size: (height, width) in pixels, at least 128x256, about twice as wide as high.
         seed: whole number of at least 0.
         workers: processes; None takes one for each core.

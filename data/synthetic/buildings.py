@@ -100,8 +100,8 @@ def skyline(view: View, rng: np.random.Generator, middle: float, z: float) -> Th
     wide, tall = rng.uniform(10, 24), rng.uniform(6, 16)
     left, right = middle - wide / 2, middle + wide / 2
     corners = np.array([(left, tall, z), (right, tall, z), (right, 0, z), (left, 0, z)])
-    picture = draw_front(Facade(rng, view.light, (wide, tall), 5.0), "plaster", _wall_color(rng, "plaster"))
+    image = draw_front(Facade(rng, view.light, (wide, tall), 5.0), "plaster", _wall_color(rng, "plaster"))
     pixels = view.camera.scale(z) * 2
     size = max(2, round(wide * pixels)), max(2, round(tall * pixels))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return Thing("building", [view.camera.polygon(corners)], [lit_plane(view, small, corners)])

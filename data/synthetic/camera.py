@@ -1,6 +1,6 @@
 """The pinhole camera behind the windscreen, and the street's bend.
 
-World coordinates are metres: x to the right of the road's axis, y above the ground, z ahead. Picture
+World coordinates are metres: x to the right of the road's axis, y above the ground, z ahead. Image
 coordinates are pixels with whole numbers at pixel centres, as in the data set's polygons.
 """
 
@@ -50,7 +50,7 @@ class Camera:
         return float(np.dot(normal, center - eye)) < 0
 
     def shows(self, polygon: np.ndarray) -> bool:
-        """Whether the bounding box of a picture polygon [N, 2] meets the picture."""
+        """Whether the bounding box of an image polygon [N, 2] meets the image."""
         if len(polygon) < 3:
             return False
         low, high = polygon.min(0), polygon.max(0)

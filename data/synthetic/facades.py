@@ -1,4 +1,4 @@
-"""Facades as pictures of surface colours: windows, shops, doors, balconies, glass fronts."""
+"""Facades as images of surface colours: windows, shops, doors, balconies, glass fronts."""
 
 import numpy as np
 
@@ -7,26 +7,26 @@ from data.synthetic.light import Light
 
 
 class Facade:
-    """A facade under construction: float32 `picture` [H, W, 3] of width x height metres."""
+    """A facade under construction: float32 `image` [H, W, 3] of width x height metres."""
 
     def __init__(self, rng: np.random.Generator, light: Light, size: tuple[float, float], density: float):
         self.rng, self.light, self.density = rng, light, density
         self.width, self.height = size
-        self.picture = np.ones((1, 1, 3), np.float32)
+        self.image = np.ones((1, 1, 3), np.float32)
 
     def cover(self, texture: str, wall: np.ndarray) -> None:
         """Give the whole facade a texture in the colour `wall`, and weather stains."""
         grain = [self._flat(name) for name in (texture, "stain")]
-        self.picture = (grain[0] * grain[1])[..., None] * np.asarray(wall, np.float32)
+        self.image = (grain[0] * grain[1])[..., None] * np.asarray(wall, np.float32)
 
     def _flat(self, name):
         return textures.flat(name, self.width, self.height, self.density, tuple(self.rng.uniform(0, 50, 2)))
 
     def patch(self, left: float, right: float, bottom: float, top: float) -> np.ndarray:
-        """The part of the picture between two places along the facade and two heights, as a view."""
-        # a slice may end beyond the picture, but not before it
+        """The part of the image between two places along the facade and two heights, as a view."""
+        # a slice may end beyond the image, but not before it
         rows = slice(self._pixel(self.height - top), self._pixel(self.height - bottom))
-        return self.picture[rows, self._pixel(left) : self._pixel(right)]
+        return self.image[rows, self._pixel(left) : self._pixel(right)]
 
     def _pixel(self, metres):
         return max(0, round(metres * self.density))
@@ -60,7 +60,7 @@ class Facade:
 
 
 def draw_front(facade: Facade, style: str, wall: np.ndarray) -> np.ndarray:
-    """The picture of a street front in "plaster", "brick", "stone" or "glass"."""
+    """The image of a street front in "plaster", "brick", "stone" or "glass"."""
     rng = facade.rng
     facade.cover("plaster" if style == "glass" else style, wall)
     shop, ground = rng.random() < 0.45 and facade.height > 6, rng.uniform(3.4, 4.2)
@@ -72,11 +72,11 @@ def draw_front(facade: Facade, style: str, wall: np.ndarray) -> np.ndarray:
         _shops(facade, ground)
     else:
         _plinth(facade, wall)
-    return facade.picture
+    return facade.image
 
 
 def draw_gable(facade: Facade, wall: np.ndarray) -> np.ndarray:
-    """The picture of an end wall, with a few windows or none."""
+    """The image of an end wall, with a few windows or none."""
     rng = facade.rng
     wall = wall * np.float32(rng.uniform(0.88, 1.04))
     facade.cover("plaster", wall)
@@ -84,7 +84,7 @@ def draw_gable(facade: Facade, wall: np.ndarray) -> np.ndarray:
         for bottom in np.arange(4.4, facade.height - 2, 3.1):
             for left in (facade.width * 0.3, facade.width * 0.65):
                 facade.window((left, bottom), (1.0, 1.5), np.array([62.0, 70, 78]), wall * 1.12)
-    return facade.picture
+    return facade.image
 
 
 def _storeys(facade, wall, lowest):

@@ -139,24 +139,24 @@ def wall(
         ("stone", (118, 116, 112)),
     ][rng.integers(5)]
     density = surface_density(view, near)
-    picture = textures.flat(name, far - near, tall, density, tuple(rng.uniform(0, 50, 2)))[..., None] * (
+    image = textures.flat(name, far - near, tall, density, tuple(rng.uniform(0, 50, 2)))[..., None] * (
         np.array(albedo) + rng.normal(0, 10, 3)
     )
-    picture *= textures.flat("stain", far - near, tall, density, tuple(rng.uniform(0, 50, 2)))[..., None]
+    image *= textures.flat("stain", far - near, tall, density, tuple(rng.uniform(0, 50, 2)))[..., None]
     coping = max(1, round(0.14 * density))
-    picture[:coping] *= 1.18
-    picture[coping : coping + max(1, round(0.05 * density))] *= 0.6
+    image[:coping] *= 1.18
+    image[coping : coping + max(1, round(0.05 * density))] *= 0.6
     for at in np.arange(0, far - near, rng.uniform(3, 6)) if rng.random() < 0.5 else []:
         left = int(at * density)
-        picture[:, left : left + max(1, round(0.3 * density))] *= 0.86
-    return standing_plane(view, "wall", picture, x, near, far, tall)
+        image[:, left : left + max(1, round(0.3 * density))] *= 0.86
+    return standing_plane(view, "wall", image, x, near, far, tall)
 
 
 def fence(view: View, rng: np.random.Generator, x: float, near: float, far: float) -> Thing:
     """A fence along the street, which one can see through."""
     tall, density = rng.uniform(1.1, 2.0), surface_density(view, near)
     height, width = max(4, round(tall * density)), max(4, round((far - near) * density))
-    picture = np.zeros((height, width, 4), np.float32)
+    image = np.zeros((height, width, 4), np.float32)
     albedo = [(196, 192, 180), (92, 72, 52), (70, 92, 66), (52, 54, 56), (140, 142, 142)][
         rng.integers(5)
     ] + rng.normal(0, 8, 3)
@@ -167,37 +167,37 @@ def fence(view: View, rng: np.random.Generator, x: float, near: float, far: floa
     posts = np.broadcast_to(across % 2.4 < 0.1, (height, width))
     if pitch == 0.09:  # a mesh
         bars = bars | ((up + 0 * across) % pitch < pitch * share)
-    picture[..., 3] = np.where(bars | rails | posts, 255, 0)
-    picture[..., :3] = albedo * (np.where(posts, 0.8, 1.0) * np.where(rails, 0.9, 1.0))[..., None]
-    return standing_plane(view, "fence", picture, x, near, far, tall)
+    image[..., 3] = np.where(bars | rails | posts, 255, 0)
+    image[..., :3] = albedo * (np.where(posts, 0.8, 1.0) * np.where(rails, 0.9, 1.0))[..., None]
+    return standing_plane(view, "fence", image, x, near, far, tall)
 
 
 def standing_plane(
     view: View,
     label: str,
-    picture: np.ndarray,
+    image: np.ndarray,
     x: float,
     near: float,
     far: float,
     tall: float,
     bottom: float = 0.0,
 ) -> Thing:
-    """A picture of surface colours [H, W, 3 or 4] on a plane along the street, its left end at `near`."""
+    """An image of surface colours [H, W, 3 or 4] on a plane along the street, its left end at `near`."""
     corners = np.array([(x, tall, near), (x, tall, far), (x, bottom, far), (x, bottom, near)])
-    return Thing(label, [view.camera.polygon(corners)], [lit_plane(view, picture, corners)])
+    return Thing(label, [view.camera.polygon(corners)], [lit_plane(view, image, corners)])
 
 
-def lit_plane(view: View, picture: np.ndarray, corners: np.ndarray) -> Plane:
-    """A picture of surface colours, lit and hazy, on the world rectangle [4, 3] from its top left."""
+def lit_plane(view: View, image: np.ndarray, corners: np.ndarray) -> Plane:
+    """An image of surface colours, lit and hazy, on the world rectangle [4, 3] from its top left."""
     across, down = corners[1] - corners[0], corners[3] - corners[0]
     normal = np.cross(across, down)
     normal = normal / np.linalg.norm(normal)
     if not view.camera.sees(corners.mean(0), normal):
         normal = -normal
-    depth = np.linspace(corners[0, 2], corners[1, 2], picture.shape[1], dtype=np.float32)
+    depth = np.linspace(corners[0, 2], corners[1, 2], image.shape[1], dtype=np.float32)
     gain = view.light.gain(normal).astype(np.float32)
-    lit = view.light.through_haze(picture[..., :3].astype(np.float32) * gain, depth[None, :])
-    whole = np.concatenate([lit, picture[..., 3:]], 2) if picture.shape[2] == 4 else lit
+    lit = view.light.through_haze(image[..., :3].astype(np.float32) * gain, depth[None, :])
+    whole = np.concatenate([lit, image[..., 3:]], 2) if image.shape[2] == 4 else lit
     return Plane(np.clip(whole, 0, 255).astype(np.uint8), view.camera.project(corners))
 
 

@@ -16,7 +16,7 @@ _STEPS = np.array([1.0, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85, 113, 150,
 
 
 def strip(camera: Camera, left: float, right: float, near: float = 1.0, far: float = END) -> np.ndarray:
-    """Picture polygon of the ground between two x and two depths, bent with the street."""
+    """Image polygon of the ground between two x and two depths, bent with the street."""
     inner = _STEPS[(near < _STEPS) & (far > _STEPS)]
     depths = np.concatenate([[near], inner, [far]])
     side = [(left, 0, z) for z in depths] + [(right, 0, z) for z in depths[::-1]]
@@ -72,7 +72,7 @@ class Sky:
 
 
 def sky(view: View, rng: np.random.Generator) -> Thing:
-    """The sky over the whole picture, down to the horizon."""
+    """The sky over the whole image, down to the horizon."""
     camera, light = view.camera, view.light
     corners = np.array(
         [(0, 0), (camera.width, 0), (camera.width, camera.horizon + 2), (0, camera.horizon + 2)], float

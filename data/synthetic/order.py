@@ -23,7 +23,7 @@ def painters_order(placed: list[Placed], eye_x: float) -> list[Thing]:
     """All things so that whatever is hidden comes before what hides it.
 
     Depth alone does not tell: of a tram and a person beside it, the one on the camera's side has to be
-    painted later. So this is a topological sort of pairs that share picture columns, far ones first.
+    painted later. So this is a topological sort of pairs that share image columns, far ones first.
     """
     placed = [one for one in placed if any(len(shape) for thing in one.things for shape in thing.shapes)]
     if not placed:

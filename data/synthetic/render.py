@@ -1,4 +1,4 @@
-"""The painter: a scene as a picture, and as the polygons of its label file."""
+"""The painter: a scene as an image, and as the polygons of its label file."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ def render(scene: Scene) -> tuple[np.ndarray, list[dict]]:
     """Paint a scene far to near.
 
     Returns:
-        The picture, uint8 [H, W, 3] RGB, and the label file's objects in the same order.
+        The image, uint8 [H, W, 3] RGB, and the label file's objects in the same order.
     """
     camera = scene.view.camera
     canvas = np.zeros((camera.height * SCALE, camera.width * SCALE, 3), np.uint8)
@@ -54,7 +54,7 @@ def _shade(canvas, shadows):
 
 
 def _expose(canvas, rng, camera):
-    """The lens's slight blur, vignetting and exposure, the sensor's noise, at the picture's size."""
+    """The lens's slight blur, vignetting and exposure, the sensor's noise, at the image's size."""
     small = cv2.resize(canvas, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.35, 0.6)).astype(np.float32)
     across = np.linspace(-1, 1, camera.width, dtype=np.float32) ** 2

@@ -1,4 +1,4 @@
-"""One picture's scene: everything that is in it, in painter's order."""
+"""One image's scene: everything that is in it, in painter's order."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Scene:
 
 
 def random_scene(seed: int, split: str, index: int, size: tuple[int, int]) -> Scene:
-    """The scene of a picture, which depends on these four alone."""
+    """The scene of an image, which depends on these four alone."""
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
     guests = (GUESTS[index % len(GUESTS)], GUESTS[(index + 3) % len(GUESTS)])
     street = random_street(rng, "train" in guests or rng.random() < 0.12, "terrain" in guests)
@@ -67,7 +67,7 @@ def _shadows(view, street, footprints):
 
 
 def _frame(view, rng):
-    """The bonnet of the camera's own car, and the picture's unused border: void, as in the data set."""
+    """The bonnet of the camera's own car, and the image's unused border: void, as in the data set."""
     height, width = view.camera.height, view.camera.width
     made = []
     if rng.random() < 0.85:

@@ -1,4 +1,4 @@
-"""What an object is painted with: polygons, strokes, plane pictures and textures, on a fine canvas."""
+"""What an object is painted with: polygons, strokes, plane images and textures, on a fine canvas."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import numpy as np
 from data.synthetic import textures
 from data.synthetic.camera import Camera
 
-SCALE = 2  # canvas pixels per picture pixel
+SCALE = 2  # canvas pixels per image pixel
 _SHIFT = 4  # OpenCV's fixed-point bits of polygon coordinates
 
 
@@ -21,11 +21,11 @@ class Layer:
     y: int
 
     def local(self, points: np.ndarray) -> np.ndarray:
-        """Picture coordinates [N, 2] as coordinates in this layer."""
+        """Image coordinates [N, 2] as coordinates in this layer."""
         return np.asarray(points, np.float64).reshape(-1, 2) * SCALE + (SCALE - 1) / 2 - (self.x, self.y)
 
     def pixel_centers(self) -> tuple[np.ndarray, np.ndarray]:
-        """Picture columns [W] and rows [H] of this layer's pixels."""
+        """Image columns [W] and rows [H] of this layer's pixels."""
         height, width = self.pixels.shape[:2]
         return (np.arange(width) + self.x - (SCALE - 1) / 2) / SCALE, (
             np.arange(height) + self.y - (SCALE - 1) / 2
@@ -39,10 +39,10 @@ class Layer:
         cv2.fillPoly(mask, [fixed(self.local(points))], 255, cv2.LINE_8, _SHIFT)
         return mask
 
-    def blend(self, picture: np.ndarray, mask: np.ndarray | None) -> None:
-        """Put a picture [H, W, 3] of the layer's size on it where the mask is set."""
-        picture = np.clip(picture, 0, 255).astype(np.uint8)
-        self.pixels[:] = picture if mask is None else cv2.copyTo(picture, mask, self.pixels)
+    def blend(self, image: np.ndarray, mask: np.ndarray | None) -> None:
+        """Put an image [H, W, 3] of the layer's size on it where the mask is set."""
+        image = np.clip(image, 0, 255).astype(np.uint8)
+        self.pixels[:] = image if mask is None else cv2.copyTo(image, mask, self.pixels)
 
 
 def fixed(points: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ class Fill:
 
 @dataclass(frozen=True)
 class Stroke:
-    """A line through points [N, 2], `width` picture pixels wide."""
+    """A line through points [N, 2], `width` image pixels wide."""
 
     points: np.ndarray
     color: tuple
@@ -81,22 +81,22 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Plane:
-    """A picture uint8 [H, W, 3 or 4] laid on a quadrilateral, corners [4, 2] clockwise from its top left."""
+    """An image uint8 [H, W, 3 or 4] laid on a quadrilateral, corners [4, 2] clockwise from its top left."""
 
-    picture: np.ndarray
+    image: np.ndarray
     corners: np.ndarray
 
     def draw(self, layer: Layer) -> None:
-        """Warp the picture onto the layer; a fourth channel is its opacity."""
-        height, width = self.picture.shape[:2]
+        """Warp the image onto the layer; a fourth channel is its opacity."""
+        height, width = self.image.shape[:2]
         source = np.float32([[0, 0], [width, 0], [width, height], [0, height]]) - 0.5
         warp = cv2.getPerspectiveTransform(source, layer.local(self.corners).astype(np.float32))
         size = layer.pixels.shape[1::-1]
         warped = cv2.warpPerspective(
-            self.picture, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            self.image, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         mask = layer.mask(self.corners)
-        if self.picture.shape[2] == 4:
+        if self.image.shape[2] == 4:
             opacity = warped[..., 3:].astype(np.float32) / 255
             warped = warped[..., :3] * opacity + layer.pixels * (1 - opacity)
         layer.blend(warped, mask)

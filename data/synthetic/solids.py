@@ -1,4 +1,4 @@
-"""Lit 3-D shapes as polygons in the picture: extruded profiles, boxes, capsules (limbs), discs."""
+"""Lit 3-D shapes as polygons in the image: extruded profiles, boxes, capsules (limbs), discs."""
 
 from dataclasses import dataclass
 

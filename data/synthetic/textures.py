@@ -38,28 +38,28 @@ def tile(name: str, level: int = 0) -> np.ndarray:
 
 def sample(name: str, u: np.ndarray, v: np.ndarray, pixels_per_metre: float) -> np.ndarray:
     """The texture at the metric coordinates u, v [H, W], blurred to what that resolution can show."""
-    picture, texels = _mipmap(name, pixels_per_metre)
-    side = picture.shape[0]
+    image, texels = _mipmap(name, pixels_per_metre)
+    side = image.shape[0]
     columns, rows = np.mod(u * texels, side).astype(np.float32), np.mod(v * texels, side).astype(np.float32)
-    return cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return cv2.remap(image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 
 def sample_grid(name: str, columns: np.ndarray, rows: np.ndarray, pixels_per_metre: float) -> np.ndarray:
     """As `sample`, at every pair of the metric coordinates columns [W] and rows [H]."""
-    picture, texels = _mipmap(name, pixels_per_metre)
-    side = picture.shape[0]
+    image, texels = _mipmap(name, pixels_per_metre)
+    side = image.shape[0]
     u, v = (np.mod(metres * texels, side).astype(np.float32) for metres in (columns, rows))
     # magnified, a texture needs interpolation; otherwise the mipmap's nearest pixel will do
     if texels < 0.9 * pixels_per_metre:
-        return cv2.remap(picture, *np.meshgrid(u, v), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    return picture[v.astype(np.intp)][:, u.astype(np.intp)]
+        return cv2.remap(image, *np.meshgrid(u, v), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return image[v.astype(np.intp)][:, u.astype(np.intp)]
 
 
 def _mipmap(name, pixels_per_metre):
     """The tile that suits a resolution, and its pixels per metre."""
     level = int(np.clip(np.round(np.log2(TILE / METRES[name] / max(pixels_per_metre, 1e-3))), 0, 7))
-    picture = tile(name, level)
-    return picture, picture.shape[0] / METRES[name]
+    image = tile(name, level)
+    return image, image.shape[0] / METRES[name]
 
 
 def flat(
@@ -100,7 +100,7 @@ def _cloud(rng):
 
 def _bricks(rng, rows, columns, joint, spread, joint_gain):
     """Courses of bricks, each with its own shade, and joints of a given share of a brick's height."""
-    picture = np.full((TILE, TILE), joint_gain)
+    image = np.full((TILE, TILE), joint_gain)
     height, width = TILE / rows, TILE / columns
     gap = joint * height
     for row in range(rows):
@@ -112,8 +112,8 @@ def _bricks(rng, rows, columns, joint, spread, joint_gain):
                 round(column * width + start + gap / 2),
                 round((column + 1) * width + start - gap / 2),
             )
-            picture[top:bottom, np.arange(left, right) % TILE] = shade
-    return picture * (1 + 0.04 * _noise(rng, 0.6))
+            image[top:bottom, np.arange(left, right) % TILE] = shade
+    return image * (1 + 0.04 * _noise(rng, 0.6))
 
 
 def _brick(rng):
@@ -141,7 +141,7 @@ def _grass(rng):
 
 def _leaves(rng):
     """Leaves laid over each other, the later the lighter, wrapped around the tile's edges."""
-    picture = np.full((TILE, TILE), 0.45, np.float32)
+    image = np.full((TILE, TILE), 0.45, np.float32)
     count = 5200
     for place in range(count):
         x, y = rng.uniform(0, TILE, 2)
@@ -151,8 +151,8 @@ def _leaves(rng):
         for dx in (0, -TILE) if x > TILE / 2 else (0, TILE):
             for dy in (0, -TILE) if y > TILE / 2 else (0, TILE):
                 if -10 < x + dx < TILE + 10 and -10 < y + dy < TILE + 10:
-                    cv2.ellipse(picture, (int(x + dx), int(y + dy)), axes, angle, 0, 360, shade, -1)
-    return np.clip(picture * (1 + 0.22 * _noise(rng, 1.4, 3)), 0.25, 1.9)
+                    cv2.ellipse(image, (int(x + dx), int(y + dy)), axes, angle, 0, 360, shade, -1)
+    return np.clip(image * (1 + 0.22 * _noise(rng, 1.4, 3)), 0.25, 1.9)
 
 
 _MAKERS = {

@@ -7,7 +7,7 @@ import numpy as np
 
 from data.synthetic.shapes import SCALE, Layer, fixed
 
-SMALLEST = 4  # pixels; what covers less is left out of picture and labels alike
+SMALLEST = 4  # pixels; what covers less is left out of image and labels alike
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Thing:
     detail: float = 0.7  # pixels by which the outline may miss the silhouette
 
     def outline(self, height: int, width: int) -> np.ndarray | None:
-        """The outline int32 [N, 2] of the largest visible piece in a picture of that size, or None.
+        """The outline int32 [N, 2] of the largest visible piece in an image of that size, or None.
 
         Traced from a mask, because the label tools draw polygons with their border included: what is
         traced here is what they draw.

@@ -9,7 +9,7 @@ from data.synthetic.solids import View
 from data.synthetic.street import LANE, Street
 from data.synthetic.thing import Thing, group
 
-# Classes that are rare on a street; each picture gets two of them, so that no set of eight goes without.
+# Classes that are rare on a street; each image gets two of them, so that no set of eight goes without.
 # Walls, fences and terrain are beside the traffic: lots.py and street.py see to those.
 GUESTS = ("train", "truck", "bus", "motorcycle", "rider", "wall", "fence", "terrain")
 

@@ -1,4 +1,4 @@
-"""Writes a scene's files in the Cityscapes layout; the picture comes last, so none is without labels."""
+"""Writes a scene's files in the Cityscapes layout; the image comes last, so none is without labels."""
 
 import json
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -26,7 +26,7 @@ FRAME = 19  # the data set annotates the 20th frame of each snippet
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to make."""
+    """One image to make."""
 
     root: Path
     split: str
@@ -35,19 +35,19 @@ class Job:
     seed: int
 
     def path(self, kind: str, suffix: str) -> Path:
-        """The picture's file of that kind: `gtFine/train/town/town_000000_000019_gtFine_color.png`."""
+        """The image's file of that kind: `gtFine/train/town/town_000000_000019_gtFine_color.png`."""
         towns = TOWNS[self.split]
         town, sequence = towns[self.index % len(towns)], self.index // len(towns)
         return self.root / kind / self.split / town / f"{town}_{sequence:06d}_{FRAME:06d}_{kind}{suffix}"
 
 
 def write_all(jobs: list[Job], workers: int) -> None:
-    """Make the pictures, in this process for one worker; shows progress where stderr is a terminal.
+    """Make the images, in this process for one worker; shows progress where stderr is a terminal.
 
     Raises:
         UserError: a file cannot be written.
     """
-    with tqdm(total=len(jobs), unit="picture", disable=None) as progress:
+    with tqdm(total=len(jobs), unit="image", disable=None) as progress:
         if workers == 1:
             threads = cv2.getNumThreads()
             for job in jobs:
@@ -67,13 +67,13 @@ def write_all(jobs: list[Job], workers: int) -> None:
 
 
 def write_scene(job: Job) -> None:
-    """Make one picture with its four label files.
+    """Make one image with its four label files.
 
     Raises:
         UserError: a file cannot be written.
     """
     cv2.setNumThreads(1)  # there is a process for each core
-    picture, objects = render(random_scene(job.seed, job.split, job.index, job.size))
+    pixels, objects = render(random_scene(job.seed, job.split, job.index, job.size))
     content = {"imgHeight": job.size[0], "imgWidth": job.size[1], "objects": objects}
     image = job.path(IMAGES, ".png")
     for folder in (job.path(FINE, "").parent, image.parent):
@@ -81,7 +81,7 @@ def write_scene(job: Job) -> None:
     write_bytes(job.path(FINE, "_polygons.json"), json.dumps(content).encode())
     for suffix, label in draw_labels(content).items():
         png.write(job.path(FINE, suffix), label)
-    png.write(image, picture)
+    png.write(image, pixels)
 
 
 def draw_labels(content: dict) -> dict[str, np.ndarray]:

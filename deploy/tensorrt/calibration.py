@@ -1,4 +1,4 @@
-"""Calibration of int8 ranges by TensorRT on pictures: for the DLA, which takes no QDQ."""
+"""Calibration of int8 ranges by TensorRT on images: for the DLA, which takes no QDQ."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from inference.tensorrt import plan as plans
 from inference.tensorrt.library import array_type
 from inference.tensorrt.plan import Plan
 
-PICTURES = 64
+IMAGES = 64
 
 
 def arranged(path: Path, shape: tuple[int, ...], kind) -> np.ndarray:
-    """A picture as a network's input: RGB in 0..255, [1, H, W, 3] or [1, 3, H, W] by `shape`.
+    """An image as a network's input: RGB in 0..255, [1, H, W, 3] or [1, 3, H, W] by `shape`.
 
     Raises:
         UserError: unreadable.
     """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise UserError(f"{path} is no readable picture; leave it out or copy it again")
+        raise UserError(f"{path} is no readable image; leave it out or copy it again")
     channels_last = shape[3] == 3
     height, width = shape[1:3] if channels_last else shape[2:]
     image = cv2.cvtColor(
@@ -35,7 +35,7 @@ def arranged(path: Path, shape: tuple[int, ...], kind) -> np.ndarray:
 
 
 def calibrator(trt, tensor, plan: Plan):
-    """An entropy calibrator over the plan's pictures, which reads and writes the plan's cache.
+    """An entropy calibrator over the plan's images, which reads and writes the plan's cache.
 
     Args:
         trt: the package.
@@ -43,8 +43,8 @@ def calibrator(trt, tensor, plan: Plan):
         plan: what to build.
     """
     shape, kind = tuple(tensor.shape), array_type(tensor.dtype)
-    found = plans.pictures(plan.calibration) if plan.calibration else []
-    count = min(PICTURES, len(found))
+    found = plans.images(plan.calibration) if plan.calibration else []
+    count = min(IMAGES, len(found))
     chosen = [found[number * len(found) // count] for number in range(count)]  # spread over all there are
 
     class Calibrator(trt.IInt8EntropyCalibrator2):
@@ -59,13 +59,13 @@ def calibrator(trt, tensor, plan: Plan):
             batch = [arranged(path, shape, kind) for path, _ in zip(self._paths, range(shape[0]))]
             if len(batch) < shape[0]:
                 return None
-            pictures = np.ascontiguousarray(np.concatenate(batch))
+            images = np.ascontiguousarray(np.concatenate(batch))
             if self._cuda is None:
                 from inference.tensorrt.cuda import Cuda
 
                 self._cuda = Cuda()
-                self._address = self._cuda.allocate(pictures.nbytes)
-            self._cuda.upload(self._address, pictures)
+                self._address = self._cuda.allocate(images.nbytes)
+            self._cuda.upload(self._address, images)
             return [self._address]
 
         def read_calibration_cache(self):

@@ -107,5 +107,5 @@ def run(options) -> int:
 def by_hand(plan: Plan) -> str:
     """How TensorRT's own tool makes the same engine, in one line."""
     if plan.calibration and not (plan.cache and plan.cache.is_file()):
-        return "trtexec, TensorRT's own tool, calibrates on no pictures; it can use a --calibration-cache"
+        return "trtexec, TensorRT's own tool, calibrates on no images; it can use a --calibration-cache"
     return f"the same by TensorRT's own tool: {trtexec(plan)}"

@@ -25,7 +25,7 @@ def array_type(kind) -> type:
         UserError: NumPy has none.
     """
     if kind.name not in TYPES:
-        raise UserError(f"a picture or a label map of {kind.name} is none; convert the model anew")
+        raise UserError(f"an image or a label map of {kind.name} is none; convert the model anew")
     return TYPES[kind.name]
 
 

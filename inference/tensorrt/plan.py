@@ -21,7 +21,7 @@ class Plan:
         folder: where the engine goes; None puts it beside the ONNX file.
         fp16: allow float16.
         int8: allow int8, by the file's QuantizeLinear nodes or by a calibration.
-        calibration: pictures to calibrate on, a folder.
+        calibration: images to calibrate on, a folder.
         cache: calibration cache, read if it exists, written after a calibration.
         dla: core of the deep learning accelerator; what it cannot do runs on the GPU.
         workspace: most MiB that a layer may use beside its tensors.
@@ -60,12 +60,12 @@ def require_sound(plan: Plan) -> None:
     for path in (plan.cache, plan.timing_cache):  # written after minutes of building
         if path and not path.parent.is_dir():
             raise UserError(f"{path} lies in no folder; make {path.parent} first")
-    if plan.calibration and not pictures(plan.calibration):
-        raise UserError(f"no pictures below {plan.calibration}; correct --calibration")
+    if plan.calibration and not images(plan.calibration):
+        raise UserError(f"no images below {plan.calibration}; correct --calibration")
 
 
-def pictures(folder: Path) -> list[Path]:
-    """The pictures below a folder, sorted."""
+def images(folder: Path) -> list[Path]:
+    """The images below a folder, sorted."""
     suffixes = (".png", ".jpg", ".jpeg", ".bmp")
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
 

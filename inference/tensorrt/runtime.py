@@ -15,7 +15,7 @@ from inference.tensorrt.library import array_type, tensorrt
 
 
 class TensorRTRuntime:
-    """An engine with one picture in and logits or labels out.
+    """An engine with one image in and logits or labels out.
 
     Attributes:
         name: of the file, up to its first dot.
@@ -41,7 +41,7 @@ class TensorRTRuntime:
         names = [self._engine.get_tensor_name(number) for number in range(self._engine.num_io_tensors)]
         inputs = [name for name in names if self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
         if len(names) != 2 or len(inputs) != 1:
-            raise UserError(f"{path} has {names} in and out; need one picture in, logits or labels out")
+            raise UserError(f"{path} has {names} in and out; need one image in, logits or labels out")
         self._context, self._stream = self._engine.create_execution_context(), self._cuda.stream()
         self._arrays = []
         self._soft = PROBABILITIES in names
@@ -76,7 +76,7 @@ class TensorRTRuntime:
         return np.concatenate(labels)
 
     def _labels(self, found: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """What the engine returns for pictures, as their labels of a size, uint8 [N, *size]."""
+        """What the engine returns for images, as their labels of a size, uint8 [N, *size]."""
         if found.ndim == 3:
             labels = found.astype(np.uint8)
             return labels if size == self.size else resizing.nearest(labels, size, self._source)

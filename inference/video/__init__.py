@@ -1,4 +1,4 @@
-"""Moving pictures: frames in, an H.264 video of what a model sees out."""
+"""Moving images: frames in, an H.264 video of what a model sees out."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def require_library() -> None:
 
 
 def require_none(paths: list[Path]) -> None:
-    """Raise UserError if a path is a video, of which no single pictures are written."""
+    """Raise UserError if a path is a video, of which no single images are written."""
     for path in paths:
         if path.suffix.lower() in SUFFIXES and path.is_file():
             raise UserError(f"{path} is a video; name the video to write with --output FILE.mp4")

@@ -36,9 +36,9 @@ def require_writable(output: Path) -> None:
 
 
 def open_frames(paths: list[Path], split: str, coarse: bool, rate: Fraction | None, output: Path):
-    """The frames that paths name: one video file, or pictures as `inference.image_files.find` finds them.
+    """The frames that paths name: one video file, or images as `inference.image_files.find` finds them.
 
-    Pictures of a folder come in the order of the numbers in their names.
+    Images of a folder come in the order of the numbers in their names.
 
     Raises:
         UserError: nothing there, several videos, or the video is the one that is to be written.
@@ -50,7 +50,7 @@ def open_frames(paths: list[Path], split: str, coarse: bool, rate: Fraction | No
             for path in paths
             for job in sorted(image_files.find([path], split, coarse), key=frames.by_number)
         ]
-        return frames.PictureFiles(jobs, rate)
+        return frames.ImageFiles(jobs, rate)
     if len(paths) > 1:
         raise UserError(f"{videos[0]} is one of several paths; give videos one at a time")
     if output.exists() and output.samefile(videos[0]):

@@ -1,4 +1,4 @@
-"""Where frames come from: a video file, pictures in order, or a camera.
+"""Where frames come from: a video file, images in order, or a camera.
 
 Every source is an iterator of `Frame`s with `rate`, the frames per second that its ticks count, and
 `count`, how many frames there are, or None.
@@ -18,7 +18,7 @@ import numpy as np
 from common.errors import UserError
 from inference import image_files
 
-PICTURE_RATE = Fraction(20)  # frames per second where pictures do not tell
+IMAGE_RATE = Fraction(20)  # frames per second where images do not tell
 CAMERA_RATE = Fraction(30)  # where a camera does not tell
 HIGHEST_RATE = 1000
 MAX_PIXELS = 2**26  # of a frame, twice 8K; FFmpeg allocates nothing for a header that claims more
@@ -31,7 +31,7 @@ OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "max_pi
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture, uint8 RGB [H, W, 3], when it is shown, counted in 1 / rate seconds, and its file if any."""
+    """An image, uint8 RGB [H, W, 3], when it is shown, counted in 1 / rate seconds, and its file if any."""
 
     image: np.ndarray
     tick: int
@@ -64,7 +64,7 @@ class VideoFile:
             kind = " (the file is empty)" if path.is_file() and not path.stat().st_size else ""
             raise UserError(f"{path} is no readable video{kind}; copy it again or convert it") from error
         if not self._container.streams.video:
-            raise UserError(f"{path} holds no moving pictures; it is cut off, or give another -p/--path")
+            raise UserError(f"{path} holds no moving images; it is cut off, or give another -p/--path")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         height, width = self._stream.height, self._stream.width
@@ -124,8 +124,8 @@ class VideoFile:
             raise UserError(f"{self._path} breaks off after {seen:.1f} of {seconds:.1f} s; copy it again")
 
 
-class PictureFiles:
-    """Pictures in the order of the numbers in their names, at a constant rate.
+class ImageFiles:
+    """Images in the order of the numbers in their names, at a constant rate.
 
     Args:
         jobs: see `inference.image_files.find`, sorted.
@@ -133,7 +133,7 @@ class PictureFiles:
     """
 
     def __init__(self, jobs: list[image_files.Job], rate: Fraction | None = None):
-        self._jobs, self.rate, self.count = jobs, rate or PICTURE_RATE, len(jobs)
+        self._jobs, self.rate, self.count = jobs, rate or IMAGE_RATE, len(jobs)
 
     def __iter__(self) -> Iterator[Frame]:
         for number, image in enumerate(image_files.images(self._jobs)):
@@ -144,7 +144,7 @@ class PictureFiles:
 
 
 def by_number(job: image_files.Job) -> list:
-    """Sorting key of a picture: frame_10 comes after frame_9."""
+    """Sorting key of an image: frame_10 comes after frame_9."""
     parts = re.split(r"(\d+)", str(job.folder / job.image.name))
     return [int(part) if part.isdecimal() else part for part in parts]
 
@@ -176,7 +176,7 @@ class Camera:
             worked, image = self._capture.read()
             now = time.perf_counter()
             if not worked:
-                raise UserError(f"camera {self._number} gives no more pictures; check its cable")
+                raise UserError(f"camera {self._number} gives no more images; check its cable")
             start = start or now
             # by the clock, so that the video runs at life's speed however many frames the camera drops
             tick = max(tick + 1, round((now - start) * self.rate))

@@ -40,15 +40,15 @@ class H264File:
             raise self._cannot(error) from error
         self._stream = None
 
-    def write(self, picture: np.ndarray, tick: int) -> None:
+    def write(self, image: np.ndarray, tick: int) -> None:
         """Append uint8 RGB [H, W, 3], all of one size, shown from `tick` on, which always grows."""
-        picture = even(picture)
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        image = even(image)
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
         frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
         frame.pts, frame.time_base = tick, 1 / self._rate
         try:
             if self._stream is None:
-                self._stream = self._add_stream(*picture.shape[:2])
+                self._stream = self._add_stream(*image.shape[:2])
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError) as error:
             raise self._cannot(error) from error
@@ -85,9 +85,9 @@ class H264File:
         return writing_error(self.path, error)
 
 
-def even(picture: np.ndarray) -> np.ndarray:
+def even(image: np.ndarray) -> np.ndarray:
     """Repeat the last row or column where a side is odd, for colours are stored for 2x2 pixels."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     if not (height % 2 or width % 2):
-        return picture
-    return cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        return image
+    return cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)

@@ -1,4 +1,4 @@
-"""What is burnt into a frame: class colours over the picture, the frame rate, and a legend below."""
+"""What is burnt into a frame: class colours over the image, the frame rate, and a legend below."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ class Canvas:
     """Draws frames of one size.
 
     Args:
-        size: (height, width) of the pictures in pixels.
+        size: (height, width) of the images in pixels.
     """
 
     def __init__(self, size: tuple[int, int]):

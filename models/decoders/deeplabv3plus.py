@@ -24,7 +24,7 @@ def build(
 ) -> keras.Model:
     """DeepLabV3+ on RGB in 0..255, normalised as the backbone's published weights want it.
 
-    Image pooling normalises over the batch alone: train with at least two pictures per GPU.
+    Image pooling normalises over the batch alone: train with at least two images per GPU.
 
     Args:
         input_shape: (H, W, 3), H and W multiples of 16.
@@ -63,7 +63,7 @@ def encoder_layers(model: keras.Model) -> list:
 
 
 def pyramid(x, rates: tuple[int, int, int], separable: bool, filters: int = 256):
-    """Atrous spatial pyramid pooling: 1x1, three dilated 3x3 and the picture's mean, joined by 1x1.
+    """Atrous spatial pyramid pooling: 1x1, three dilated 3x3 and the image's mean, joined by 1x1.
 
     The names leave the rates out: weights trained at one output stride serve at the other, as in the paper.
     """

@@ -25,7 +25,7 @@ class Features:
 
 
 def build(name: str, image, output_stride: int, encoder_weights: str = "none") -> Features:
-    """Build a backbone on a picture.
+    """Build a backbone on an image.
 
     Args:
         name: a key of `BACKBONES`.

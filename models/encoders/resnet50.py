@@ -11,7 +11,7 @@ IMAGENET = Published(
     "https://storage.googleapis.com/tensorflow/keras-applications/resnet/",
     "4d473c1dd8becc155b73f8504c6f6626",
 )
-MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet's pictures
+MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet's images
 
 
 @keras.saving.register_keras_serializable("street_scenes")

@@ -25,7 +25,7 @@ IMAGENET = Published(
 def subtract_mean(image):
     """RGB in 0..255 less ImageNet's mean colour, in float32.
 
-    VGG16 was trained on BGR; its first kernel is turned by `load` rather than every picture here.
+    VGG16 was trained on BGR; its first kernel is turned by `load` rather than every image here.
     """
     return layers.Rescaling(1.0, [-mean for mean in MEAN], dtype="float32", name="subtract_mean")(image)
 

@@ -74,7 +74,7 @@ def large(image, classes: int):
     """The improved network: [B, H, W, 3] -> [B, H, W, classes].
 
     Residual blocks make the depth trainable, dilation at 1/32 brings context, and the scores are made
-    at 1/4 and resized, which keeps the activations of a 1024x2048 picture small.
+    at 1/4 and resized, which keeps the activations of a 1024x2048 image small.
     """
     x = conv(normalize(image), 32, "stem", stride=2)  # [B, H/2, W/2, 32]
     skips = []

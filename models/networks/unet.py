@@ -13,7 +13,7 @@ DEPTH = 4
 def build(input_shape: tuple[int, int, int], classes: int, width: int = 64) -> keras.Model:
     """U-Net on RGB in 0..255, with two differences to the paper.
 
-    Convolutions are padded, so that the logits have the picture's size without mirrored borders, and are
+    Convolutions are padded, so that the logits have the image's size without mirrored borders, and are
     followed by batch norm, which also takes the place of the dropout between the two halves.
 
     Args:

@@ -19,7 +19,7 @@ def load_network(
         source: a run folder (its best checkpoint), a checkpoint folder, a .weights.h5 file, or an .hdf5 file
             of Keras 2 (see `models.weights.legacy`).
         model: the name that is expected; None takes the file's. A file of Keras 2 has none.
-        size: (height, width) that pictures are brought to; None takes the training's.
+        size: (height, width) that images are brought to; None takes the training's.
         backbone: the name that is expected; None takes the file's.
 
     Returns:

@@ -52,7 +52,7 @@ def test_scored_here_and_by_evaluate_it_is_the_same(town, weights, tmp_path):
     assert results["miou"] == official["averageScoreClasses"] and results["pictures"] == 2
     assert len(results["iou"]) == 19 and results["iou"]["road"] == official["classScores"]["road"]
     assert results["categories"]["flat"] == official["categoryScores"]["flat"]
-    assert f"mIoU {results['miou']:.4f} over 2 pictures" in here.stdout
+    assert f"mIoU {results['miou']:.4f} over 2 images" in here.stdout
     other = tmp_path / "model.weights.h5"
     weights_file(other, "fastscnn", (32, 64), dropout=0.1)
     assert_one_line_error(run_script("benchmark.py", *words[:2], other, *words[3:]), "of other weights than")

@@ -27,7 +27,7 @@ def test_percentiles_are_values_that_were_measured():
     assert latency.percentile([7.0], 50) == latency.percentile([7.0], 99) == 7.0
 
 
-def test_throughput_is_pictures_over_wall_time():
+def test_throughput_is_images_over_wall_time():
     turns = [Turn([1.0, 3.0], 4.0), Turn([1.0, 1.0, 1.0], 3.0), Turn([2.0, 2.0], 5.0)]
     found = latency.figures(turns, batch=2)
     # the mean of the first turn's rates would be 1.33

@@ -62,7 +62,7 @@ def test_macs_equal_the_hand_count(small):
 
 def test_activations_equal_the_hand_count(small):
     image, a, b, c, d, e, f = 8 * 12 * 3, 24 * 4, 8 * 4, 8 * 10, 32 * 6, 32 * 4, 24 * 4
-    # The picture is gone after `a`, which stays to the end; widest where ReLU reads `d` and writes as much.
+    # The image is gone after `a`, which stays to the end; widest where ReLU reads `d` and writes as much.
     assert activations.inference_bytes(small) == 4 * max(image + a, a + b, a + 2 * d, a + d + e)
     inner = b  # the separable convolution's map, as large as its input
     assert activations.training_bytes(small) == 4 * (image + a + b + inner + c + d + e + f)

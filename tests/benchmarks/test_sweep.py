@@ -68,7 +68,7 @@ def test_a_sweep_goes_on_where_it_stopped(file, tmp_path):
 
 @pytest.mark.slow
 def test_one_that_does_not_fit_is_recorded_and_the_sweep_goes_on(tmp_path):
-    """40 GB of pictures in 8 GB of address space."""
+    """40 GB of images in 8 GB of address space."""
 
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33))

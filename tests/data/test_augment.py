@@ -1,4 +1,4 @@
-"""Augmentation of a picture and its labels: what moves, what is padded, what the colours become."""
+"""Augmentation of an image and its labels: what moves, what is padded, what the colours become."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def inside(label):
     return np.all([other == label for other in shifted], axis=0)
 
 
-def test_scale_1_at_the_pictures_own_size_changes_nothing(noise):
+def test_scale_1_at_the_images_own_size_changes_nothing(noise):
     image, label = augment.apply(*noise, SIZE, WHOLE)
     np.testing.assert_array_equal(image, noise[0])
     np.testing.assert_array_equal(label, noise[1])
@@ -62,7 +62,7 @@ def test_scale_2_shows_a_window_of_half_the_sides(noise, top, left):
 @pytest.mark.parametrize(("top", "left"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.25)])
 def test_scale_one_half_pads_with_grey_and_ignored(noise, top, left):
     choice = replace(WHOLE, scale=0.5, top=top, left=left)
-    image, label = augment.apply(*noise, (96, 192), choice)  # so that the picture keeps its own size
+    image, label = augment.apply(*noise, (96, 192), choice)  # so that the image keeps its own size
     y, x = round(48 * top), round(96 * left)
     expected = np.full((96, 192, 3), 127, np.uint8), np.full((96, 192), 255, np.uint8)
     expected[0][y : y + 48, x : x + 96], expected[1][y : y + 48, x : x + 96] = noise
@@ -71,7 +71,7 @@ def test_scale_one_half_pads_with_grey_and_ignored(noise, top, left):
 
 
 @pytest.mark.parametrize("number", range(0, 40, 4))
-def test_label_and_picture_stay_aligned(blocks, number):
+def test_label_and_image_stay_aligned(blocks, number):
     image, label = augment.apply(*blocks, (96, 192), replace(DRAWS[number], tables=IDENTITY))
     sure = inside(label) & (label != IGNORED)
     assert sure.mean() > 0.05
@@ -79,15 +79,15 @@ def test_label_and_picture_stay_aligned(blocks, number):
 
 
 @pytest.mark.parametrize("choice", [draw for draw in DRAWS if draw.scale < 1][:6])
-def test_outside_the_picture_is_grey_and_ignored(choice):
-    picture = np.full((96, 192, 3), 200, np.uint8), np.full((96, 192), 7, np.uint8)
-    image, label = augment.apply(*picture, SIZE, replace(choice, tables=IDENTITY))
+def test_outside_the_image_is_grey_and_ignored(choice):
+    pair = np.full((96, 192, 3), 200, np.uint8), np.full((96, 192), 7, np.uint8)
+    image, label = augment.apply(*pair, SIZE, replace(choice, tables=IDENTITY))
     outside = label == IGNORED
     assert outside.mean() == pytest.approx(1 - choice.scale**2, abs=0.03)
     assert (image[outside] == 127).all() and (image[~outside] == 200).all()
 
 
-def test_no_draw_turns_a_picture_upside_down_but_half_of_them_mirror_it(blocks):
+def test_no_draw_turns_a_image_upside_down_but_half_of_them_mirror_it(blocks):
     mirrored = 0
     for choice in DRAWS:
         image, label = augment.apply(*blocks, SIZE, replace(choice, tables=IDENTITY))
@@ -101,7 +101,7 @@ def test_no_draw_turns_a_picture_upside_down_but_half_of_them_mirror_it(blocks):
 
 
 def test_the_window_keeps_its_place_whatever_the_stored_resolution(blocks):
-    """Pictures of several sizes in one set: the draw is relative to each."""
+    """Images of several sizes in one set: the draw is relative to each."""
     twice = tuple(np.kron(part, np.ones((2, 2, 1)[: part.ndim], np.uint8)) for part in blocks)
     for choice in [draw for draw in DRAWS if draw.scale > 1][:5]:
         label = augment.apply(*blocks, SIZE, choice)[1]
@@ -123,7 +123,7 @@ def test_a_single_table_serves_all_channels(noise):
     np.testing.assert_array_equal(image, 255 - noise[0])
 
 
-def test_half_of_the_pictures_are_tinted():
+def test_half_of_the_images_are_tinted():
     assert 0.3 < np.mean([choice.tables.shape[1] == 3 for choice in DRAWS]) < 0.7
 
 
@@ -135,7 +135,7 @@ def test_color_tables_never_fall_and_differ_by_draw():
     assert len({choice.tables.tobytes() for choice in DRAWS}) == len(DRAWS)
 
 
-def test_a_draw_depends_on_seed_epoch_and_picture_alone():
+def test_a_draw_depends_on_seed_epoch_and_image_alone():
     def drawn(*key):
         choice = augment.draw(augment.generator(*key))
         return choice.scale, choice.top, choice.left, choice.flip, choice.tables.tobytes()
@@ -157,10 +157,10 @@ def test_any_size_comes_out_as_bytes_of_that_size(blocks, size):
         assert image.dtype == label.dtype == np.uint8
 
 
-def test_a_tiny_picture_survives_every_draw():
-    picture = np.full((1, 2, 3), 50, np.uint8), np.full((1, 2), 7, np.uint8)
+def test_a_tiny_image_survives_every_draw():
+    pair = np.full((1, 2, 3), 50, np.uint8), np.full((1, 2), 7, np.uint8)
     for choice in DRAWS:
-        image, label = augment.apply(*picture, SIZE, replace(choice, tables=IDENTITY))
+        image, label = augment.apply(*pair, SIZE, replace(choice, tables=IDENTITY))
         assert (image[label == 7] == 50).all() and (label == 7).any()
 
 
@@ -174,7 +174,7 @@ def test_the_source_is_left_as_it_was(noise):
         np.testing.assert_array_equal(part, copy)
 
 
-def test_resize_picks_nearest_labels_and_blends_pictures():
+def test_resize_picks_nearest_labels_and_blends_images():
     image = np.array([[[0, 0, 0], [100, 200, 40]]], np.uint8)  # [1, 2, 3]
     label = np.array([[3, 9]], np.uint8)
     larger, labels = augment.resize(image, label, (1, 4))

@@ -57,7 +57,7 @@ def test_every_cache_gives_what_is_in_the_files_each_time(samples, folder, kind)
 
 
 @pytest.mark.parametrize(("kind", "times"), [("none", 3), ("memory", 1), ("folder", 1)])
-def test_how_often_a_picture_is_decoded(samples, folder, decoded, kind, times):
+def test_how_often_a_image_is_decoded(samples, folder, decoded, kind, times):
     opened = cache.open_cache(str(folder) if kind == "folder" else kind, samples)
     for _ in range(3):
         for sample in samples:
@@ -81,7 +81,7 @@ def test_a_changed_source_is_decoded_anew(samples, folder):
     assert_same(opened.load(samples[0]), (image, label % 34))
 
 
-def test_pictures_of_one_name_in_two_sets_are_kept_apart(samples, folder, tmp_path):
+def test_images_of_one_name_in_two_sets_are_kept_apart(samples, folder, tmp_path):
     other = index.training_samples(tiny_dataset(tmp_path / "other", train=3, val=1, size=(20, 30), seed=1))
     opened = cache.FolderCache(folder)
     for sample in samples + other:
@@ -170,7 +170,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(samples, folder
 
 
 @pytest.mark.parametrize("kind", ["none", "memory", "folder"])
-def test_a_picture_that_has_gone_is_named(samples, folder, kind):
+def test_a_image_that_has_gone_is_named(samples, folder, kind):
     opened = cache.open_cache(str(folder) if kind == "folder" else kind, samples)
     samples[0].image.unlink()
     with pytest.raises(UserError, match=f"cannot read {samples[0].image}: No such file"):
@@ -178,7 +178,7 @@ def test_a_picture_that_has_gone_is_named(samples, folder, kind):
 
 
 @pytest.mark.parametrize("kind", ["none", "memory", "folder"])
-def test_a_damaged_picture_is_named_and_not_kept(samples, folder, kind):
+def test_a_damaged_image_is_named_and_not_kept(samples, folder, kind):
     opened = cache.open_cache(str(folder) if kind == "folder" else kind, samples)
     whole = samples[0].image.read_bytes()
     damage.truncate(samples[0].image)
@@ -188,12 +188,12 @@ def test_a_damaged_picture_is_named_and_not_kept(samples, folder, kind):
     assert_same(opened.load(samples[0]), cache.decode(samples[0]))
 
 
-def test_pictures_that_do_not_fit_into_memory_are_refused(samples, monkeypatch):
+def test_images_that_do_not_fit_into_memory_are_refused(samples, monkeypatch):
     need = 3 * 20 * 30 * 4  # bytes: three channels and the labels
     monkeypatch.setattr(cache, "_available_memory", lambda: int(need / 0.75) + 2)
     assert isinstance(cache.open_cache("memory", samples), cache.MemoryCache)
     monkeypatch.setattr(cache, "_available_memory", lambda: int(need / 0.75) - 2)
-    with pytest.raises(UserError, match=r"--cache memory needs .* 3 pictures, .* use --cache FOLDER"):
+    with pytest.raises(UserError, match=r"--cache memory needs .* 3 images, .* use --cache FOLDER"):
         cache.open_cache("memory", samples)
 
 

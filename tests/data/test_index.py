@@ -21,7 +21,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def coarse_root(root):
-    """Coarse labels for the train split's images, one train_extra picture, and a coarse val."""
+    """Coarse labels for the train split's images, one train_extra image, and a coarse val."""
     for sample in index.labelled(root, "train") + index.labelled(root, "val"):
         split = sample.image.parent.parent.name
         write_pair(root, split, sample.name, IMAGE, LABEL, kind="gtCoarse")
@@ -55,7 +55,7 @@ def test_train_ids_only_where_they_alone_exist(root):
     alone.label.rename(alone.label.with_name(f"{alone.name}_gtFine_labelTrainIds.png"))
     found = index.training_samples(root)
     assert [sample.train_ids for sample in found] == [False, True, False]
-    assert found[1].instances is not None  # the instance file's name follows the picture, not the label
+    assert found[1].instances is not None  # the instance file's name follows the image, not the label
 
 
 def test_coarse_training_takes_train_extra_along(coarse_root):
@@ -79,7 +79,7 @@ def test_unlabelled_needs_no_labels(root):
     assert [sample.label for sample in index.unlabelled(root, "val")] == [None, None]
 
 
-def test_files_that_macos_leaves_are_no_pictures(root):
+def test_files_that_macos_leaves_are_no_images(root):
     city = root / "leftImg8bit" / "train" / "tinytown"
     (city / "._tinytown_000000_000019_leftImg8bit.png").write_bytes(b"\0\5\26\7")
     assert len(index.training_samples(root)) == 3
@@ -108,7 +108,7 @@ def test_pairs_are_compared_by_their_headers(root):
     damage.truncate(samples[0].image)  # its header is still whole
     index.require_sound_headers(samples)
     damage.replace(samples[2].label, LABEL)
-    with pytest.raises(UserError, match=f"{samples[2].label} is 8x16 but its picture .* is 16x32"):
+    with pytest.raises(UserError, match=f"{samples[2].label} is 8x16 but its image .* is 16x32"):
         index.require_sound_headers(samples)
     damage.empty(samples[1].image)
     with pytest.raises(UserError, match=f"{samples[1].image}: not a PNG"):

@@ -51,6 +51,6 @@ def test_train_ids_survive_the_way_to_label_ids_and_back():
 
 
 def test_colorize_adds_a_channel_axis():
-    picture = colorize(np.array([[0, IGNORED], [13, 10]], np.uint8))
-    assert picture.shape == (2, 2, 3) and picture.dtype == np.uint8
-    assert picture.tolist() == [[[128, 64, 128], [0, 0, 0]], [[0, 0, 142], [70, 130, 180]]]
+    image = colorize(np.array([[0, IGNORED], [13, 10]], np.uint8))
+    assert image.shape == (2, 2, 3) and image.dtype == np.uint8
+    assert image.tolist() == [[[128, 64, 128], [0, 0, 0]], [[0, 0, 142], [70, 130, 180]]]

@@ -1,4 +1,4 @@
-"""The tf.data pipelines: which picture comes when, on which rank, and with which numbers."""
+"""The tf.data pipelines: which image comes when, on which rank, and with which numbers."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from data.pipeline import Batches, Shard, epoch_order
 from tiny import tiny_dataset
 
 SIZE = (16, 32)
-PICTURES = 7  # no multiple of the batches below
-NUMBERED = [index.Sample(Path(str(k)), Path(f"{k}_gtFine_labelIds.png")) for k in range(PICTURES)]
+IMAGES = 7  # no multiple of the batches below
+NUMBERED = [index.Sample(Path(str(k)), Path(f"{k}_gtFine_labelIds.png")) for k in range(IMAGES)]
 
 
 class NumberedCache:
-    """Makes picture k of `NUMBERED`, with all labels of class k, so that batches tell their pictures."""
+    """Makes image k of `NUMBERED`, with all labels of class k, so that batches tell their images."""
 
     def load(self, sample):
         number = int(sample.image.name)
@@ -32,7 +32,7 @@ def numbered(batch, rank=0, ranks=1, workers=2):
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    root = tiny_dataset(tmp_path_factory.mktemp("pipeline"), train=PICTURES, size=(32, 64))
+    root = tiny_dataset(tmp_path_factory.mktemp("pipeline"), train=IMAGES, size=(32, 64))
     return index.training_samples(root)
 
 
@@ -49,8 +49,8 @@ def arrays(iterator):
     return found
 
 
-def pictures(found):
-    """The numbers of the pictures in batches of `numbered`, in order; 255 for padding."""
+def numbers_of(found):
+    """The numbers of the images in batches of `numbered`, in order; 255 for padding."""
     return [int(label.min()) for _, labels in found for label in labels]
 
 
@@ -95,17 +95,19 @@ class TestTraining:
     @pytest.mark.parametrize(("seed", "epoch"), [(6, 3), (5, 4)])
     def test_another_seed_or_epoch_gives_other_order_and_augmentation(self, seed, epoch):
         ours, others = arrays(numbered(7).training(5, 3)), arrays(numbered(7).training(seed, epoch))
-        assert pictures(ours) != pictures(others)
-        for number in range(PICTURES):
-            views = [images[pictures(found).index(number)] for found in (ours, others) for images, _ in found]
+        assert numbers_of(ours) != numbers_of(others)
+        for number in range(IMAGES):
+            views = [
+                images[numbers_of(found).index(number)] for found in (ours, others) for images, _ in found
+            ]
             assert (views[0] != views[1]).any()
 
     @pytest.mark.parametrize("epoch", [0, 1])
-    def test_every_picture_occurs_and_the_last_batch_is_full(self, epoch):
+    def test_every_image_occurs_and_the_last_batch_is_full(self, epoch):
         found = arrays(numbered(2).training(0, epoch))
         assert len(found) == numbered(2).steps == 4
-        assert sorted(pictures(found)[:PICTURES]) == list(range(PICTURES))
-        assert pictures(found)[PICTURES:] == pictures(found)[:1]
+        assert sorted(numbers_of(found)[:IMAGES]) == list(range(IMAGES))
+        assert numbers_of(found)[IMAGES:] == numbers_of(found)[:1]
 
     @pytest.mark.parametrize("ranks", [1, 2, 3])
     def test_ranks_share_the_batches_of_one_rank(self, ranks):
@@ -113,10 +115,10 @@ class TestTraining:
         shared = [arrays(numbered(6 // ranks, rank, ranks).training(1, 2)) for rank in range(ranks)]
         assert [len(found) for found in shared] == [2] * ranks
         assert_same(joined(shared), alone)
-        assert set(pictures(alone)) == set(range(PICTURES))
+        assert set(numbers_of(alone)) == set(range(IMAGES))
 
     @pytest.mark.parametrize("first_step", [0, 1, 3, 4])
-    def test_from_a_picture_on_is_the_end_of_the_epoch(self, first_step):
+    def test_from_a_image_on_is_the_end_of_the_epoch(self, first_step):
         whole = arrays(numbered(2).training(1, 2))
         assert_same(arrays(numbered(2).training(1, 2, 2 * first_step)), whole[first_step:])
 
@@ -125,10 +127,10 @@ class TestTraining:
             whole = arrays(numbered(2, rank, 2).training(1, 2))
             assert_same(arrays(numbered(2, rank, 2).training(1, 2, seen=4)), whole[1:])
 
-    def test_another_number_of_ranks_goes_on_at_the_same_picture(self):
+    def test_another_number_of_ranks_goes_on_at_the_same_image(self):
         by_two = joined([arrays(numbered(1, rank, 2).training(1, 2)) for rank in range(2)])
         by_three = joined([arrays(numbered(1, rank, 3).training(1, 2, seen=4)) for rank in range(3)])
-        assert sorted([*pictures(by_two[:2]), *pictures(by_three)][:PICTURES]) == list(range(PICTURES))
+        assert sorted([*numbers_of(by_two[:2]), *numbers_of(by_three)][:IMAGES]) == list(range(IMAGES))
 
     def test_workers_do_not_change_the_batches(self):
         one, many = (arrays(numbered(2, workers=workers).training(1, 2)) for workers in (1, 8))
@@ -136,9 +138,9 @@ class TestTraining:
 
     def test_a_batch_holds_what_augment_makes(self, samples):
         seed, epoch = 4, 1
-        found = arrays(batches(samples, PICTURES).training(seed, epoch))
+        found = arrays(batches(samples, IMAGES).training(seed, epoch))
         expected = []
-        for number in epoch_order(PICTURES, PICTURES, seed, epoch):
+        for number in epoch_order(IMAGES, IMAGES, seed, epoch):
             choice = augment.draw(augment.generator(seed, epoch, int(number)))
             expected.append(augment.apply(*cache.decode(samples[number]), SIZE, choice))
         images, labels = batch_of(expected)
@@ -147,25 +149,25 @@ class TestTraining:
 
 class TestEvaluation:
     @pytest.mark.parametrize("ranks", [1, 2, 3])
-    def test_every_picture_once_over_all_ranks_and_padding_ignored(self, ranks):
+    def test_every_image_once_over_all_ranks_and_padding_ignored(self, ranks):
         shared = [arrays(numbered(2, rank, ranks).evaluation()) for rank in range(ranks)]
         assert len({len(found) for found in shared}) == 1
-        numbers = pictures(joined(shared))
-        assert numbers[:PICTURES] == list(range(PICTURES))
-        assert set(numbers[PICTURES:]) <= {IGNORED}
+        numbers = numbers_of(joined(shared))
+        assert numbers[:IMAGES] == list(range(IMAGES))
+        assert set(numbers[IMAGES:]) <= {IGNORED}
         assert len(numbers) % (2 * ranks) == 0
 
-    def test_more_ranks_than_pictures_leave_some_with_padding_alone(self):
+    def test_more_ranks_than_images_leave_some_with_padding_alone(self):
         shared = [arrays(numbered(8, rank, 3).evaluation()) for rank in range(3)]
-        assert [set(pictures(found)) for found in shared] == [{*range(7), IGNORED}, {IGNORED}, {IGNORED}]
+        assert [set(numbers_of(found)) for found in shared] == [{*range(7), IGNORED}, {IGNORED}, {IGNORED}]
 
-    def test_a_batch_holds_the_resized_picture_and_mapped_labels(self, samples):
-        found = arrays(batches(samples, PICTURES).evaluation())
+    def test_a_batch_holds_the_resized_image_and_mapped_labels(self, samples):
+        found = arrays(batches(samples, IMAGES).evaluation())
         images, labels = batch_of([augment.resize(*cache.decode(sample), SIZE) for sample in samples])
         assert_same(found, [(images, LABEL_TO_TRAIN[labels])])
 
-    def test_at_the_pictures_own_size_nothing_is_resampled(self, samples):
-        found = arrays(batches(samples, PICTURES, size=(32, 64)).evaluation())
+    def test_at_the_images_own_size_nothing_is_resampled(self, samples):
+        found = arrays(batches(samples, IMAGES, size=(32, 64)).evaluation())
         images, labels = batch_of([cache.decode(sample) for sample in samples])
         assert_same(found, [(images, LABEL_TO_TRAIN[labels])])
 
@@ -194,7 +196,7 @@ def test_a_cache_changes_no_batch_of_any_epoch(samples, tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["none", "memory", "folder"])
 @pytest.mark.parametrize("way", ["training", "evaluation"])
-def test_a_damaged_picture_is_named_in_one_line(tmp_path, way, kind):
+def test_a_damaged_image_is_named_in_one_line(tmp_path, way, kind):
     found = index.training_samples(tiny_dataset(tmp_path / "set", train=5, size=(32, 64)))
     damage.flip_byte(found[3].image)
     kept = cache.open_cache(str(tmp_path / "cache") if kind == "folder" else kind, found)
@@ -204,7 +206,7 @@ def test_a_damaged_picture_is_named_in_one_line(tmp_path, way, kind):
     assert "\n" not in str(error.value)
 
 
-def test_batches_before_a_damaged_picture_still_come(tmp_path):
+def test_batches_before_a_damaged_image_still_come(tmp_path):
     found = index.training_samples(tiny_dataset(tmp_path / "set", train=8, size=(32, 64)))
     png.write(found[7].label, np.full((32, 64), 200, np.uint8))
     iterator = batches(found, 2).evaluation()

@@ -151,7 +151,7 @@ def test_a_label_map_is_8_bit_grey(tmp_path, shape, kind):
     assert "labelIds" in refused(png.decode_labels, tmp_path / "x.png")
 
 
-def test_a_palette_picture_is_no_label_map(tmp_path):
+def test_a_palette_image_is_no_label_map(tmp_path):
     body = zlib.compress(b"\0\1\0\1" * 3)  # 3 rows of filter byte and 3 indices
     parts = damage.image_header(3, 3, color=3), (b"PLTE", bytes(6)), (b"IDAT", body), (b"IEND", b"")
     (tmp_path / "x.png").write_bytes(damage.chunks(*parts))

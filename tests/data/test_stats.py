@@ -38,7 +38,7 @@ def only(**values):
 
 
 def test_counts_by_hand(counts):
-    assert counts.pictures == 2
+    assert counts.images == 2
     assert counts.ignored == 5
     np.testing.assert_array_equal(counts.pixels, only(road=6, car=1, sky=4))
     np.testing.assert_array_equal(counts.occurs, only(road=2, car=1, sky=1))

@@ -47,7 +47,7 @@ def test_same_seed_gives_same_bytes_for_any_workers_and_counts(town, tmp_path):
     assert few.items() <= whole.items()
 
 
-def test_another_seed_gives_other_pictures(town, tmp_path):
+def test_another_seed_gives_other_images(town, tmp_path):
     synthesize(tmp_path, 1, 0, SIZE, seed=2, workers=1)
     whole = _digests(town)
     assert all(whole[name] != digest for name, digest in _digests(tmp_path).items())
@@ -61,7 +61,7 @@ def test_splits_differ_and_share_no_town(town):
     assert len(set(contents)) == 32
 
 
-def test_layout_has_five_files_a_picture_and_no_leftovers(town):
+def test_layout_has_five_files_a_image_and_no_leftovers(town):
     for sample in labelled(town, "train"):
         stem = str(sample.label).removesuffix("_labelIds.png")
         assert all(
@@ -103,10 +103,10 @@ def test_instances_agree_with_labels_and_are_told_apart(town):
         assert instances.dtype == np.uint16
         np.testing.assert_array_equal(np.where(instances >= 1000, instances // 1000, instances), label)
         most = max(most, len(np.unique(instances[label == 26])))
-    assert most >= 4  # cars in one picture
+    assert most >= 4  # cars in one image
 
 
-def test_polygons_are_whole_pixels_within_the_picture(town):
+def test_polygons_are_whole_pixels_within_the_image(town):
     for path in town.glob("gtFine/*/*/*_polygons.json"):
         for item in json.loads(path.read_text())["objects"]:
             points = np.array(item["polygon"])
@@ -114,8 +114,8 @@ def test_polygons_are_whole_pixels_within_the_picture(town):
             assert (points >= 0).all() and (points < (SIZE[1], SIZE[0])).all()
 
 
-def test_label_borders_lie_on_picture_edges(town):
-    """Where the class changes, so does the picture: it is drawn from the label's own polygons."""
+def test_label_borders_lie_on_image_edges(town):
+    """Where the class changes, so does the image: it is drawn from the label's own polygons."""
     at_border, elsewhere = [], []
     for sample in labelled(town, "train"):
         label, grey = _train_ids(sample), png.decode_image(sample.image).mean(2)
@@ -169,10 +169,10 @@ def test_names_what_is_wrong(tmp_path):
         synthesize(tmp_path / "file" / "town", 1, 1, SIZE, seed=0)
 
 
-def test_a_failed_write_leaves_no_picture(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_no_image(tmp_path, monkeypatch):
     from data.synthetic import write
 
-    def full(path, picture):
+    def full(path, pixels):
         raise UserError(f"cannot write {path}: No space left on device")
 
     monkeypatch.setattr(write.png, "write", full)

@@ -52,11 +52,11 @@ def only_remark(root, coarse=False) -> str:
 def test_a_whole_set_has_no_errors(root):
     assert findings(root) == ([], [])
     texts = [str(one) for one in check(plan(root))]
-    assert f"remark: {root}/leftImg8bit/train: 3 pictures, the whole of Cityscapes has 2975" in texts
+    assert f"remark: {root}/leftImg8bit/train: 3 images, the whole of Cityscapes has 2975" in texts
     assert len(texts) == 3  # train, val, and no test
 
 
-def test_every_picture_is_planned_once(root):
+def test_every_image_is_planned_once(root):
     assert len(plan(root).jobs) == 5
     assert len({job.image for job in plan(root).jobs}) == 5
 
@@ -80,15 +80,15 @@ def test_damaged_files(root, sample, which, harm, said):
 
 
 @pytest.mark.parametrize(
-    ("picture", "said"),
+    ("pixels", "said"),
     [
-        (IMAGE[..., 0], "8-bit grey picture, need 8-bit RGB"),
+        (IMAGE[..., 0], "8-bit grey image, need 8-bit RGB"),
         (IMAGE.astype(np.uint16), "16-bit RGB"),
         (np.zeros((*SIZE, 4), np.uint8), "8-bit RGBA"),
     ],
 )
-def test_images_of_another_format(root, sample, picture, said):
-    damage.replace(sample.image, picture)
+def test_images_of_another_format(root, sample, pixels, said):
+    damage.replace(sample.image, pixels)
     error = only_error(root)
     assert str(sample.image) in error and said in error
 
@@ -102,7 +102,7 @@ def test_a_label_with_an_unknown_value(root, sample):
 
 def test_a_label_of_another_size(root, sample):
     png.write(sample.label, LABEL[:8])
-    assert f"{sample.label} is 8x32 but its picture {sample.image.name} is 16x32" in only_error(root)
+    assert f"{sample.label} is 8x32 but its image {sample.image.name} is 16x32" in only_error(root)
 
 
 def test_one_damaged_image_is_one_error_although_its_size_is_unknown(root, sample):
@@ -134,9 +134,9 @@ def test_labels_not_unpacked_are_one_error_a_split(root):
     assert f"{root}/gtFine/train: no label maps; unpack gtFine" in only_error(root)
 
 
-def test_a_label_without_its_picture(root, sample):
+def test_a_label_without_its_image(root, sample):
     sample.image.unlink()
-    assert f"{sample.label}: a label without its picture" in only_remark(root)
+    assert f"{sample.label}: a label without its image" in only_remark(root)
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -175,16 +175,16 @@ def test_damage_in_test_stops_no_training(root):
     assert f"{image}: truncated" in only_remark(root)
 
 
-def test_pictures_of_several_sizes_are_one_remark(root):
+def test_images_of_several_sizes_are_one_remark(root):
     write_pair(root, "train", "ulm_000000_000019", IMAGE[:8], LABEL[:8])
-    assert "'train' has pictures of 2 sizes: 16x32 (3 pictures), 8x32 (1 picture)" in only_remark(root)
+    assert "'train' has images of 2 sizes: 16x32 (3 images), 8x32 (1 image)" in only_remark(root)
 
 
 def test_missing_instances_are_one_remark(root):
     for split in ("train", "val"):
         for one in index.labelled(root, split):
             one.instances.unlink()
-    assert "split 'val' has no instanceIds for 2 pictures" in only_remark(root)
+    assert "split 'val' has no instanceIds for 2 images" in only_remark(root)
 
 
 @pytest.mark.parametrize("harm", [damage.truncate, lambda path: damage.replace(path, LABEL)])
@@ -201,7 +201,7 @@ def test_damaged_instances_stop_the_evaluation_of_val_alone(root, sample, harm):
 def test_instances_of_another_size(root):
     scored = index.labelled(root, "val")[0]
     png.write(scored.instances, LABEL[:8].astype(np.uint16))
-    assert f"{scored.instances} is 8x32 but its picture" in only_error(root)
+    assert f"{scored.instances} is 8x32 but its image" in only_error(root)
 
 
 class TestCoarse:

@@ -121,7 +121,7 @@ def test_help_and_converting_answer(run):
     )
 
 
-def test_calibration_pictures_are_read(run, jetson):
+def test_calibration_images_are_read(run, jetson):
     code = (
         "import cv2, numpy, pathlib; from deploy.tensorrt.calibration import arranged; "
         "cv2.imwrite('a.png', numpy.full((8, 8, 3), (1, 2, 3), 'uint8')); "

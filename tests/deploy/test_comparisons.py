@@ -52,7 +52,7 @@ def test_ties_that_rounding_decides_are_no_fault(model, form):
     )
 
 
-def test_only_what_is_calculated_from_the_picture_is_rounded(model, graph):
+def test_only_what_is_calculated_from_the_image_is_rounded(model, graph):
     expected = [f"{branch}_pool/GreaterEqual{end}" for branch in "ab" for end in ("", "_1", "_2")]
     assert sorted(node.name for node in comparisons.rounded(graph)) == expected  # no Equal of unpooling
     masks = {node.name for node in comparisons.rounded(export.export(model, Form(samples=1)))}

@@ -38,9 +38,9 @@ def images(count=2):
     return np.stack([noise(*SIZE, seed=10 + number) for number in range(count)])
 
 
-def run(model, form, pictures):
+def run(model, form, images):
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (output,) = session.run(None, {session.get_inputs()[0].name: form.arrange(pictures)})
+    (output,) = session.run(None, {session.get_inputs()[0].name: form.arrange(images)})
     return output
 
 
@@ -143,8 +143,8 @@ def test_sizes_that_do_not_divide_evenly(size):
     """Pyramid pooling resizes 3 to 5 and 6 to 11, factors that float32 does not hold."""
     model = network("fastscnn", size)
     graph = export.export(model, Form())
-    pictures = np.stack([noise(*size, seed) for seed in range(2)])
-    assert parity.measure(graph, model, Form(), pictures).difference < 1e-3
+    images = np.stack([noise(*size, seed) for seed in range(2)])
+    assert parity.measure(graph, model, Form(), images).difference < 1e-3
 
 
 def resizing(mode, coordinates, before, after):
@@ -201,10 +201,10 @@ class TestParity:
         assert found.agreement == 1.0 and not found.passed
 
     def test_compares_on_streets_unless_told_otherwise(self):
-        pictures = parity.pictures((64, 128))
-        assert pictures.shape == (parity.PICTURES, 64, 128, 3) and pictures.dtype == np.uint8
-        assert len({picture.tobytes() for picture in pictures}) == parity.PICTURES
-        assert pictures.std() > 20
+        images = parity.sample_images((64, 128))
+        assert images.shape == (parity.IMAGES, 64, 128, 3) and images.dtype == np.uint8
+        assert len({image.tobytes() for image in images}) == parity.IMAGES
+        assert images.std() > 20
 
 
 def change(model, factor):
@@ -292,10 +292,10 @@ def test_what_tensorrt_takes_is_not_named():
 
 
 def scaled(users=1):
-    """Picture * 0.5 + 3, channels first, into `users` padded convolutions whose results are added."""
+    """Image * 0.5 + 3, channels first, into `users` padded convolutions whose results are added."""
     random = np.random.default_rng(0)
     nodes = [
-        helper.make_node("Mul", ["half", "picture"], ["halved"]),
+        helper.make_node("Mul", ["half", "image"], ["halved"]),
         helper.make_node("Add", ["three", "halved"], ["shifted"]),
         helper.make_node("Transpose", ["shifted"], ["planes"], perm=[0, 3, 1, 2]),
         *[helper.make_node("Conv", ["planes", f"w{i}"], [f"y{i}"], pads=[1, 1, 1, 1]) for i in range(users)],
@@ -307,7 +307,7 @@ def scaled(users=1):
     graph = helper.make_graph(
         nodes,
         "scaled",
-        [value("picture", TensorProto.FLOAT, [1, 5, 6, 3])],
+        [value("image", TensorProto.FLOAT, [1, 5, 6, 3])],
         [value("result", TensorProto.FLOAT, [1, 2, 5, 6])],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
@@ -320,9 +320,9 @@ def test_a_factor_goes_into_the_only_convolution_behind_it(users, left):
     onnx_graph._fold_scales(after.graph)
     assert [node.op_type for node in after.graph.node].count("Mul") == left
     assert [constant.name for constant in after.graph.initializer].count("half") == left
-    picture = {"picture": np.random.default_rng(1).normal(size=(1, 5, 6, 3)).astype(np.float32)}
+    image = {"image": np.random.default_rng(1).normal(size=(1, 5, 6, 3)).astype(np.float32)}
     expected, found = (
-        ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, picture)
+        ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, image)
         for model in (before, after)
     )
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-5, atol=1e-5)

@@ -72,12 +72,12 @@ def test_is_the_mean_of_numpy_with_the_same_masks():
     weights = [random.normal(size=weight.shape).astype(np.float32) for weight in model.get_weights()]
     model.set_weights(weights)
     graph = onnx_samples.pinned(export.export(model, Form(float_input=True, samples=2)))
-    picture = random.normal(size=(1, 2, 3, 3)).astype(np.float32)
+    given = random.normal(size=(1, 2, 3, 3)).astype(np.float32)
     kept = random.random((2, 1, 2, 3, 5)) < 0.75
     feed = {f"drop/kept/sample{number + 1}": kept[number].transpose(0, 3, 1, 2) for number in range(2)}
-    (found,) = session(graph).run(None, {"image": picture, **feed})
+    (found,) = session(graph).run(None, {"image": given, **feed})
     first, first_bias, last, last_bias = (np.squeeze(weight) for weight in weights)
-    hidden = np.maximum(picture @ first + first_bias, 0) * kept / 0.75
+    hidden = np.maximum(given @ first + first_bias, 0) * kept / 0.75
     np.testing.assert_allclose(found, softmax(hidden @ last + last_bias).mean(0), rtol=1e-4, atol=1e-6)
 
 
@@ -112,7 +112,7 @@ def test_runs_differ_and_so_do_their_passes(graph):
 def test_mean_and_variance_of_a_pass_are_those_of_keras(model):
     running, x = session(export.export(model, Form(samples=1))), dropping.images()
     ours = np.concatenate([run(running, x) for _ in range(600)])
-    ((theirs, _),) = sampling.passes_with_masks(model, x.repeat(600, 0), 1)  # a mask for each picture
+    ((theirs, _),) = sampling.passes_with_masks(model, x.repeat(600, 0), 1)  # a mask for each image
     assert theirs.var(0).max() > 0.02
     # a mean of 600 has a standard error of sd / 24.5, a variance one of about a twelfth of itself
     assert np.abs(ours.mean(0) - theirs.mean(0)).mean() < 0.1 * theirs.std(0).mean()
@@ -200,7 +200,7 @@ class TestSmaller:
         onnx.checker.check_model(made, full_check=True)  # also that nodes stand in order
         assert (
             sum(node.op_type == "Cast" for node in made.graph.node) == 1 + SAMPLES
-        )  # the picture, each softmax
+        )  # the image, each softmax
         kinds = {value.name: value.type.tensor_type.elem_type for value in made.graph.value_info}
         for node in made.graph.node:
             if node.op_type in ("Conv", "Where", "Relu"):

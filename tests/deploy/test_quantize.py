@@ -27,7 +27,7 @@ def graph():
 
 
 def agreement(reference):
-    """A score: the share of pixels with the label that `reference` gives, on pictures not calibrated on."""
+    """A score: the share of pixels with the label that `reference` gives, on images not calibrated on."""
     test = images(4, seed=100)
     expected = OnnxRuntime(reference, "reference").predict(test)
     assert len(np.unique(expected)) >= 3

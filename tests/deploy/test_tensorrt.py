@@ -117,7 +117,7 @@ class TestBuild:
             ({"fp16": True, "dla": 2}, {}, "no DLA core 2: this machine has 2"),
             ({"dla": 0}, {}, "float16 or int8 only"),
             ({"cache": Path("c")}, {}, "belong to --int8"),
-            ({"int8": True, "calibration": Path("/nowhere")}, {}, "no pictures below /nowhere"),
+            ({"int8": True, "calibration": Path("/nowhere")}, {}, "no images below /nowhere"),
         ],
     )
     def test_that_cannot_be_is_one_line_and_no_file(self, built, onnx_file, options, package, words):
@@ -128,14 +128,14 @@ class TestBuild:
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 64, 3), (1, 3, 32, 64)])
-def test_calibration_pictures_are_what_the_network_takes(tmp_path, shape):
-    picture = noise(32, 64)
-    cv2.imwrite(str(tmp_path / "a.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+def test_calibration_images_are_what_the_network_takes(tmp_path, shape):
+    image = noise(32, 64)
+    cv2.imwrite(str(tmp_path / "a.png"), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     found = calibration.arranged(tmp_path / "a.png", shape, np.float32)
     assert found.shape == shape and found.dtype == np.float32 and found.flags.c_contiguous
-    np.testing.assert_array_equal(found[0] if shape[3] == 3 else found[0].transpose(1, 2, 0), picture)
-    (tmp_path / "b.png").write_text("no picture")
-    with pytest.raises(UserError, match=r"b\.png is no readable picture"):
+    np.testing.assert_array_equal(found[0] if shape[3] == 3 else found[0].transpose(1, 2, 0), image)
+    (tmp_path / "b.png").write_text("no image")
+    with pytest.raises(UserError, match=r"b\.png is no readable image"):
         calibration.arranged(tmp_path / "b.png", shape, np.float32)
 
 
@@ -174,7 +174,7 @@ class TestRuntime:
 
         return make
 
-    def test_labels_of_a_batch_that_pictures_do_not_fill(self, load):
+    def test_labels_of_a_batch_that_images_do_not_fill(self, load):
         images = np.random.default_rng(0).integers(0, 256, (3, 4, 6, 3), np.uint8)
         given = ("image", (2, 4, 6, 3), DataType.UINT8)
         engine = fake_tensorrt.Engine(given, ("labels", (2, 4, 6), DataType.UINT8), lambda x: x[..., 1] % 19)
@@ -183,7 +183,7 @@ class TestRuntime:
         np.testing.assert_array_equal(runtime.predict(images), images[..., 1] % 19)
 
     @pytest.mark.parametrize("axis", [1, 3])
-    def test_logits_of_float_pictures_by_channels(self, load, axis):
+    def test_logits_of_float_images_by_channels(self, load, axis):
         images = np.random.default_rng(0).integers(0, 256, (2, 4, 6, 3), np.uint8)
         given = ("image", (1, 3, 4, 6), DataType.FLOAT)
         shape = (1, 3, 4, 6) if axis == 1 else (1, 4, 6, 3)
@@ -225,7 +225,7 @@ def test_trtexec_is_told_the_same():
 
 def test_trtexec_does_not_calibrate(tmp_path):
     made = Plan(Path("net.onnx"), None, False, True, tmp_path, tmp_path / "ranges")
-    assert "calibrates on no pictures" in engine_command.by_hand(made)
+    assert "calibrates on no images" in engine_command.by_hand(made)
     (tmp_path / "ranges").write_bytes(b"ranges")
     assert f"--calib={tmp_path / 'ranges'}" in engine_command.by_hand(made)
 

@@ -1,4 +1,4 @@
-"""Which file is the prediction of which picture."""
+"""Which file is the prediction of which image."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_official_pattern_anywhere_below(tmp_path):
     ]
 
 
-def test_colour_and_overlay_pictures_are_passed_over(tmp_path):
+def test_colour_and_overlay_images_are_passed_over(tmp_path):
     for kind in ("labelIds", "color", "overlay"):
         touch(tmp_path, f"{kind}/a/a_000000_000019_{kind}.png")
     found = find_predictions(tmp_path, samples("a_000000_000019"))

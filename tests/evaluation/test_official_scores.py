@@ -15,10 +15,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:`in1d` is deprecated")  # called
 ALL_IDS = tuple(range(34))
 
 
-def write_samples(folder, random, ids, pictures=3, size=(48, 96)):
+def write_samples(folder, random, ids, images=3, size=(48, 96)):
     """Write blocky truths, instances and predictions made of the label ids `ids`."""
     samples, files = [], []
-    for number in range(pictures):
+    for number in range(images):
         height, width = size
         blocks = random.choice(ids, (height // 8, width // 8)).astype(np.uint8)
         truth = blocks.repeat(8, 0).repeat(8, 1)
@@ -89,7 +89,7 @@ def test_void_predicted_on_scored_truth_is_a_miss():
 
 
 def test_parts_sum_to_the_whole(tmp_path):
-    samples, files = write_samples(tmp_path, np.random.default_rng(11), ALL_IDS, pictures=4)
+    samples, files = write_samples(tmp_path, np.random.default_rng(11), ALL_IDS, images=4)
     whole = score_files(samples, files)
     parts = score_files(samples[:1], files[:1]) + score_files(samples[1:], files[1:])
     assert (parts.matrix == whole.matrix).all()

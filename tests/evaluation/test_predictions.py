@@ -61,7 +61,7 @@ def test_truth_in_train_ids_scores_like_label_ids(town):
     assert equal(with_train_ids, with_label_ids)
 
 
-def test_one_missing_instance_picture_leaves_instances_out(town):
+def test_one_missing_instance_image_leaves_instances_out(town):
     samples, files = town
     assert predictions.missing_instances(samples) is None
     samples[2].instances.unlink()
@@ -77,7 +77,7 @@ def test_prediction_of_another_size(town):
 
 
 @pytest.mark.parametrize(
-    ("picture", "message"),
+    ("image", "message"),
     [
         (np.zeros((64, 128, 3), np.uint8), "8-bit RGB"),
         (np.zeros((64, 128), np.uint16), "16-bit grey"),
@@ -85,9 +85,9 @@ def test_prediction_of_another_size(town):
         (np.full((64, 128), 34, np.uint8), "label 34"),
     ],
 )
-def test_prediction_that_is_no_label_picture(town, picture, message):
+def test_prediction_that_is_no_label_image(town, image, message):
     samples, files = town
-    png.write(files[0], picture)
+    png.write(files[0], image)
     with pytest.raises(UserError, match=message):
         predictions.score_files(samples, files)
 

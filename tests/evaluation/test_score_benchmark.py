@@ -25,8 +25,8 @@ def test_small_run(capsys):
     assert "official" in capsys.readouterr().out
 
 
-def test_pictures_have_objects_groups_and_mistakes():
-    truth, instances, prediction = label_maps.make_picture(np.random.default_rng(1), (256, 512), 40)
+def test_images_have_objects_groups_and_mistakes():
+    truth, instances, prediction = label_maps.make_image(np.random.default_rng(1), (256, 512), 40)
     assert truth.dtype == prediction.dtype == np.uint8 and instances.dtype == np.uint16
     assert 20 < np.unique(instances[instances > 1000]).size <= 36
     assert ((instances < 1000) & (truth >= 24)).any()

@@ -75,7 +75,7 @@ def by_hand(model, image, sizes, flip):
     ],
 )
 @pytest.mark.parametrize("extent", [SIZE, (90, 150)], ids=str)
-def test_is_the_mean_over_scales_and_mirrored_pictures(model, runtime, scales, sizes, flip, extent):
+def test_is_the_mean_over_scales_and_mirrored_images(model, runtime, scales, sizes, flip, extent):
     image = noise(*extent)
     averaging = AveragingRuntime(runtime, scales, flip)
     expected = by_hand(model, image, sizes, flip)
@@ -99,11 +99,11 @@ def test_of_one_pass_is_the_runtime(runtime):
     np.testing.assert_array_equal(averaged, segment(runtime, image))
 
 
-def test_of_a_picture_and_its_mirror_are_mirrors(runtime):
+def test_of_a_image_and_its_mirror_are_mirrors(runtime):
     """Although the network is not symmetric: its kernels are random."""
     image = noise(*SIZE)
     flipping = AveragingRuntime(runtime, (1.0, 0.5), True)
-    one, other = (flipping.probabilities(picture[None])[0] for picture in (image, np.fliplr(image)))
+    one, other = (flipping.probabilities(each[None])[0] for each in (image, np.fliplr(image)))
     np.testing.assert_allclose(other, np.fliplr(one), atol=1e-6)
     plain = [runtime.probabilities(np.ascontiguousarray(p)[None])[0] for p in (image, np.fliplr(image))]
     assert np.abs(plain[1] - np.fliplr(plain[0])).max() > 0.01
@@ -145,7 +145,7 @@ def test_of_an_onnx_file_mirrors(model, runtime, form):
 
 def test_what_an_onnx_file_cannot_do(model):
     onnx = OnnxRuntime(export.export(model, Form(), {}), "a.onnx", "cpu")
-    with pytest.raises(UserError, match="^a.onnx takes pictures of 64,96 only; leave --scales out, or give"):
+    with pytest.raises(UserError, match="^a.onnx takes images of 64,96 only; leave --scales out, or give"):
         runtimes.refined(onnx, scales=(0.5, 1.0))
     labels = OnnxRuntime(export.export(model, Form(argmax=True), {}), "a.onnx", "cpu")
     for options in ({"flip": True}, {"overlap": 0.25}):

@@ -1,4 +1,4 @@
-"""Pictures from strangers: what cannot be predicted is named before it does harm."""
+"""Images from strangers: what cannot be predicted is named before it does harm."""
 
 import resource
 
@@ -14,16 +14,16 @@ from trained import noise
 
 
 @pytest.mark.parametrize(
-    ("name", "picture", "said"),
+    ("name", "image", "said"),
     [
-        ("grey.png", np.full((40, 70), 9, np.uint8), "8-bit grey picture, need 8-bit RGB; convert"),
-        ("grey.jpg", np.full((40, 70), 9, np.uint8), "8-bit grey picture, need 8-bit RGB; convert"),
-        ("deep.png", np.full((40, 70, 3), 900, np.uint16), "16-bit RGB picture, need 8-bit RGB; convert"),
-        ("deep.tif", np.full((40, 70, 3), 900, np.uint16), "16-bit colour picture, need 8-bit RGB; convert"),
+        ("grey.png", np.full((40, 70), 9, np.uint8), "8-bit grey image, need 8-bit RGB; convert"),
+        ("grey.jpg", np.full((40, 70), 9, np.uint8), "8-bit grey image, need 8-bit RGB; convert"),
+        ("deep.png", np.full((40, 70, 3), 900, np.uint16), "16-bit RGB image, need 8-bit RGB; convert"),
+        ("deep.tif", np.full((40, 70, 3), 900, np.uint16), "16-bit colour image, need 8-bit RGB; convert"),
     ],
 )
-def test_a_picture_of_another_kind_is_named_where_none_is_converted(tmp_path, name, picture, said):
-    cv2.imwrite(str(tmp_path / name), picture)
+def test_a_image_of_another_kind_is_named_where_none_is_converted(tmp_path, name, image, said):
+    cv2.imwrite(str(tmp_path / name), image)
     with pytest.raises(UserError, match=f"{tmp_path / name}: {said}"):
         image_files.decode(tmp_path / name)
 
@@ -41,9 +41,9 @@ def saved(name, mode):
     return name, lambda path: Image.fromarray(colors()).convert(mode).save(path)
 
 
-def written(name, picture):
-    """Function of a path that writes a grey or RGB picture by OpenCV."""
-    return name, lambda path: cv2.imwrite(str(path), picture if picture.ndim == 2 else picture[..., ::-1])
+def written(name, image):
+    """Function of a path that writes a grey or RGB image by OpenCV."""
+    return name, lambda path: cv2.imwrite(str(path), image if image.ndim == 2 else image[..., ::-1])
 
 
 GREY = np.array(Image.fromarray(colors()).convert("L"))[..., None].repeat(3, axis=2).tolist()
@@ -79,7 +79,7 @@ def test_any_kind_becomes_8_bit_rgb(tmp_path, file, kind, expected):
 
 def test_numbers_without_a_range_are_refused(tmp_path):
     cv2.imwrite(str(tmp_path / "a.tif"), np.ones((4, 5), np.float32))
-    with pytest.raises(UserError, match=f"{tmp_path}/a.tif: a picture of float32 numbers, need 8 or 16"):
+    with pytest.raises(UserError, match=f"{tmp_path}/a.tif: an image of float32 numbers, need 8 or 16"):
         image_files.decode_any(tmp_path / "a.tif")
 
 
@@ -92,7 +92,7 @@ class TestConversion:
 
     def test_is_told_once(self, jobs, tmp_path, capsys):
         assert [image.shape for image in image_files.images(jobs)] == [(1, 3, 3)] * 4
-        said = f"converted to 8-bit RGB: 3 pictures, the first of them {tmp_path}/1.png (8-bit RGBA)\n"
+        said = f"converted to 8-bit RGB: 3 images, the first of them {tmp_path}/1.png (8-bit RGBA)\n"
         assert capsys.readouterr() == ("", said)
         list(image_files.images(jobs[2:3]))
         assert capsys.readouterr().err == f"converted to 8-bit RGB: {tmp_path}/2.png (8-bit grey)\n"
@@ -110,13 +110,13 @@ class TestConversion:
         path.parent.mkdir(parents=True)
         saved("", "RGBA")[1](path)
         jobs = image_files.find([tmp_path], "val", coarse=False)
-        with pytest.raises(UserError, match=f"{path}: 8-bit RGBA picture, need 8-bit RGB"):
+        with pytest.raises(UserError, match=f"{path}: 8-bit RGBA image, need 8-bit RGB"):
             list(image_files.images(jobs))
 
 
 @pytest.mark.parametrize("harm", [damage.truncate, damage.empty, damage.text])
 @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp", "tif"])
-def test_a_broken_picture_is_named_without_noise(tmp_path, capfd, suffix, harm):
+def test_a_broken_image_is_named_without_noise(tmp_path, capfd, suffix, harm):
     path = tmp_path / f"a.{suffix}"
     cv2.imwrite(str(path), noise(40, 70))
     harm(path)
@@ -128,7 +128,7 @@ def test_a_broken_picture_is_named_without_noise(tmp_path, capfd, suffix, harm):
 @pytest.mark.parametrize(
     ("name", "bomb"), [("a.png", damage.bomb), ("a.bmp", damage.bmp_bomb), ("a.jpg", damage.jpeg_bomb)]
 )
-def test_a_picture_bomb_is_refused_before_it_is_decoded(tmp_path, name, bomb):
+def test_a_image_bomb_is_refused_before_it_is_decoded(tmp_path, name, bomb):
     bomb(tmp_path / name)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB
     with pytest.raises(UserError, match=f"{tmp_path / name}: .*header claims [0-9]+x[0-9]+ pixels"):

@@ -65,7 +65,7 @@ def refused(path, words, *options):
 def test_options_that_the_file_cannot_follow(path):
     refused(path, "holds unet, not fastscnn; leave -m out", "fastscnn")
     refused(path, "holds no backbone, not xception; leave --backbone out", None, None, "xception")
-    refused(path, "takes pictures of 32,64 only; leave -t out", None, (64, 128))
+    refused(path, "takes images of 32,64 only; leave -t out", None, (64, 128))
     with pytest.raises(UserError, match="--samples needs dropout"):
         runtimes.sampling_of(runtimes.load(path), 3, 0)
 
@@ -160,7 +160,7 @@ def identity(given, returned, operator="Identity", kind=TensorProto.FLOAT):
         ((1, 32, 64, 4), (1, 32, 64, 19)),
         (("n", 32, 64, 3), ("n", 32, 64, 19)),
         ((1, 32, 64), (1, 32, 64)),
-        ((1, 2**16, 2**16, 3), (1, 2**16, 2**16)),  # every picture would be brought to that size
+        ((1, 2**16, 2**16, 3), (1, 2**16, 2**16)),  # every image would be brought to that size
     ],
 )
 def test_a_graph_that_is_no_such_model(tmp_path, given, returned):

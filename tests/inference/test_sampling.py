@@ -185,7 +185,7 @@ class TestSample:
         np.testing.assert_array_equal(first.entropy, again.entropy)
         assert np.abs(first.entropy - other.entropy).max() > 1e-3
 
-    def test_of_a_picture_depends_on_no_other(self):
+    def test_of_a_image_depends_on_no_other(self):
         runtime = SamplingRuntime(tiny(), 3, 0, jit=False)
         pair = images(2)
         together = runtime.sample(pair)

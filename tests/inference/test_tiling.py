@@ -108,10 +108,10 @@ def test_are_blended_by_weight(runtime, overlap):
     found = TilingRuntime(runtime, SIZE, overlap).predict(image[None])[0]
     assert clear.mean() > 0.95 and len(np.unique(found)) >= 3
     np.testing.assert_array_equal(found[clear], expected.argmax(-1)[clear])
-    assert (found != segment(runtime, image)).mean() > 0.05  # not the picture brought to the model's size
+    assert (found != segment(runtime, image)).mean() > 0.05  # not the image brought to the model's size
 
 
-def test_of_a_picture_of_the_models_size_is_the_model(runtime):
+def test_of_a_image_of_the_models_size_is_the_model(runtime):
     images = np.stack([noise(*SIZE, seed) for seed in range(3)])
     np.testing.assert_array_equal(TilingRuntime(runtime, SIZE, 0.25).predict(images), runtime.predict(images))
 

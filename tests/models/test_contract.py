@@ -18,7 +18,7 @@ import toy
 from models.encoders import BACKBONES
 from models.networks.separable_unet import VARIANTS
 from models.weights import native
-from networks import calibrate, pictures
+from networks import calibrate, random_images
 from tiny import REPO
 
 COSTLY = "ten networks, the deepest with over a hundred layers, on three backends"
@@ -52,7 +52,7 @@ def kept(tmp_path_factory):
     def make(case):
         keras.utils.set_random_seed(0)
         model = build(case)
-        calibrate(model, pictures(8, SIZE, seed=2))
+        calibrate(model, random_images(8, SIZE, seed=2))
         name, options = CASES[case]
         native.write(folder / f"{case}.h5", model, native.Origin(name, CLASSES, SIZE, options))
         return model, folder / f"{case}.h5"
@@ -101,7 +101,7 @@ def test_every_architecture_has_its_case():
 
 
 def test_bytes_and_floats_give_the_same_logits(model):
-    image = pictures(1, SIZE)
+    image = random_images(1, SIZE)
     np.testing.assert_array_equal(logits(model, image), logits(model, image.astype("float32")))
 
 
@@ -109,21 +109,23 @@ def test_saved_weights_give_the_same_logits(model, file):
     origin = native.read_origin(file)
     other = models.build(origin.model, (*origin.size, 3), origin.classes, **origin.options)
     native.load(file, other)
-    np.testing.assert_array_equal(logits(other, pictures(1, SIZE)), logits(model, pictures(1, SIZE)))
+    np.testing.assert_array_equal(
+        logits(other, random_images(1, SIZE)), logits(model, random_images(1, SIZE))
+    )
 
 
-def test_logits_have_the_pictures_size_in_float32(case, model, file):
-    assert logits(model, pictures(2, SIZE)).shape == (2, *SIZE, CLASSES)
+def test_logits_have_the_images_size_in_float32(case, model, file):
+    assert logits(model, random_images(2, SIZE)).shape == (2, *SIZE, CLASSES)
     wide = build(case, (96, 160))
     native.load(file, wide)  # weights know no size
-    scores = logits(wide, pictures(1, (96, 160)))
+    scores = logits(wide, random_images(1, (96, 160)))
     assert scores.shape == (1, 96, 160, CLASSES)
     assert scores.dtype == "float32"
     assert np.isfinite(scores).all() and scores.std() > 0
 
 
-def test_a_picture_is_classified_alike_alone_and_in_a_batch(case, model):
-    images = pictures(3, SIZE)
+def test_a_image_is_classified_alike_alone_and_in_a_batch(case, model):
+    images = random_images(3, SIZE)
     assert_close(logits(model, images)[1], logits(model, images[1:2])[0], MOVED.get(case, 0.0))
 
 
@@ -132,7 +134,7 @@ def test_a_finite_gradient_reaches_every_weight(case, model):
     target = np.random.default_rng(1).normal(size=(3, *SIZE, CLASSES)).astype("float32")
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(tf.nn.log_softmax(model(pictures(3, SIZE), training=True)) * target)
+        loss = tf.reduce_mean(tf.nn.log_softmax(model(random_images(3, SIZE), training=True)) * target)
     largest = {
         variable.path: np.abs(gradient).max()
         for variable, gradient in zip(
@@ -157,7 +159,7 @@ def test_logits_are_float32_and_finite_under_mixed_precision(case, model, precis
     assert keras.config.dtype_policy().name == "float32"  # the policy is not left behind
     mixed.set_weights(model.get_weights())
     for training in (False, True):
-        scores = logits(mixed, pictures(2, SIZE), training)
+        scores = logits(mixed, random_images(2, SIZE), training)
         assert scores.dtype == "float32"
         assert np.isfinite(scores).all() and scores.std() > 0
     kernels = [layer for layer in mixed.layers if hasattr(layer, "kernel_size") and layer.name != "logits"]
@@ -173,8 +175,8 @@ def backend(request, kept):
     if not importlib.util.find_spec(name):
         pytest.skip(f"{name} is not installed: pip install -c constraints.txt -e .[backends]")
     files = {case: kept(case)[1] for case in CASES}
-    given = files["fastscnn"].with_name("pictures.npy")
-    np.save(given, pictures(2, SIZE))
+    given = files["fastscnn"].with_name("images.npy")
+    np.save(given, random_images(2, SIZE))
     jobs = [f"{PRECISION.get(case, 'float32')}:{file}" for case, file in files.items()]
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("logits_on_a_backend.py"), given, *jobs],
@@ -193,4 +195,4 @@ def test_the_same_weights_give_the_same_logits_on_every_backend(backend, kept, o
     if of in PRECISION:
         model = build(of, precision=PRECISION[of])
         native.load(file, model)
-    assert_close(np.load(file.with_suffix(f".{backend}.npy")), logits(model, pictures(2, SIZE)))
+    assert_close(np.load(file.with_suffix(f".{backend}.npy")), logits(model, random_images(2, SIZE)))

@@ -9,7 +9,7 @@ from models.pooling import PoolWithPosition, Unpool
 CHANNELS = 5
 
 
-def pictures(kind):
+def images(kind):
     """float32 [2, 8, 12, CHANNELS]; all kinds but the first are full of ties."""
     random = np.random.default_rng(0)
     normal = random.normal(size=(2, 8, 12, CHANNELS)).astype("float32")
@@ -35,7 +35,7 @@ def tensorflow_positions(x):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_winner_is_that_of_tensorflow(kind):
-    x = pictures(kind)
+    x = images(kind)
     pooled, position = PoolWithPosition()(x)
     np.testing.assert_array_equal(pooled, tf.nn.max_pool2d(x, 2, 2, "VALID"))
     np.testing.assert_array_equal(position, tensorflow_positions(x))
@@ -43,7 +43,7 @@ def test_the_winner_is_that_of_tensorflow(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_unpooling_equals_scattering_to_the_indices(kind):
-    x = pictures(kind)
+    x = images(kind)
     _, indices = tf.nn.max_pool_with_argmax(x, 2, 2, "VALID", include_batch_in_index=True)
     values = np.random.default_rng(1).normal(size=indices.shape).astype("float32")
     expected = np.zeros(x.size, "float32")
@@ -62,7 +62,7 @@ def test_unpooled_maxima_by_hand():
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("kind", ["distinct", "few levels"])
 def test_the_gradient_goes_to_the_winners_only(kind, jit):
-    x = tf.constant(pictures(kind))
+    x = tf.constant(images(kind))
     weight = tf.random.stateless_normal(x.shape, (1, 2))
 
     @tf.function(jit_compile=jit)
@@ -79,7 +79,7 @@ def test_the_gradient_goes_to_the_winners_only(kind, jit):
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_keeps_its_type(dtype):
-    x = tf.constant(pictures("distinct"))
+    x = tf.constant(images("distinct"))
     pooled, position = PoolWithPosition(dtype=dtype)(x)
     unpooled = Unpool(dtype=dtype)([pooled, position])
     assert {tensor.dtype.name for tensor in (pooled, position, unpooled)} == {dtype.removeprefix("mixed_")}

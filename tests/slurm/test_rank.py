@@ -46,7 +46,7 @@ def test_places_are_those_that_horovodrun_would_give(text, hosts):
     [
         (0, [0, 0], 0),
         (75, [75, 75], 75),
-        (72, [72, 2], 2),  # a damaged picture on one rank; the other only lost it
+        (72, [72, 2], 2),  # a damaged image on one rank; the other only lost it
         (75, [75, 74], 74),  # the disk was full when all were to save
         (143, [143, 70], 70),
         (73, [72, 73], 73),

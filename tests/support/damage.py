@@ -17,7 +17,7 @@ def truncate(path: Path) -> None:
 
 
 def flip_byte(path: Path) -> None:
-    """Change one byte in the middle of the picture's data."""
+    """Change one byte in the middle of the image's data."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x10
     path.write_bytes(content)
@@ -29,13 +29,13 @@ def empty(path: Path) -> None:
 
 
 def text(path: Path) -> None:
-    """Put a text where the picture was, as a failed download does."""
+    """Put a text where the image was, as a failed download does."""
     path.write_text("<html>404 Not Found: the page you asked for is not here</html>\n")
 
 
-def replace(path: Path, picture: np.ndarray) -> None:
-    """Put another picture there, of any type that PNG knows."""
-    path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(picture)))
+def replace(path: Path, image: np.ndarray) -> None:
+    """Put another image there, of any type that PNG knows."""
+    path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(image)))
 
 
 def chunks(*parts: tuple[bytes, bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""Networks as trained ones are: their activations have a spread, and their logits follow the picture."""
+"""Networks as trained ones are: their activations have a spread, and their logits follow the image."""
 
 import numpy as np
 from keras import layers
@@ -7,7 +7,7 @@ from keras import layers
 def calibrate(network, images) -> None:
     """Random scales and offsets for batch norm, and the statistics of the batch `images` [B, H, W, 3].
 
-    With fresh weights alone the picture fades within ten layers. The offsets leave most values above zero:
+    With fresh weights alone the image fades within ten layers. The offsets leave most values above zero:
     where half of them are cut off, rounding grows from layer to layer, a hundredfold in 65 of them.
     """
     norms = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
@@ -22,8 +22,8 @@ def calibrate(network, images) -> None:
         norm.momentum = momentum
 
 
-def pictures(count, size, seed=0):
-    """Random blocks under noise, each picture with a colour of its own, uint8 [count, *size, 3].
+def random_images(count, size, seed=0):
+    """Random blocks under noise, each image with a colour of its own, uint8 [count, *size, 3].
 
     Of noise alone all means are nearly equal, and batch norm behind image pooling would blow rounding up.
     """

@@ -52,7 +52,7 @@ def record(benchmark, settings, results, environment=CPU, date="2026-01-02T03:04
 
 
 def figures(rate, batch=1, device="CPU", noisy=False, memory=500):
-    """A runtime's figures at so many pictures per second."""
+    """A runtime's figures at so many images per second."""
     call = batch / rate
     spread = NOISY if noisy else 0.03
     return {

@@ -1,4 +1,4 @@
-"""A small network and pictures on which rounding alone decides most comparisons of its poolings."""
+"""A small network and images on which rounding alone decides most comparisons of its poolings."""
 
 import keras
 import numpy as np

@@ -12,16 +12,16 @@ from data.labels import CLASSES
 REPO = Path(__file__).resolve().parents[2]
 CAMVID = REPO.parent / "shared" / "camvid"
 TRAIN = (REPO / "tests" / "support" / "with_toy.py", "train.py")  # where the network of `toy.py` is known
-CELLS = 12  # regions of one class each in a picture
+CELLS = 12  # regions of one class each in an image
 LABELS = sorted((label for label in labels if label.id >= 0), key=lambda label: label.id)  # row = label id
 COLORS = np.array([label.color for label in LABELS], np.uint8)  # [34, 3]
 HAS_INSTANCES = np.array([label.hasInstances for label in LABELS])  # [34]
 
 
 def tiny_dataset(root, train=4, val=2, size=(64, 128), seed=0, instances=True) -> Path:
-    """Write `train` and `val` pictures of `size` (height, width) under `root` and return it as a Path.
+    """Write `train` and `val` images of `size` (height, width) under `root` and return it as a Path.
 
-    Labels are random regions of label ids, void among them; a picture's colours are its labels' plus
+    Labels are random regions of label ids, void among them; an image's colours are its labels' plus
     noise, so that a network can learn them. With `instances` each region of a countable class is one
     object in an instanceIds file. The same seed gives the same files.
     """

@@ -1,4 +1,4 @@
-"""Tiny models whose batch norm has statistics of pictures, so that they see several classes."""
+"""Tiny models whose batch norm has statistics of images, so that they see several classes."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from models.weights import native
 
 
 def noise(height, width, seed=0):
-    """A smooth picture, uint8 [H, W, 3]."""
+    """A smooth image, uint8 [H, W, 3]."""
     small = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), np.uint8)
     return cv2.resize(small, (width, height))
 

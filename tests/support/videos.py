@@ -22,15 +22,15 @@ def write(path, frames, rate=20, form="mp4", codec="libx264", rotation=0, **opti
     """Write uint8 RGB frames; container `options` such as movflags."""
     with av.open(str(path), "w", format=form, options=options) as container:
         stream = None
-        for number, picture in enumerate(frames):
+        for number, image in enumerate(frames):
             if stream is None:
                 stream = container.add_stream(codec, rate=Fraction(rate))
-                stream.height, stream.width = picture.shape[:2]
+                stream.height, stream.width = image.shape[:2]
                 stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
                 stream.codec_context.gop_size = 10
                 if rotation:
                     stream.set_display_rotation(rotation)
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame = frame.reformat(format=stream.pix_fmt, dst_colorspace=Colorspace.ITU601)
             frame.pts = number
             container.mux(stream.encode(frame))

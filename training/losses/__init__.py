@@ -1,6 +1,6 @@
 """Losses on sparse labels, by name; pixels labelled 255 count for nothing.
 
-Every loss is a value of sums over pixels, classes or pictures (`training.losses.total`), so that it comes
+Every loss is a value of sums over pixels, classes or images (`training.losses.total`), so that it comes
 out the same however many ranks share a batch. Nothing here imports TensorFlow: the names are for the
 command line.
 """

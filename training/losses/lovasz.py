@@ -7,9 +7,9 @@ from training.losses.overlap import mean_over_classes
 
 
 def lovasz_sums(logits: tf.Tensor, labels: tf.Tensor, class_weights=None):
-    """(sum of the pictures' losses, pictures with labelled pixels): their ratio is the loss.
+    """(sum of the images' losses, images with labelled pixels): their ratio is the loss.
 
-    A picture's loss is the (weighted) mean over the classes that occur in it. The paper also has the form
+    An image's loss is the (weighted) mean over the classes that occur in it. The paper also has the form
     over a whole batch, but its sort would have to cross ranks.
 
     Args:
@@ -23,8 +23,8 @@ def lovasz_sums(logits: tf.Tensor, labels: tf.Tensor, class_weights=None):
     # one class at a time, because a class needs several maps of float32
     losses = tf.stack([_class_loss(probabilities[..., c], labels, c) for c in range(classes)], axis=-1)
     occurs = tf.stack([tf.reduce_any(labels == c, axis=1) for c in range(classes)], axis=-1)  # [B, C]
-    pictures = mean_over_classes(losses, occurs, class_weights)  # [B]
-    return tf.reduce_sum(pictures), tf.reduce_sum(tf.cast(tf.reduce_any(occurs, axis=1), tf.float32))
+    images = mean_over_classes(losses, occurs, class_weights)  # [B]
+    return tf.reduce_sum(images), tf.reduce_sum(tf.cast(tf.reduce_any(occurs, axis=1), tf.float32))
 
 
 def _class_loss(probabilities: tf.Tensor, labels: tf.Tensor, c: int) -> tf.Tensor:

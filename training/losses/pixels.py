@@ -8,7 +8,7 @@ from data.labels import IGNORED
 
 FOCUS = 2.0  # gamma of the focal loss, best in its paper
 EASY = 0.7  # ohem counts no pixel whose true class has this probability or more,
-LEAST_SHARE = 16  # unless fewer than 1 of 16 labelled pixels of a picture would be left
+LEAST_SHARE = 16  # unless fewer than 1 of 16 labelled pixels of an image would be left
 
 
 def cross_entropy_sum(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -72,7 +72,7 @@ def ohem_sums(logits, labels, class_weights=None, smoothing: float = 0.0):
     """As `cross_entropy_sums`, over the hard pixels alone (online bootstrapping, arXiv 1604.04339).
 
     Hard are those whose true class has less than `EASY`; where these are under 1 in `LEAST_SHARE` of a
-    picture's labelled pixels, that many of the picture's hardest. Choosing in each picture by itself, not
+    image's labelled pixels, that many of the image's hardest. Choosing in each image by itself, not
     in a batch, makes the choice the same on any number of ranks.
     """
     kept = tf.where(hard(cross_entropies(logits, labels), labels), weights_of(labels, class_weights), 0.0)

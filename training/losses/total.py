@@ -19,7 +19,7 @@ class Term:
 
     Args:
         sums: (logits [B, H, W, C], labels uint8 [B, H, W]) -> float32 tensors, each a sum over pixels or
-            pictures, so that the sums of two batches together are the sums of both added.
+            images, so that the sums of two batches together are the sums of both added.
         value: the sums of all ranks -> float32 scalar.
     """
 
@@ -38,7 +38,7 @@ class Loss:
 
     With several ranks `across_ranks` takes a term's sums to those over all ranks, and gradients back to this
     rank's own sums unchanged; nothing else has to know of them: every rank has the loss of the global batch,
-    and the *sum* of the ranks' gradients is its gradient, whoever holds which picture and however many of its
+    and the *sum* of the ranks' gradients is its gradient, whoever holds which image and however many of its
     pixels are ignored.
     (Where gradients are averaged, multiply the loss by the number of ranks first.)
     """

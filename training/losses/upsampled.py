@@ -4,7 +4,7 @@ Equal to `cross_entropy_sums(tf.image.resize(scores, labels' size), labels)` to 
 
 Between four neighbouring scores lies a *cell* of factor x factor pixels, and every pixel of it is the
 same fixed mixture of the four corners. With the borders' scores repeated outwards, an h x w map has
-(h + 1) x (w + 1) cells, the outer ones half outside the picture, where labels are ignored. So
+(h + 1) x (w + 1) cells, the outer ones half outside the image, where labels are ignored. So
 
     logits [pixels of a cell, cells * C] = mixture [pixels, 4] @ corners [4, cells * C]
 

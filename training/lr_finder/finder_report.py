@@ -1,4 +1,4 @@
-"""What the learning-rate finder leaves: JSON, a picture, and the commands that use its suggestions."""
+"""What the learning-rate finder leaves: JSON, an image, and the commands that use its suggestions."""
 
 import io
 import json
@@ -63,7 +63,7 @@ def write(logs: Path, config: Config, found: Sweep, suggestions: Suggestions | N
         **asdict(found),
     }
     write_bytes(folder / f"{name}.json", (json.dumps(content, indent=2) + "\n").encode())
-    write_bytes(folder / f"{name}.png", picture(name, found, suggestions))
+    write_bytes(folder / f"{name}.png", image(name, found, suggestions))
     return folder / name
 
 
@@ -111,7 +111,7 @@ def text(config: Config, found: Sweep, suggestions: Suggestions | None) -> str:
     return "\n".join(lines)
 
 
-def picture(title: str, found: Sweep, suggestions: Suggestions | None) -> bytes:
+def image(title: str, found: Sweep, suggestions: Suggestions | None) -> bytes:
     """Losses over rates with the suggestions marked, as PNG."""
     import matplotlib
 

@@ -41,9 +41,9 @@ RECIPES = {
     "fastscnn": Recipe(Rates("polynomial", 0.045)),  # arXiv 1902.04502, section 4.1
     # No paper. On a made-up town both variants learn most at 0.05, of 0.003, 0.05 and 0.1; at 0.003 the
     # original has barely begun when the run ends. Its published weights were written at a rate of 0.046.
-    # After 160 steps Nesterov's momentum has a loss of 1.59 on validation pictures, plain momentum 1.64.
+    # After 160 steps Nesterov's momentum has a loss of 1.59 on validation images, plain momentum 1.64.
     "separable_unet": Recipe(Rates("polynomial", 0.05), "sgd_nesterov"),
-    # The paper's SGD is for batches of one picture. The finder's minimum / 10 for Adam is 0.0026 at a width
+    # The paper's SGD is for batches of one image. The finder's minimum / 10 for Adam is 0.0026 at a width
     # of 32 on a made-up town; there 96 steps at 0.003 end with less loss than at 0.01 or 0.001. (A width of
     # 8 bears 0.01: the wider, the lower.)
     "unet": Recipe(Rates("polynomial", 0.003), "adam", 0.0),

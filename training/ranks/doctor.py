@@ -17,7 +17,7 @@ from training.ranks import distributed
 from training.ranks.distributed import PATIENCE, at_most
 from training.ranks.ranks import Ranks
 
-PICTURES = 8  # read by each rank
+IMAGES = 8  # read by each rank
 PROBE = 16 * 2**20  # float32 numbers in the all-reduce that is timed: 64 MiB
 TURNS = 5
 SOFTWARE = ("tensorflow", "keras", "horovod", "numpy")
@@ -115,13 +115,13 @@ def nvidia_smi() -> list[str]:
 
 
 def data(path: Path | None, ranks: Ranks) -> dict:
-    """How many pictures there are, and how fast this rank reads some of its own."""
+    """How many images there are, and how fast this rank reads some of its own."""
     if path is None:
         return {}
     try:
         samples = index.training_samples(path)
         validation = index.validation_samples(path)
-        mine = samples[ranks.rank :: ranks.size][:PICTURES]
+        mine = samples[ranks.rank :: ranks.size][:IMAGES]
         start = time.perf_counter()
         for sample in mine:
             decode(sample)
@@ -173,13 +173,13 @@ def _differences(reports: list[dict]) -> list[str]:
                 f"of ranks 0 and {each['rank']} only one has a GPU: check drivers and GPUs of the nodes"
             )
         if each["data"].get("pictures") != first["data"].get("pictures"):
-            found.append(f"rank {each['rank']} sees other pictures than rank 0: check what is mounted where")
+            found.append(f"rank {each['rank']} sees other images than rank 0: check what is mounted where")
     return found
 
 
 def table(reports: list[dict]) -> list[str]:
     """A line for each rank."""
-    rows = [("rank", "host", "GPU", "CPUs", "training and validation pictures")]
+    rows = [("rank", "host", "GPU", "CPUs", "training and validation images")]
     for each in reports:
         gpu_name = each["gpu"]["name"] if each["gpu"] else "none"
         cpus = f"{ranges(each['cpus'])} of {each['cpus_of_host']}"

@@ -39,7 +39,7 @@ class Mirrored(Ranks):
         return self.strategy.run(compute, values)
 
     def share(self, batch: tf.Tensor) -> tf.Tensor:
-        with tf.device("CPU:0"):  # where the batch is: no GPU needs the others' pictures
+        with tf.device("CPU:0"):  # where the batch is: no GPU needs the others' images
             shares = tf.reshape(batch, [self.gpus_here, -1, *batch.shape[1:]])  # [replicas, B, H, W, ...]
             return shares[_replica().replica_id_in_sync_group]
 

@@ -47,7 +47,7 @@ class Ranks:
         return compute(*values)
 
     def share(self, batch):
-        """Inside of that function: the pictures of this process's batch that are this GPU's."""
+        """Inside of that function: the images of this process's batch that are this GPU's."""
         return batch
 
     def parts(self, value) -> list:

@@ -1,4 +1,4 @@
-"""What a run leaves to look at: CSV, TensorBoard, pictures, curves."""
+"""What a run leaves to look at: CSV, TensorBoard, images, curves."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ COLUMNS = (
     + [f"iou_{name.replace(' ', '_')}" for name in CLASS_NAMES]
     + ["images_per_s", "data_wait", "seconds"]
 )
-PICTURES = 4  # validation pictures shown each epoch
+IMAGES = 4  # validation images shown each epoch
 
 
 class Logs:
@@ -34,11 +34,11 @@ class Logs:
         self.tensorboard = tf.summary.create_file_writer(str(run / "tensorboard"))
 
     def write(self, row: dict, shown: list[np.ndarray]) -> None:
-        """Write an epoch's figures and pictures.
+        """Write an epoch's figures and images.
 
         Args:
             row: values of `COLUMNS`; those of the validation are missing where there was none.
-            shown: uint8 [H, 3 * W, 3], picture | truth | prediction; none where there was no validation.
+            shown: uint8 [H, 3 * W, 3], image | truth | prediction; none where there was no validation.
         """
         self.rows.append({name: _text(row[name]) if name in row else "" for name in COLUMNS})
         text = io.StringIO()
@@ -47,17 +47,17 @@ class Logs:
         table.writerows(self.rows)
         write_bytes(self.run / run_folder.LOG, text.getvalue().encode())
         if shown:
-            png.write(self.picture(row["epoch"]), np.concatenate(shown))
+            png.write(self.image_path(row["epoch"]), np.concatenate(shown))
         with self.tensorboard.as_default(step=row["epoch"]):
             for name in COLUMNS[2:]:
                 if not np.isnan(row.get(name, np.nan)):
                     tf.summary.scalar(name, row[name])
             if shown:
-                tf.summary.image("picture_truth_prediction", np.concatenate(shown)[None])
+                tf.summary.image("image_truth_prediction", np.concatenate(shown)[None])
         self.tensorboard.flush()
 
-    def picture(self, epoch: int) -> Path:
-        """The file that shows an epoch's validation pictures."""
+    def image_path(self, epoch: int) -> Path:
+        """The file that shows an epoch's validation images."""
         return self.run / "images" / f"epoch_{epoch}.png"
 
 
@@ -71,7 +71,7 @@ def read(run: Path) -> list[dict]:
 
 
 def side_by_side(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Picture | truth | prediction, uint8 [H, 3 * W, 3]; ignored pixels are black in the truth alone."""
+    """Image | truth | prediction, uint8 [H, 3 * W, 3]; ignored pixels are black in the truth alone."""
     return np.concatenate([image, colorize(truth), colorize(prediction)], axis=1)
 
 
@@ -110,6 +110,6 @@ def draw_curves(run: Path) -> None:
 
 
 def samples_of(images, labels, predictions) -> list[np.ndarray]:
-    """The pictures of a validation batch to show; padding, which is all ignored, is left out."""
+    """The images of a validation batch to show; padding, which is all ignored, is left out."""
     triples = zip(images.numpy(), labels.numpy(), predictions.numpy())
-    return [side_by_side(*triple) for triple in triples if (triple[1] != IGNORED).any()][:PICTURES]
+    return [side_by_side(*triple) for triple in triples if (triple[1] != IGNORED).any()][:IMAGES]

@@ -75,7 +75,7 @@ class Loop:
         Raises:
             Interrupted: by a signal; where the run stands is saved.
             NotFiniteError: a loss or gradient that is no number; nothing was updated by it.
-            UserError: a damaged picture, a full disk.
+            UserError: a damaged image, a full disk.
         """
         try:
             with self.watchdog:
@@ -111,7 +111,7 @@ class Loop:
         """Log an epoch, and print its line."""
         self.logs.write(row, shown)
         for tracker in self.trackers:
-            tracker.log(row, self.logs.picture(row["epoch"]) if shown else None)
+            tracker.log(row, self.logs.image_path(row["epoch"]) if shown else None)
         print(self._line(row), flush=True)
 
     def _choose_step(self) -> None:
@@ -129,19 +129,19 @@ class Loop:
         )
 
     def _train(self) -> None:
-        """Pass over what is left of the epoch's pictures."""
+        """Pass over what is left of the epoch's images."""
         done = self.progress.under_way
         if not done.steps:
             done.learning_rate = optimizers.learning_rate(self.optimizer)
         clock = EpochClock(done)
-        batches = self.training.training(self.config.seed, self.progress.epoch, done.pictures)
+        batches = self.training.training(self.config.seed, self.progress.epoch, done.images)
         self._between_steps()
         with self._bar() as bar:
             for images, labels in clock.timed(batches):
                 self._losses.append(self.training_step(images, labels))
                 self._trained = True
                 done.steps += 1
-                done.pictures += self.training.global_batch
+                done.images += self.training.global_batch
                 self.progress.step += 1
                 if clock.due():
                     self._look()
@@ -200,17 +200,17 @@ class Loop:
 
     def _not_finite(self, behind: int) -> NotFiniteError:
         """The error of the step that was done `behind` - 1 steps before the last one."""
-        first = self.progress.under_way.pictures - behind * self.training.global_batch
+        first = self.progress.under_way.images - behind * self.training.global_batch
         files = self.training.files(self.config.seed, self.progress.epoch, first)
         return NotFiniteError(
             f"the loss or a gradient is no longer a number at step {self.progress.step - behind + 1} "
             f"(learning rate {optimizers.learning_rate(self.optimizer):g}, "
-            f"pictures {', '.join(path.name for path in files)}); that step changed nothing and the last "
+            f"images {', '.join(path.name for path in files)}); that step changed nothing and the last "
             "checkpoint is intact: start a new run with a lower learning rate"
         )
 
     def _validate(self):
-        """(figures, pictures to show) of an epoch that is validated, else nothing."""
+        """(figures, images to show) of an epoch that is validated, else nothing."""
         number = self.progress.epoch + 1
         if number % self.config.validate_every and number < self.config.epochs:
             return {}, []

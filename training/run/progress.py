@@ -1,14 +1,16 @@
-"""How far a run has come, to the picture."""
+"""How far a run has come, to the image."""
 
 import time
 from dataclasses import dataclass, field
+
+NAMED_BEFORE = {"pictures": "images"}  # fields in checkpoints of version 0.1
 
 
 @dataclass
 class Epoch:
     """What is done of the epoch under way."""
 
-    pictures: int = 0  # of all ranks, those that fill up the last batch included
+    images: int = 0  # of all ranks, those that fill up the last batch included
     steps: int = 0
     loss: float = 0.0  # summed over the steps
     learning_rate: float = 0.0  # of the first step
@@ -17,8 +19,8 @@ class Epoch:
 
     @property
     def images_per_second(self) -> float:
-        """Pictures of all ranks per second."""
-        return self.pictures / max(self.seconds, 1e-9)
+        """Images of all ranks per second."""
+        return self.images / max(self.seconds, 1e-9)
 
     @property
     def data_wait(self) -> float:
@@ -43,7 +45,8 @@ class Progress:
     @classmethod
     def read(cls, saved: dict) -> "Progress":
         """The inverse of `dataclasses.asdict`."""
-        return cls(**{**saved, "under_way": Epoch(**saved["under_way"])})
+        epoch = {NAMED_BEFORE.get(name, name): value for name, value in saved["under_way"].items()}
+        return cls(**{**saved, "under_way": Epoch(**epoch)})
 
     def end_epoch(self, miou: float | None) -> None:
         """Count the epoch under way as finished, with its score if it was validated."""

@@ -97,14 +97,14 @@ def describe(settings: config.Config, run: Path, model, training: int, validatio
     several = f"{ranks.gpus} {ranks.kind}, " if ranks.gpus > 1 else ""
     print(
         f"{settings.model}: {model.count_params():,} parameters, {several}"
-        f"{training} training and {validation} validation pictures, run folder {run}",
+        f"{training} training and {validation} validation images, run folder {run}",
         flush=True,
     )
 
 
 def resharded_steps(progress: Progress, batches: Batches) -> int:
-    """Steps that the same pictures would have taken with the ranks of now: schedules count steps."""
-    return progress.epoch * batches.steps + progress.under_way.pictures // batches.global_batch
+    """Steps that the same images would have taken with the ranks of now: schedules count steps."""
+    return progress.epoch * batches.steps + progress.under_way.images // batches.global_batch
 
 
 def followed(loop: Loop) -> int:

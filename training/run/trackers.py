@@ -44,10 +44,10 @@ class Tracker:
     def __init__(self, service):
         self.service = service
 
-    def log(self, row: dict, picture: Path | None) -> None:
-        """Hand on an epoch's figures (those that are numbers) and its picture, if it has one."""
+    def log(self, row: dict, image: Path | None) -> None:
+        """Hand on an epoch's figures (those that are numbers) and its image, if it has one."""
         figures = {name: value for name, value in row.items() if not math.isnan(value)}
-        self._guarded(lambda service: service.log(figures, picture))
+        self._guarded(lambda service: service.log(figures, image))
 
     def close(self, finished: bool) -> None:
         """Send or write what was logged, and mark the run as finished or as interrupted."""
@@ -86,10 +86,10 @@ class WeightsAndBiases:
             ) from error
         self._image = wandb.Image
 
-    def log(self, figures: dict, picture: Path | None) -> None:
+    def log(self, figures: dict, image: Path | None) -> None:
         """One step an epoch."""
-        pictures = {"predictions": self._image(str(picture))} if picture else {}
-        self._run.log(figures | pictures, step=int(figures["epoch"]))
+        images = {"predictions": self._image(str(image))} if image else {}
+        self._run.log(figures | images, step=int(figures["epoch"]))
 
     def close(self, finished: bool) -> None:
         """Wait for what is still to be written."""
@@ -121,12 +121,12 @@ class MLflow:
             ) from error
         write_bytes(known, self._id.encode())
 
-    def log(self, figures: dict, picture: Path | None) -> None:
+    def log(self, figures: dict, image: Path | None) -> None:
         """One step an epoch."""
         for name, value in figures.items():
             self._client.log_metric(self._id, name, float(value), step=int(figures["epoch"]))
-        if picture:
-            self._client.log_artifact(self._id, str(picture), "predictions")
+        if image:
+            self._client.log_artifact(self._id, str(image), "predictions")
 
     def close(self, finished: bool) -> None:
         """Mark the run; an interrupted one is marked anew when it has gone on."""

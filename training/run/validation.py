@@ -1,4 +1,4 @@
-"""Scores of the validation pictures, at the size that the model is trained at."""
+"""Scores of the validation images, at the size that the model is trained at."""
 
 from collections.abc import Callable
 
@@ -13,16 +13,16 @@ from training.run import logs
 
 
 def score(step: Callable, batches: Batches, between_steps: Callable[[], None], ranks: Ranks = ALONE):
-    """Score each picture once, from one summed matrix.
+    """Score each image once, from one summed matrix.
 
     Args:
         step: of `training.steps.step.validation_step`.
-        batches: the pictures.
+        batches: the images.
         between_steps: called after each step; may raise to stop.
-        ranks: their sums and matrices are added up; each shows its own pictures.
+        ranks: their sums and matrices are added up; each shows its own images.
 
     Returns:
-        (the log's figures, pictures to show).
+        (the log's figures, images to show).
     """
     matrix = np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64)
     loss, shown = 0.0, []
@@ -38,7 +38,7 @@ def score(step: Callable, batches: Batches, between_steps: Callable[[], None], r
         summed, counts, predictions = step(images, labels)
         loss += float(summed)
         matrix += counts.numpy()
-        if len(shown) < logs.PICTURES:
+        if len(shown) < logs.IMAGES:
             shown += logs.samples_of(images, labels, predictions)
         between_steps()
     matrix, loss = ranks.total(matrix), float(ranks.total(np.array([loss]))[0])
@@ -48,4 +48,4 @@ def score(step: Callable, batches: Batches, between_steps: Callable[[], None], r
         "val_miou": mean_iou(matrix),
     }
     row |= {f"iou_{name.replace(' ', '_')}": float(value) for name, value in zip(CLASS_NAMES, iou(matrix))}
-    return row, shown[: logs.PICTURES]
+    return row, shown[: logs.IMAGES]

@@ -97,7 +97,7 @@ def plan(operations: list, output) -> list[int]:
 def segment_bytes(operations: list, output) -> tuple[np.ndarray, np.ndarray]:
     """For a segment of operations [i, j): bytes of all that it makes, and of that which is needed later.
 
-    Both [n + 1, n + 1]; infinite where no segment can be. A picture's batch counts as one.
+    Both [n + 1, n + 1]; infinite where no segment can be. An image's batch counts as one.
     """
     count = len(operations)
     last_use = {id(output): count}

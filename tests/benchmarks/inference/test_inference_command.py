@@ -34,7 +34,7 @@ def records(folder):
 
 
 @pytest.mark.slow
-def test_scopes_and_every_runtime_on_the_pictures_and_weights_given(tmp_path):
+def test_scopes_and_every_runtime_on_the_images_and_weights_given(tmp_path):
     town = tiny_dataset(tmp_path / "town", train=2, val=2, size=(96, 160))
     weights = weights_file(tmp_path / "model.weights.h5", "fastscnn", SIZE)
     words = ["-w", weights, *QUICK, "--runtimes", "keras,onnx,onnx-int8,onnx-fp16", "-b", 2]
@@ -128,10 +128,10 @@ def require_resized(labels, logits):
 
 
 class TestEndToEnd:
-    """Logits are resized where pictures have another size than the model, else the arg-max is fetched."""
+    """Logits are resized where images have another size than the model, else the arg-max is fetched."""
 
     @pytest.mark.parametrize(("size", "asked"), [(SIZE, ["labels"]), ((96, 160), ["logits", "labels_at"])])
-    def test_asks_for_what_pictures_need(self, tmp_path, size, asked):
+    def test_asks_for_what_images_need(self, tmp_path, size, asked):
         cv2.imwrite(str(tmp_path / "a.png"), noise(*size))
         calls = []
 

@@ -37,7 +37,7 @@ def taken(monkeypatch, capsys):
 def test_slow_runtimes_that_agree_stop_after_three(taken):
     found, said = taken({"keras": [4.0] * 5, "onnx": [0.5] * 5}, all_turns=False)
     assert found == {"keras": [4.0] * 3, "onnx": [0.5] * 3}
-    assert said == [f"  turn {turn} of at most 5: keras 0.5, onnx 4 pictures/s" for turn in (1, 2, 3)]
+    assert said == [f"  turn {turn} of at most 5: keras 0.5, onnx 4 images/s" for turn in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(

@@ -45,14 +45,14 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
-    """A report of every kind of record, with a run and pictures."""
+    """A report of every kind of record, with a run and images."""
     folder = tmp_path_factory.mktemp("report")
     town = tiny_dataset(folder / "town", val=3)
     run = reports.run(folder / "fastscnn" / "20260102-030405")
     found = report_command.compose(
         [reports.save(folder / "records", reports.everything())],
         [run],
-        {"picture": town / "leftImg8bit" / "val", "truth": town / "gtFine" / "val"},
+        {"image": town / "leftImg8bit" / "val", "truth": town / "gtFine" / "val"},
     )
     from benchmarks.report import page
 
@@ -111,7 +111,7 @@ def test_what_was_not_measured_comes_last(chromium, page_file):
     with opened(chromium, page_file) as page:
         button = page.locator("#classes th", has_text="train").locator("button")
         last = "[...document.querySelector('#published table').tBodies[1].rows].at(-1).cells[5].textContent"
-        speed = page.locator("#published th", has_text="pictures/s").locator("button")
+        speed = page.locator("#published th", has_text="images/s").locator("button")
         for _ in range(2):
             button.click()
             speed.click()

@@ -21,9 +21,9 @@ def test_everything_is_written(tmp_path):
     (records / "broken.json").write_text("{")
     town = tiny_dataset(tmp_path / "town", val=2)
     run = reports.run(tmp_path / "fastscnn" / "20260102-030405")
-    pictures = f"truth={town / 'gtFine' / 'val'}"
+    images = f"truth={town / 'gtFine' / 'val'}"
     done = run_script(
-        "benchmark.py", "report", records, "--runs", run, "--pictures", pictures, "-o", tmp_path / "out"
+        "benchmark.py", "report", records, "--runs", run, "--pictures", images, "-o", tmp_path / "out"
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"report: {tmp_path / 'out' / 'index.html'}\n"
@@ -41,7 +41,7 @@ def test_everything_is_written(tmp_path):
             assert chart.read_bytes().startswith(SIGNATURE)
     for name in re.findall(r"\]\(([^)]*)\)", text):
         assert (tmp_path / "out" / name).is_file()
-    shown = cv2.imread(str(tmp_path / "out" / "pictures" / "pictures-0-0.jpg"))
+    shown = cv2.imread(str(tmp_path / "out" / "pictures" / "images-0-0.jpg"))
     assert shown.shape == (64, 128, 3) and len(np.unique(shown)) > 5
     assert "Not measured yet" not in page
 
@@ -66,7 +66,7 @@ def test_mistakes_are_one_line(tmp_path):
     broken = run_script("benchmark.py", "report", records, "--runs", empty, "-o", out)
     assert_one_line_error(broken, empty, "--runs")
     bare = run_script("benchmark.py", "report", records, "--pictures", empty, "-o", out)
-    assert_one_line_error(bare, empty, "no PNG pictures")
+    assert_one_line_error(bare, empty, "no PNG images")
     (tmp_path / "file").write_text("")
     assert_one_line_error(run_script("benchmark.py", "report", records, "-o", tmp_path / "file"), "-o")
     assert not out.exists()

@@ -96,9 +96,9 @@ def test_headline_says_what_to_take_at_which_speed():
     rows = [speed(100, 0.4), speed(10, 0.7), speed(50, 0.3), speed(200, 0.2)]
     (headline,) = ranking.headlines(ranking.groups(rows))
     assert [(step.speed, step.quality) for step in headline.steps] == [
-        ("up to 200 pictures/s", "20.0 % mIoU"),
-        ("up to 100 pictures/s", "40.0 % mIoU"),
-        ("up to 10.0 pictures/s", "70.0 % mIoU"),
+        ("up to 200 images/s", "20.0 % mIoU"),
+        ("up to 100 images/s", "40.0 % mIoU"),
+        ("up to 10.0 images/s", "70.0 % mIoU"),
     ]
     unscored = speed(9, None)
     (headline,) = ranking.headlines(ranking.groups([unscored]))

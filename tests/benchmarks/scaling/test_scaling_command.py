@@ -22,21 +22,21 @@ def options(*words):
     return parser.parse_args([*SMALL, *words])
 
 
-def told(step, wait, compute, pictures):
+def told(step, wait, compute, images):
     return {
         "step": step,
         "data_wait": wait,
         "compute": compute,
         "forward": 0.3 * compute,
         "gradients": 0.9 * compute,
-        "pictures_of_a_step": pictures,
+        "images_of_a_step": images,
         "exchange": [],
         "device": "CPU",
     }
 
 
 def test_figures_by_hand():
-    """Speeds of one rank: 20, 10, 20 pictures a second; of two: 32, 10, 40."""
+    """Speeds of one rank: 20, 10, 20 images a second; of two: 32, 10, 40."""
     rounds = [
         {1: told(0.1, 0.0, 0.1, 2), 2: told(0.125, 0.0125, 0.1, 4)},
         {1: told(0.2, 0.0, 0.1, 2), 2: told(0.4, 0.0125, 0.1, 4)},

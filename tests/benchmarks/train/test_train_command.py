@@ -28,7 +28,7 @@ def test_precisions_of_the_suites_own_step(tmp_path):
         split = results["split"]
         assert split["all_reduce"] is None and split["data_wait"] is None
         assert sum(split[name]["share"] for name in ("forward", "backward", "optimizer")) > 0.5
-        assert f"{rate['median']:.2f} pictures/s" in done.stdout
+        assert f"{rate['median']:.2f} images/s" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_slow_network_takes_few_steps(measured):
         "optimizer": 2.0,
     }
     assert said[0] == "building" and "first step, with compilation" in said[1] and "warm-up" in said[2]
-    assert said[3:6] == [f"turn {number} of at most 5: 0.25 pictures/s" for number in (1, 2, 3)]
+    assert said[3:6] == [f"turn {number} of at most 5: 0.25 images/s" for number in (1, 2, 3)]
     assert said[6:] == [
         "parts of a step: compilation",
         "parts of a step: round 1 of at most 3",
@@ -82,7 +82,7 @@ def test_a_slow_network_takes_few_steps(measured):
 
 def test_turns_that_were_asked_for_are_taken(measured):
     said, figures, _ = measured(Network(30.0, 8.0), turns=4, all_turns=True)
-    assert len(figures["turns"]) == 4 and said[3] == "turn 1 of 4: 0.25 pictures/s"
+    assert len(figures["turns"]) == 4 and said[3] == "turn 1 of 4: 0.25 images/s"
 
 
 def test_a_slow_network_whose_turns_differ_takes_all(measured):

@@ -20,7 +20,7 @@ SIZE = (64, 96)
 
 
 class Bands:
-    """A runtime that sees 19 stripes, whatever the picture."""
+    """A runtime that sees 19 stripes, whatever the image."""
 
     name, size = "bands", (32, 38)
 
@@ -41,14 +41,14 @@ class TestFile:
     def test_is_h264_with_the_colours_size_and_rate_given(self, tmp_path, rate, size):
         path = tmp_path / "out.mp4"
         with H264File(path, rate) as file:
-            for number, picture in enumerate(videos.drive(25, size)):
-                file.write(picture, number)
+            for number, image in enumerate(videos.drive(25, size)):
+                file.write(image, number)
             assert not path.exists()
             file.finish()
         facts, found, times = videos.read(path)
         assert facts == {"codec": "h264", "pixels": "yuv420p", "frames": 25, "rate": rate, "colors": (1, 1)}
         np.testing.assert_allclose(times, np.arange(25) / float(rate), atol=1e-4)
-        expected = np.stack([even(picture) for picture in videos.drive(25, size)])
+        expected = np.stack([even(image) for image in videos.drive(25, size)])
         assert found.shape == expected.shape == (25, 64 + size[0] % 2 * 2, 96 + size[1] % 2 * 2, 3)
         assert np.abs(found.astype(int) - expected).mean() < 4
         assert np.abs(found[:, :8, :8].astype(int) - (110, 150, 200)).max() <= 4
@@ -58,8 +58,8 @@ class TestFile:
 
     def test_is_the_same_to_opencv(self, tmp_path):
         with H264File(tmp_path / "out.mp4", Fraction(20)) as file:
-            for number, picture in enumerate(videos.drive(25)):
-                file.write(picture, number)
+            for number, image in enumerate(videos.drive(25)):
+                file.write(image, number)
             file.finish()
         capture = cv2.VideoCapture(str(tmp_path / "out.mp4"))
         assert capture.get(cv2.CAP_PROP_FPS) == 20
@@ -70,8 +70,8 @@ class TestFile:
 
     def test_keeps_gaps(self, tmp_path):
         with H264File(tmp_path / "out.mp4", Fraction(10)) as file:
-            for picture, tick in zip(videos.drive(4), (0, 1, 5, 9)):
-                file.write(picture, tick)
+            for image, tick in zip(videos.drive(4), (0, 1, 5, 9)):
+                file.write(image, tick)
             file.finish()
         np.testing.assert_allclose(videos.read(tmp_path / "out.mp4")[2], [0, 0.1, 0.5, 0.9], atol=1e-4)
 
@@ -79,8 +79,8 @@ class TestFile:
     def test_that_is_not_finished_leaves_nothing(self, tmp_path, written):
         (tmp_path / "out.mp4").write_text("of yesterday")
         with pytest.raises(KeyboardInterrupt), H264File(tmp_path / "out.mp4", Fraction(20)) as file:
-            for number, picture in enumerate(videos.drive(written)):
-                file.write(picture, number)
+            for number, image in enumerate(videos.drive(written)):
+                file.write(image, number)
             raise KeyboardInterrupt
         assert [file.name for file in tmp_path.iterdir()] == ["out.mp4"]
         assert (tmp_path / "out.mp4").read_text() == "of yesterday"
@@ -92,7 +92,7 @@ class TestFile:
 
 class TestCanvas:
     @pytest.mark.parametrize("size", [(256, 512), (1024, 2048), (64, 96), (480, 270)], ids=str)
-    def test_legend_names_every_class_in_its_colour_below_the_picture(self, size):
+    def test_legend_names_every_class_in_its_colour_below_the_image(self, size):
         drawn = Canvas(size).draw(np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8), None)
         legend = drawn[size[0] :]
         assert drawn.shape[1:] == (size[1], 3) and len(legend) >= 40
@@ -101,7 +101,7 @@ class TestCanvas:
             if size[1] >= 256:
                 assert tuple(PALETTE[number].tolist()) in pixels, name
 
-    def test_mixes_picture_and_classes_half_and_half(self):
+    def test_mixes_image_and_classes_half_and_half(self):
         image = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
         labels = np.random.default_rng(1).integers(0, 19, SIZE, np.uint8)
         drawn = Canvas(SIZE).draw(image, labels, None)[: SIZE[0]]

@@ -1,4 +1,4 @@
-"""Frames of real video files, pictures and captures, and of files that are broken or hostile."""
+"""Frames of real video files, images and captures, and of files that are broken or hostile."""
 
 import re
 import resource
@@ -73,7 +73,7 @@ class TestBrokenVideo:
     @pytest.mark.parametrize("harm", [damage.text, damage.truncate])
     def test_text_or_without_its_end(self, drive, harm, capfd):
         harm(drive)
-        refused(drive, "is no readable video|holds no moving pictures; it is cut off")
+        refused(drive, "is no readable video|holds no moving images; it is cut off")
         assert capfd.readouterr() == ("", "")
 
     def test_cut_off_behind_its_index(self, tmp_path, capfd):
@@ -109,9 +109,9 @@ class TestBrokenVideo:
             sound.rate = 48000
             container.mux(stream.encode(sound))
             container.mux(stream.encode(None))
-        refused(tmp_path / "sound.mp4", "holds no moving pictures")
+        refused(tmp_path / "sound.mp4", "holds no moving images")
 
-    def test_a_picture_stream_without_a_frame(self, tmp_path):
+    def test_a_image_stream_without_a_frame(self, tmp_path):
         path = videos.write(tmp_path / "a.avi", videos.drive(3), form="avi", codec="mjpeg")
         content = path.read_bytes()
         path.write_bytes(content[: content.index(b"movi") + 4])
@@ -149,11 +149,11 @@ class TestHostileVideo:
         refused(path, "is no readable video")
 
     def test_of_the_net_is_never_asked_for(self, tmp_path):
-        with pytest.raises(UserError, match="no picture or folder at http:/localhost/a.mp4"):
+        with pytest.raises(UserError, match="no image or folder at http:/localhost/a.mp4"):
             film.open_frames([Path("http://localhost/a.mp4")], "val", False, None, tmp_path / "o.mp4")
 
 
-class TestPictures:
+class TestImages:
     @pytest.fixture
     def folder(self, tmp_path):
         """Frames 8 to 12, whose names sort otherwise; each is as grey as its number says."""
@@ -218,7 +218,7 @@ class TestCamera:
         source = frames.Camera(0, open_camera=lambda number: cv2.VideoCapture(str(drive)))
         assert source.rate == 20 and source.count is None
         found = []
-        with pytest.raises(UserError, match="^camera 0 gives no more pictures; check its cable$"):
+        with pytest.raises(UserError, match="^camera 0 gives no more images; check its cable$"):
             for frame in source:
                 found.append(frame)
         assert len(found) == COUNT

@@ -33,7 +33,7 @@ def small():
     return models.build("deeplabv3+", (64, 64, 3), 19)
 
 
-def pictures(count, size, seed=0):
+def images(count, size, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, *size, 3), np.uint8)
 
 
@@ -91,7 +91,7 @@ def test_features_and_logits_have_their_sizes(case):
     high, low, _ = CHANNELS[backbone]
     assert model.get_layer("aspp_1x1_conv").input.shape[1:] == (height // stride, width // stride, high)
     assert model.get_layer("decoder_low_conv").input.shape[1:] == (height // 4, width // 4, low)
-    logits = model(pictures(1, (height, width)))
+    logits = model(images(1, (height, width)))
     assert tuple(logits.shape) == (1, height, width, 19)
     assert logits.dtype == "float32"
     assert np.isfinite(logits).all()
@@ -124,7 +124,7 @@ def test_weights_fit_another_size_and_output_stride(small, tmp_path):
     native.load(tmp_path / "w.h5", other)
     for a, b in zip(small.weights, other.weights):
         np.testing.assert_array_equal(a, b)
-    assert other(pictures(1, (48, 80))).shape == (1, 48, 80, 19)
+    assert other(images(1, (48, 80))).shape == (1, 48, 80, 19)
 
 
 def test_the_papers_separable_convolutions_can_be_had_and_left():

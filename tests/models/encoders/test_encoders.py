@@ -28,7 +28,7 @@ def strided(request):
     """(name, network with stride 32)."""
     keras.utils.set_random_seed(0)
     network = MODULES[request.param].network(keras.Input((None, None, 3), name="image"))
-    calibrate(network, pictures(seed=2))
+    calibrate(network, images(seed=2))
     return request.param, network
 
 
@@ -49,7 +49,7 @@ def transferred(network, output_stride, size=SIZE):
     return dense
 
 
-def pictures(size=SIZE, seed=1):
+def images(size=SIZE, seed=1):
     return np.random.default_rng(seed).integers(0, 256, (2, *size, 3), np.uint8)
 
 
@@ -62,8 +62,8 @@ def assert_close(actual, expected):
 @pytest.mark.parametrize("output_stride", [16, 8])
 def test_dense_features_hold_the_strided_ones_at_every_position(strided, reference, output_stride):
     name, network = strided
-    expected = reference(pictures())  # [2, 2, 3, C]
-    dense = np.asarray(transferred(network, output_stride)(pictures()))
+    expected = reference(images())  # [2, 2, 3, C]
+    dense = np.asarray(transferred(network, output_stride)(images()))
     factor = 32 // output_stride
     # MobileNetV2's strided kernels sit on odd positions, and no shortcut beside them on even ones.
     phase = factor - 1 if name == "mobilenetv2" else 0
@@ -74,7 +74,7 @@ def test_dense_features_hold_the_strided_ones_at_every_position(strided, referen
 
 
 def test_at_its_own_stride_a_network_stays_what_it_is(strided, reference):
-    assert_close(transferred(strided[1], 32)(pictures()), reference(pictures()))
+    assert_close(transferred(strided[1], 32)(images()), reference(images()))
 
 
 @pytest.mark.parametrize("output_stride", [16, 8])
@@ -95,7 +95,7 @@ def test_batch_norm_is_fused_and_follows_quickly(strided):
         assert norm.epsilon == strided[1].get_layer(norm.name).epsilon  # published weights rest on it
 
 
-def test_pictures_are_normalised_as_keras_applications_do(strided):
+def test_images_are_normalised_as_keras_applications_do(strided):
     name, network = strided
     applications = keras.applications
     preprocess = {
@@ -105,13 +105,13 @@ def test_pictures_are_normalised_as_keras_applications_do(strided):
         "modified_xception": applications.xception.preprocess_input,
     }[name]
     normalize = keras.Model(network.input, network.get_layer("normalize").output)
-    expected = preprocess(pictures().astype("float32"))
-    np.testing.assert_allclose(normalize(pictures()), expected, rtol=1e-5, atol=1e-5)
+    expected = preprocess(images().astype("float32"))
+    np.testing.assert_allclose(normalize(images()), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_caffe_normalisation_keeps_differences_in_half_precision():
     layer = resnet50.CaffeNormalize(dtype="mixed_bfloat16")
-    image = pictures().astype("float32")
+    image = images().astype("float32")
     expected = keras.applications.resnet50.preprocess_input(image.copy())
     assert layer(image).dtype == "bfloat16"
     np.testing.assert_allclose(keras.ops.cast(layer(image), "float32"), expected, rtol=2**-8)
@@ -122,7 +122,7 @@ def test_xceptions_padded_convolutions_compute_what_the_valid_ones_do():
     exact = transferred(network, 32)
     names = ("block1_conv1_act", "block1_conv2_act")
     theirs, ours = (
-        keras.Model(m.input, [m.get_layer(n).output for n in names])(pictures()) for m in (network, exact)
+        keras.Model(m.input, [m.get_layer(n).output for n in names])(images()) for m in (network, exact)
     )
     assert_close(ours[0][:, :-1, :-1], theirs[0])  # 'same' adds a row below and a column to the right
     assert_close(ours[1][:, 1:-2, 1:-2], theirs[1])

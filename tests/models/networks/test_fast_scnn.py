@@ -39,7 +39,7 @@ def test_parameters_are_within_the_published_range(model):
 
 
 @pytest.mark.parametrize("size", [(32, 32), (352, 480)])
-def test_logits_have_the_pictures_size(size):
+def test_logits_have_the_images_size(size):
     image = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
     logits = models.build("fastscnn", (*size, 3), 19)(image)
     assert tuple(logits.shape) == (2, *size, 19)

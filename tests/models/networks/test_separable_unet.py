@@ -1,4 +1,4 @@
-"""Separable U-Net in both variants: size, smallest picture, and how little is at full resolution."""
+"""Separable U-Net in both variants: size, smallest image, and how little is at full resolution."""
 
 import math
 
@@ -82,7 +82,7 @@ def test_weights_of_one_variant_do_not_fit_the_other(tmp_path):
 
 
 def activations(variant):
-    """Numbers that the layers put out for each pixel of the picture."""
+    """Numbers that the layers put out for each pixel of the image."""
     model = models.build("separable_unet", (64, 64, 3), 19, variant=variant)
     shapes = [layer.output.shape for layer in model.layers if layer.name != "logits"]
     return sum(math.prod(shape[1:]) for shape in shapes) / 64**2

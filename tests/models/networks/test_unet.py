@@ -1,4 +1,4 @@
-"""U-Net: its size, its smallest picture, its skips, and its options."""
+"""U-Net: its size, its smallest image, its skips, and its options."""
 
 import math
 

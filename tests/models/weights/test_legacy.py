@@ -201,7 +201,7 @@ class TestOtherFiles:
 
 @pytest.fixture(scope="module")
 def published():
-    """(prediction, truth) of a real picture by the published weights, train ids [H, W]."""
+    """(prediction, truth) of a real image by the published weights, train ids [H, W]."""
     image, color = Path(f"{SAMPLE}_leftImg8bit.png"), Path(f"{SAMPLE}_gtFine_color.png")
     for path in (PUBLISHED, image, color):
         if not path.is_file():

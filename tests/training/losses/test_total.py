@@ -29,7 +29,7 @@ def build(loss):
 
 
 def example(seed=0, spread=2.0):
-    """Logits that favour the truth somewhat; classes 15 and up occur nowhere, picture 2 is all ignored."""
+    """Logits that favour the truth somewhat; classes 15 and up occur nowhere, image 2 is all ignored."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 15, SHAPE).astype(np.uint8)
     labels[random.random(SHAPE) < 0.2] = 255
@@ -52,8 +52,8 @@ def by_hand(loss, logits, labels):
         if name in OF_PIXELS:
             value += pixelwise(name, p, labels, smoothing, weights)
         elif name == "lovasz":
-            pictures = [lovasz(p[b], labels[b], weights) for b in range(len(p)) if (labels[b] != 255).any()]
-            value += np.mean(pictures)
+            images = [lovasz(p[b], labels[b], weights) for b in range(len(p)) if (labels[b] != 255).any()]
+            value += np.mean(images)
         else:
             value += overlap(p, labels, weights, *((0.5, 0.5) if name == "dice" else (0.3, 0.7)))
     return value
@@ -61,8 +61,8 @@ def by_hand(loss, logits, labels):
 
 def pixelwise(name, p, labels, smoothing, weights):
     numerator = denominator = 0.0
-    for picture, truth in zip(p, labels):
-        pixels = [(picture[y, x], truth[y, x]) for y, x in zip(*np.nonzero(truth != 255))]
+    for image, truth in zip(p, labels):
+        pixels = [(image[y, x], truth[y, x]) for y, x in zip(*np.nonzero(truth != 255))]
         if name == "ohem":
             pixels.sort(key=lambda pixel: pixel[0][pixel[1]])
             least = max(len(pixels) // 16, 1)

@@ -31,7 +31,7 @@ def network() -> keras.Model:
 
 
 def train(name: str, ranks) -> list[list[np.ndarray]]:
-    """The variables after some steps on the same four pictures a step, of each GPU."""
+    """The variables after some steps on the same four images a step, of each GPU."""
     rates = Rates("constant", 0.01, warmup_epochs=0, scaling="none")
     given = {"model": "fastscnn", "optimizer": name, "rates": rates, "weight_decay": 0.1, "ema": 0.9}
     given |= {"clip_norm": 0.5, "epochs": 1}

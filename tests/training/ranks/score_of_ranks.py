@@ -3,7 +3,7 @@
     horovodrun -np 2 python score_of_ranks.py DATASET FILE    a process of several
     python score_of_ranks.py DATASET FILE 2                   two replicas in one process
 
-The first rank writes the figures to FILE, and how many pictures of each rank were shown.
+The first rank writes the figures to FILE, and how many images of each rank were shown.
 """
 
 import json

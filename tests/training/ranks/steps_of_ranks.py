@@ -5,7 +5,7 @@
 
 Each case is the fields of a `training.config.Config` that differ from the plain ones; "norms" false keeps
 batch norm from normalising by the batch, "rate" is a constant one whatever the number of ranks, and "scale"
-the first loss scale. Every rank or replica sees pictures of its own; FOLDER/case.NUMBER.npz gets all weights
+the first loss scale. Every rank or replica sees images of its own; FOLDER/case.NUMBER.npz gets all weights
 and the optimizer's variables, the states of dropout's generators, and the losses.
 """
 
@@ -20,7 +20,7 @@ import tensorflow as tf
 import models
 import toy
 from networks import calibrate
-from networks import pictures as blocks
+from networks import images as blocks
 from replicas import split_cpu
 from training import config
 from training.losses import total
@@ -53,7 +53,7 @@ def train(given: dict, ranks) -> list[dict]:
     ranks.broadcast([*model.variables, *optimizer.variables])
     seeds.spread(model, ranks)
     step = training_step(model, optimizer, jit=False, loss=total.build(settings), ranks=ranks)
-    losses = [float(step(*pictures(number, batch, size, ranks))) for number in range(STEPS)]
+    losses = [float(step(*batch_of(number, batch, size, ranks))) for number in range(STEPS)]
     kept = {f"weight/{weight.path}": weight for weight in model.weights}
     kept |= {
         f"optimizer/{i}": variable
@@ -68,7 +68,7 @@ def train(given: dict, ranks) -> list[dict]:
     ]
 
 
-def pictures(number: int, batch: int, size, ranks):
+def batch_of(number: int, batch: int, size, ranks):
     """This process's part of a global batch, which is the same however many share it."""
     random = np.random.default_rng(number)
     count, here = batch * ranks.gpus, batch * ranks.gpus_here

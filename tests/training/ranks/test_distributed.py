@@ -83,7 +83,7 @@ def test_two_ranks_of_two_equal_one_of_four(tmp_path):
 @pytest.mark.slow
 def test_scores_of_one_two_and_three_ranks_are_the_same_to_the_last_digit(town, tmp_path):
     rows = []
-    for number in (1, 2, 3):  # of 7 pictures
+    for number in (1, 2, 3):  # of 7 images
         done = launch_forks(number, SCORE, town, tmp_path / "row.json")
         assert done.returncode == 0, done.stdout + done.stderr
         rows.append(json.loads((tmp_path / "row.json").read_text()))
@@ -201,7 +201,7 @@ class TestRuns:
         self.assert_no_process_left([note["process"] for note in self.notes(tmp_path)])
 
     @pytest.mark.slow
-    def test_a_damaged_picture_ends_all_and_is_named(self, town, tmp_path):
+    def test_a_damaged_image_ends_all_and_is_named(self, town, tmp_path):
         spoilt = shutil.copytree(town, tmp_path / "town")
         image = index.training_samples(spoilt)[4].image
         damage.truncate(image)

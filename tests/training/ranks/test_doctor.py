@@ -36,7 +36,7 @@ class TestRealRanks:
         assert "tensorflow 2." in versions and verdict == "no problem found"
 
     @pytest.mark.slow
-    def test_two_exchange_and_share_the_pictures(self, town):
+    def test_two_exchange_and_share_the_images(self, town):
         done = launch(2, REPO / "train.py", "--doctor", "-p", town)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.count("5 + 3") == 2
@@ -104,7 +104,7 @@ class TestProblems:
             ({"gpu": None}, "of ranks 0 and 1 only one has a GPU"),
             ({"cpus": [3]}, "rank 1 may use one CPU of 8: raise --cpus-per-task"),
             ({"software": {"tensorflow": "2.17.0"}}, "rank 1 has software {'tensorflow': '2.17.0'}"),
-            ({"data": {"pictures": [4, 3], "seconds": 0.02}}, "rank 1 sees other pictures than rank 0"),
+            ({"data": {"pictures": [4, 3], "seconds": 0.02}}, "rank 1 sees other images than rank 0"),
             ({"data": {"error": "no split 'train'"}}, "rank 1: no split 'train'"),
         ],
     )

@@ -39,9 +39,9 @@ def town(tmp_path_factory):
 @pytest.mark.slow
 def test_two_replicas_of_two_equal_one_process_of_four(tmp_path):
     common = COMPARABLE | {"clip_norm": 1.0}
-    of_pictures = {"loss": "ohem+dice+lovasz", "label_smoothing": 0.1}
+    of_images = {"loss": "ohem+dice+lovasz", "label_smoothing": 0.1}
     kinds = {
-        "float32": common | of_pictures,
+        "float32": common | of_images,
         "float16": common | {"precision": "mixed_float16", "scale": 256.0, "ema": 0.9},
     }
     for number, batch in ((1, 4), (2, 2)):
@@ -88,7 +88,7 @@ def test_every_optimizer_does_the_same_on_two_replicas(tmp_path):
 @pytest.mark.slow
 def test_scores_are_the_same_to_the_last_digit(town, tmp_path):
     rows = []
-    for number in (1, 2):  # of 7 pictures
+    for number in (1, 2):  # of 7 images
         done = run(SCORE, town, tmp_path / "row.json", number)
         assert done.returncode == 0, done.stdout + done.stderr
         rows.append(json.loads((tmp_path / "row.json").read_text()))
@@ -103,7 +103,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(town, tmp_path):
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     done = run(RUN, "whole", *recipe, "--logs", undisturbed)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 replicas, 9 training and 7 validation pictures" in done.stdout
+    assert "2 replicas, 9 training and 7 validation images" in done.stdout
     done = run(RUN, "signal", *recipe, "--logs", disturbed)
     assert done.returncode == 75, done.stdout + done.stderr
     stopped = only_run(disturbed)

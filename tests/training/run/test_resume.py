@@ -16,7 +16,7 @@ EPOCHS = 6
 @pytest.fixture(scope="module")
 def town(tmp_path_factory):
     root = tmp_path_factory.mktemp("town")
-    tiny_dataset(root, train=10, val=3, size=(64, 128))  # 10 pictures in batches of 4: the last is filled up
+    tiny_dataset(root, train=10, val=3, size=(64, 128))  # 10 images in batches of 4: the last is filled up
     return root
 
 

@@ -20,7 +20,7 @@ from tiny import REPO, TRAIN, tiny_dataset
 from training.run import checkpoints, interruptions
 
 START = ("-m", "toy", "-t", "32,64", "-b", "2")
-STEPS = 3  # of an epoch: 5 pictures, of which the last batch takes one twice
+STEPS = 3  # of an epoch: 5 images, of which the last batch takes one twice
 RECIPES = {
     "plain": "--ema 0.9 --accumulate 2",
     "every part": "--optimizer nadam --schedule onecycle --max-lr 0.01 --warmup-epochs 0.5 --ema 0.9 "
@@ -204,7 +204,7 @@ class TestRequeueLoops:
 
 
 class TestNotFinite:
-    def test_loss_stops_before_the_update_and_names_step_rate_and_pictures(self, town, tmp_path):
+    def test_loss_stops_before_the_update_and_names_step_rate_and_images(self, town, tmp_path):
         # a step an epoch: the rate of the second is absurd, and so are the weights that the third one meets
         rates = "--schedule cyclic --max-lr 1e30 --min-lr 0.001 --cycle 4 --optimizer sgd --batch 5 -e 4"
         with pytest.raises(
@@ -311,7 +311,7 @@ class TestTrackers:
     @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore:The ``noload``")  # MLflow's use of SQLAlchemy
     def test_mlflow_in_a_database(self, town, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)  # where pictures go
+        monkeypatch.chdir(tmp_path)  # where images go
         mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: see the extra 'tracking'")
         uri = f"sqlite:///{tmp_path}/mlflow.db"
         options = (*START, "-p", town, "--logs", tmp_path, "--mlflow", uri)

@@ -91,7 +91,7 @@ def test_validation_counts_like_the_scores_do(model):
     np.testing.assert_allclose(loss, cross_entropy(logits, labels) * labelled, rtol=1e-5)
 
 
-def test_a_padded_picture_counts_for_nothing(model):
+def test_a_padded_image_counts_for_nothing(model):
     images, labels = batch()
     validate = step.validation_step(model, 19, jit=False)
     padded = tf.concat([labels[:1], tf.fill((1, 32, 64), tf.constant(255, tf.uint8))], axis=0)
