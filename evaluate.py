@@ -29,7 +29,12 @@ def arguments():
     """Read the command line."""
     parser = cli.Parser(description=__doc__)
     parser.add_argument("-m", "--model", help="model's name (default: the one stored with the weights)")
-    parser.add_argument("--backbone", help="backbone's name (default: the one stored with the weights)")
+    parser.add_argument(
+        "--encoder",
+        "--backbone",
+        metavar="NAME",
+        help="encoder's name (default: the one stored with the weights)",
+    )
     parser.add_argument(
         "-w",
         "--weights",
@@ -120,10 +125,10 @@ def require_one_source(options):
     sources = [options.weights, options.predictions, options.baseline]
     if sum(source is not None for source in sources) != 1:
         raise UserError("give one thing to score: -w/--weights RUN, --predictions FOLDER, or --baseline NAME")
-    of_a_model = (options.model, options.backbone, options.target_size, options.samples, options.provider)
+    of_a_model = (options.model, options.encoder, options.target_size, options.samples, options.provider)
     if not options.weights and (any(of_a_model) or cli.passes(options)):
         raise UserError(
-            "-m, --backbone, -t, --provider, --samples, --tile, --scales and --flip belong to a model: "
+            "-m, --encoder, -t, --provider, --samples, --tile, --scales and --flip belong to a model: "
             "leave them out, or give its -w/--weights"
         )
     cli.require_samples_with_seed(options)
@@ -178,7 +183,7 @@ def classifier(options, root):
     from inference.predict import segment
     from inference.runtimes import load
 
-    runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
+    runtime = load(options.weights, options.model, options.target_size, options.encoder, options.provider)
     if options.samples:
         from inference.predict import segment_sampled
         from inference.runtimes import sampling_of

@@ -48,7 +48,12 @@ def arguments():
         choices=sorted(ARCHITECTURES),
         help="model's name (default: the one stored with the weights)",
     )
-    parser.add_argument("--backbone", help="backbone's name (default: the one stored with the weights)")
+    parser.add_argument(
+        "--encoder",
+        "--backbone",
+        metavar="NAME",
+        help="encoder's name (default: the one stored with the weights)",
+    )
     parser.add_argument(
         "-w",
         "--weights",
@@ -176,7 +181,7 @@ def load_runtime(options):
     """The trained model; takes seconds, so only once all else is known to be right."""
     from inference.runtimes import load, refined, sampling_of
 
-    runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
+    runtime = load(options.weights, options.model, options.target_size, options.encoder, options.provider)
     if options.samples:
         return sampling_of(runtime, options.samples, options.seed or 0)
     passes = cli.passes(options)

@@ -3,7 +3,7 @@
     python train.py -m fastscnn                                    # $CITYSCAPES_DATASET at 1024x2048
     python train.py -m fastscnn -p /data/cityscapes -t 512,1024 -b 8 --mixed-precision --cache memory
     python train.py -m fastscnn -p town -t 256,512 -e 20           # a town of prepare_data.py synthesize
-    python train.py -m deeplabv3+ --backbone resnet50 --encoder-weights imagenet --freeze-encoder 5
+    python train.py -m deeplabv3+ --encoder resnet50 --encoder-weights imagenet --freeze-encoder 5
     python train.py -m unet --remat -b 1                           # full resolution in less memory
     python train.py -m fastscnn --resume                           # go on with the newest run
     python train.py -m fastscnn --schedule onecycle --max-lr 0.1 --plot-schedule
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from common import cli
 from common.errors import UserError
-from models import ARCHITECTURES
+from models import ARCHITECTURES, model_options
 from training import options as recipe
 from training import run_options
 from training.run.interruptions import Interruptions
@@ -61,7 +61,7 @@ def arguments():
         help="the same bits each time on a GPU as well, at some cost in speed; a CPU gives them anyway",
     )
     parser.add_argument("--logs", type=Path, default=Path("logs"), help="where runs are kept (default: logs)")
-    cli.add_model_options(parser)
+    model_options.add_arguments(parser)
     run_options.add_encoder_arguments(parser.add_argument_group("encoder", "of bayes_segnet and deeplabv3+"))
     run_options.add_data_arguments(parser.add_argument_group("data"))
     run_options.add_progress_arguments(parser.add_argument_group("scores and checkpoints"))
@@ -214,8 +214,8 @@ def given(options) -> dict:
     )
     found = {name: getattr(options, name) for name in fields if getattr(options, name) is not None}
     found |= recipe.given(options)
-    if cli.model_options(options):
-        found["options"] = cli.model_options(options)
+    if model_options.given(options):
+        found["options"] = model_options.given(options)
     if options.mixed_precision:
         found["precision"] = devices.precision(options.mixed_precision)
     return found

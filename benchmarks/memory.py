@@ -5,6 +5,7 @@ import json
 from benchmarks import children, devices
 from common import cli
 from common.errors import UserError
+from models import model_options
 
 HELP = "peak memory of a training step, with and without --remat"
 CHILD = "benchmarks.memory_of_steps"
@@ -25,14 +26,14 @@ def add_arguments(parser) -> None:
         help="(default: float32)",
     )
     parser.add_argument("--steps", type=cli.positive_int, default=2, help="(default: 2)")
-    cli.add_model_options(parser)
+    model_options.add_arguments(parser)
 
 
 def run(options) -> dict:
     """Measure both; returns bytes and seconds of each, or why there are none."""
     settings = {
         "model": options.model,
-        "options": cli.model_options(options),
+        "options": model_options.given(options),
         "size": options.target_size,
         "batch": options.batch,
         "precision": options.precision,

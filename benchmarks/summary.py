@@ -11,6 +11,7 @@ from benchmarks import configurations, devices
 from benchmarks import shared_options as shared
 from common import cli
 from common.errors import UserError
+from models import model_options
 
 HELP = "parameters, multiply-accumulates, weight size and activation memory of the models"
 MIB = 2**20
@@ -18,18 +19,18 @@ MIB = 2**20
 
 def add_arguments(parser) -> None:
     """The benchmark's options."""
-    parser.add_argument("-m", "--model", help="(default: all, with all variants and backbones)")
+    parser.add_argument("-m", "--model", help="(default: all, with all variants and encoders)")
     parser.add_argument(
         "-t", "--target-size", type=cli.size, default=(1024, 2048), metavar="Y,X", help="(default: 1024,2048)"
     )
     parser.add_argument("--layers", action="store_true", help="a table of the layers of each model as well")
     shared.add_continue(parser)
-    cli.add_model_options(parser)
+    model_options.add_arguments(parser)
 
 
 def run(options) -> Iterator[dict]:
     """Count and print; yields the figures of each model."""
-    given = cli.model_options(options)
+    given = model_options.given(options)
     if given and not options.model:
         raise UserError(
             f"--{next(iter(given)).replace('_', '-')} belongs to a model; name it with -m/--model"
@@ -67,17 +68,17 @@ def variants(name: str | None, given: dict) -> list[tuple[str, dict]]:
 
     Args:
         name: a model's, or None for all.
-        given: options that are chosen; a variant or backbone that is not stands for all of them.
+        given: options that are chosen; a variant or encoder that is not stands for all of them.
     """
     import models
-    from models.encoders import BACKBONES
+    from models import ENCODERS
     from models.networks.separable_unet import VARIANTS
 
     open_choices = {
-        "deeplabv3+": [{"backbone": backbone} for backbone in BACKBONES],
+        "deeplabv3+": [{"encoder": encoder} for encoder in ENCODERS],
         "separable_unet": [{"variant": variant} for variant in VARIANTS],
     }
-    names = [name] if name else models.ARCHITECTURES
+    names = [name] if name else models.names()
     found = [(name, choice | given) for name in names for choice in open_choices.get(name, [{}])]
     return [pair for index, pair in enumerate(found) if pair not in found[:index]]
 

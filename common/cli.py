@@ -160,32 +160,6 @@ def size(text: str) -> tuple[int, int]:
     return height, width
 
 
-def add_model_options(parser) -> None:
-    """Add the options that single architectures have; `model_options` collects them."""
-    group = parser.add_argument_group("architecture", "each for the models that have it, see docs/models.md")
-    group.add_argument("--width", type=positive_int, help="unet: channels at full resolution (default: 64)")
-    group.add_argument(
-        "--variant", help="separable_unet: original (default), or large: deeper, wider, for full resolution"
-    )
-    group.add_argument(
-        "--backbone", help="deeplabv3+: mobilenetv2 (default), resnet50, xception, modified_xception"
-    )
-    group.add_argument(
-        "--output-stride", type=positive_int, metavar="16|8", help="deeplabv3+: of the backbone (default: 16)"
-    )
-    group.add_argument(
-        "--separable",
-        action=argparse.BooleanOptionalAction,
-        help="deeplabv3+: separable convolutions in pyramid and decoder (default: all but resnet50)",
-    )
-
-
-def model_options(options) -> dict:
-    """Those of `add_model_options` that are given, as `models.build` takes them."""
-    names = ("width", "variant", "backbone", "output_stride", "separable")
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-
-
 def add_provider(parser) -> None:
     """Add --provider, of ONNX files."""
     parser.add_argument(

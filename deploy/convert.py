@@ -86,7 +86,7 @@ def about(origin, home: Path) -> dict:
     return {
         "model": origin.model,
         "model_options": origin.options,
-        "backbone": models.options_of(origin.model, origin.options).get("backbone"),
+        "backbone": models.options_of(origin.model, origin.options).get("encoder"),
         "training_run": home.resolve().name if is_run else None,
         "training_config": (home / run_files.CONFIG).read_text() if is_run else None,
         "code_version": git_state().get("commit"),

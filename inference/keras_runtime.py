@@ -16,12 +16,12 @@ MOST_SCORES = 2**28  # that are resized at once on a GPU: 1 GiB of them, an imag
 
 
 def load(
-    source: Path, model: str | None = None, size: tuple[int, int] | None = None, backbone: str | None = None
+    source: Path, model: str | None = None, size: tuple[int, int] | None = None, encoder: str | None = None
 ) -> "KerasRuntime":
     """Load a trained model as a runtime; arguments and errors are those of
     `models.weights.loading.load_network`."""
     jit = prepare()
-    network, origin = load_network(source, model, size, backbone)
+    network, origin = load_network(source, model, size, encoder)
     return KerasRuntime(network, jit, origin)
 
 
@@ -110,7 +110,9 @@ class KerasRuntime:
         """
         if scale == 1:
             return self
-        size = models.nearest_size(self._origin.model, [side * scale for side in self.size])
+        size = models.nearest_size(
+            self._origin.model, self._origin.options, [side * scale for side in self.size]
+        )
         network = build_network(self.name, self._origin, size)
         network.set_weights(self._network.get_weights())
         return KerasRuntime(network, self._jit, self._origin)

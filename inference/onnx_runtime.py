@@ -23,7 +23,7 @@ def load(
     path: Path,
     model: str | None = None,
     size: tuple[int, int] | None = None,
-    backbone: str | None = None,
+    encoder: str | None = None,
     provider: str | None = None,
 ) -> "OnnxRuntime":
     """Load an exported model.
@@ -32,7 +32,7 @@ def load(
         path: an .onnx file with one image in and logits or labels out, all of static shape.
         model: the architecture's name that is expected; None takes the file's.
         size: (height, width) that is expected; None takes the file's.
-        backbone: the name that is expected; None takes the file's.
+        encoder: the name that is expected; None takes the file's.
         provider: a key of `PROVIDERS`; None takes CUDA where it is installed, else the CPU.
 
     Raises:
@@ -47,10 +47,8 @@ def load(
     runtime = OnnxRuntime(onnx_file.read(path), str(path), provider)
     if model and model != runtime.name:
         raise UserError(f"{path} holds {runtime.name}, not {model}; leave -m out")
-    if backbone and backbone != runtime.backbone:
-        raise UserError(
-            f"{path} holds {runtime.backbone or 'no backbone'}, not {backbone}; leave --backbone out"
-        )
+    if encoder and encoder != runtime.encoder:
+        raise UserError(f"{path} holds {runtime.encoder or 'no encoder'}, not {encoder}; leave --encoder out")
     if size and tuple(size) != runtime.size:
         height, width = runtime.size
         raise UserError(f"{path} takes images of {height},{width} only; leave -t out, or convert it anew")
@@ -62,7 +60,7 @@ class OnnxRuntime:
 
     Attributes:
         name: the architecture's, by the file's metadata, else the graph's.
-        backbone: its name by the metadata, or None.
+        encoder: its name by the metadata, or None.
         samples: passes with random dropout that the graph averages, by the metadata; 0 for one without.
         size: (height, width) of its input in pixels.
 
@@ -84,7 +82,7 @@ class OnnxRuntime:
         self._model, self._provider = model, provider
         self._session = self._open(onnx_file.with_labels(model, signature))
         notes = onnx_file.metadata(model)
-        self.name, self.backbone = notes.get("model", model.graph.name), notes.get("backbone")
+        self.name, self.encoder = notes.get("model", model.graph.name), notes.get("backbone")
 
     def predict(self, images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
         """Classify pixels.

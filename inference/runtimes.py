@@ -25,7 +25,7 @@ def load(
     source: Path,
     model: str | None = None,
     size: tuple[int, int] | None = None,
-    backbone: str | None = None,
+    encoder: str | None = None,
     provider: str | None = None,
 ):
     """Load a trained model by what its file is.
@@ -35,25 +35,25 @@ def load(
         model: the architecture's name that is expected; None takes the file's.
         size: (height, width) that images are brought to; None takes the file's. An exported graph has one
             size only.
-        backbone: the name that is expected; None takes the file's.
+        encoder: the name that is expected; None takes the file's.
         provider: what runs an .onnx file, a key of `inference.onnx_runtime.PROVIDERS`; None takes the best.
 
     Raises:
-        UserError: no or broken file, one of another model, backbone or size, or an option it lacks.
+        UserError: no or broken file, one of another model, encoder or size, or an option it lacks.
     """
     source = Path(source)
     if source.suffix.lower() == ONNX:
         from inference import onnx_runtime
 
-        return onnx_runtime.load(source, model, size, backbone, provider)
+        return onnx_runtime.load(source, model, size, encoder, provider)
     if provider:
         raise UserError(f"--provider belongs to an {ONNX} file, not to {source}; leave it out")
     if source.suffix.lower() == ENGINE:
-        return _engine(source, model, size, backbone)
+        return _engine(source, model, size, encoder)
     cli.quiet_tensorflow()
     from inference import keras_runtime
 
-    return keras_runtime.load(source, model, size, backbone)
+    return keras_runtime.load(source, model, size, encoder)
 
 
 def refined(
@@ -84,9 +84,9 @@ def refined(
     return runtime if overlap is None else TilingRuntime(runtime, tile, overlap)
 
 
-def _engine(path: Path, model, size, backbone):
-    if model or backbone:
-        raise UserError(f"{path} does not tell its model; leave -m and --backbone out")
+def _engine(path: Path, model, size, encoder):
+    if model or encoder:
+        raise UserError(f"{path} does not tell its model; leave -m and --encoder out")
     if not path.is_file():
         raise UserError(f"no engine at {path}; `convert_to_onnx.py --tensorrt` builds one")
     from inference.tensorrt.runtime import TensorRTRuntime

@@ -130,8 +130,8 @@ def model(monkeypatch):
     """A stand-in for a model: labels follow from the colours. Returns what `load` was called with."""
     calls = []
 
-    def load(weights, model, size, backbone, provider):
-        assert backbone is None and provider is None
+    def load(weights, model, size, encoder, provider):
+        assert encoder is None and provider is None
         calls.append((weights, model, size))
         return SimpleNamespace(size=size or (64, 128))
 
@@ -212,7 +212,7 @@ def test_samples_are_averaged_and_their_uncertainty_is_written(town, tmp_path, m
 
 def test_samples_belong_to_a_model(town, monkeypatch):
     root, results = town
-    with pytest.raises(UserError, match="-m, --backbone, -t, --provider, --samples, .* belong to a model"):
+    with pytest.raises(UserError, match="-m, --encoder, -t, --provider, --samples, .* belong to a model"):
         evaluate_here(monkeypatch, "--predictions", results, "-p", root, "--samples", 3)
     with pytest.raises(UserError, match="--seed belongs to --samples"):
         evaluate_here(monkeypatch, "--predictions", results, "-p", root, "--seed", 3)

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from benchmarks.inference.inference_options import is_graph
-from common import cli
+from models import model_options
 
 IMAGES, IMAGE_SIZE = 4, (1024, 2048)  # of end-to-end without -p: as large as those of Cityscapes
 CALIBRATION = 16  # images
@@ -19,7 +19,7 @@ def subjects(options) -> list[dict]:
     """
     if is_graph(options.weights):
         return [of_graph(options.weights)]
-    architecture, names, weights = cli.model_options(options), options.model or ["fastscnn"], None
+    architecture, names, weights = model_options.given(options), options.model or ["fastscnn"], None
     if options.weights:
         weights = file_and_hash(options.weights)
         name, architecture = of_weights(options.weights, *(options.model or [None]))

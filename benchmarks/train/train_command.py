@@ -12,7 +12,7 @@ from benchmarks.train import train_table
 from benchmarks.train.step_parts import PARTS
 from common import cli
 from common.errors import UserError
-from models import ARCHITECTURES
+from models import ARCHITECTURES, model_options
 
 HELP = "images per second of training, and where a step's time goes"
 CHILD = "benchmarks.train.train_process"
@@ -45,7 +45,7 @@ def add_arguments(parser) -> None:
     shared.add_turns(parser, TURNS)
     shared.add_back_off(parser)
     shared.add_continue(parser)
-    cli.add_model_options(parser)
+    model_options.add_arguments(parser)
 
 
 def run(options) -> Iterator[dict]:
@@ -55,7 +55,7 @@ def run(options) -> Iterator[dict]:
         UserError: options that contradict each other, or nothing could be measured.
     """
     shared.require_turns(options)
-    if len(options.model) > 1 and cli.model_options(options):
+    if len(options.model) > 1 and model_options.given(options):
         raise UserError("options of an architecture are for one model; name it alone with -m")
 
     def measure_one(settings):
@@ -79,7 +79,7 @@ def settings_of(options) -> Iterator[dict]:
                             "batch": batch,
                             "precision": precision,
                             "backend": backend,
-                            "options": cli.model_options(options),
+                            "options": model_options.given(options),
                             "input": "synthetic",
                             "ranks": 1,
                             "turns": options.turns or TURNS,

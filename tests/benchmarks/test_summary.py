@@ -15,7 +15,7 @@ from keras import layers
 
 import models
 from benchmarks import activations, macs, summary
-from models.encoders import BACKBONES
+from models import ENCODERS
 from processes import assert_one_line_error, run_script
 from tiny import REPO
 
@@ -105,7 +105,7 @@ def forward_graph(model):
     return tf.function(lambda image: model(image, training=False)).get_concrete_function(spec).graph
 
 
-@pytest.mark.parametrize("name, options", [*SOME, ("deeplabv3+", {"backbone": "xception"})], ids=str)
+@pytest.mark.parametrize("name, options", [*SOME, ("deeplabv3+", {"encoder": "xception"})], ids=str)
 def test_training_keeps_what_tensorflows_gradient_reads(name, options):
     """Counted in the graph: tensors of the forward pass that operations of the backward pass read."""
     model = models.build(name, (*SIZE, 3), 19, **options)
@@ -164,17 +164,17 @@ def test_the_table_and_the_record_hold_the_same(tmp_path):
     assert first | {"type": "Conv2D", "shape": [64, 128, 4], "parameters": 108, "macs": 884736} == first
 
 
-def test_all_variants_and_backbones_are_counted():
+def test_all_variants_and_encoders_are_counted():
     assert summary.variants(None, {}) == [
         ("bayes_segnet", {}),
-        *[("deeplabv3+", {"backbone": name}) for name in BACKBONES],
+        *[("deeplabv3+", {"encoder": name}) for name in ENCODERS],
         ("fastscnn", {}),
         ("separable_unet", {"variant": "original"}),
         ("separable_unet", {"variant": "large"}),
         ("unet", {}),
         ("toy", {}),
     ]
-    chosen = {"backbone": "resnet50", "output_stride": 8}
+    chosen = {"encoder": "resnet50", "output_stride": 8}
     assert summary.variants("deeplabv3+", chosen) == [("deeplabv3+", chosen)]
 
 

@@ -16,10 +16,10 @@ from data.labels import CLASS_COUNT, CLASS_NAMES, PALETTE
 from deploy import export, onnx_graph, onnx_samples, operators, parity, sample_parity
 from inference import sampling
 from inference.graph_interface import Form
-from models.encoders import BACKBONES
+from models import ENCODERS
 from trained import network, noise
 
-COSTLY = "every network and backbone is converted and run"
+COSTLY = "every network and encoder is converted and run"
 
 SIZE = (64, 128)
 SMALL = [
@@ -27,10 +27,10 @@ SMALL = [
     ("unet", {"width": 4}),
     ("separable_unet", {}),
     ("separable_unet", {"variant": "large"}),
-    ("deeplabv3+", {"backbone": "mobilenetv2"}),
+    ("deeplabv3+", {"encoder": "mobilenetv2"}),
 ]
 LARGE = [("bayes_segnet", {})]
-LARGE += [("deeplabv3+", {"backbone": name}) for name in BACKBONES if name != "mobilenetv2"]
+LARGE += [("deeplabv3+", {"encoder": name}) for name in ENCODERS if name != "mobilenetv2"]
 ALL = SMALL[:2] + [pytest.param(*one, marks=pytest.mark.slow) for one in SMALL[2:] + LARGE]
 
 
@@ -80,9 +80,9 @@ def test_with_samples_is_clean_and_equal(name):
     assert sample_parity.measure(graph, model, form, images()).passed
 
 
-def test_every_model_and_backbone_is_here():
+def test_every_model_and_encoder_is_here():
     assert {one[0] for one in SMALL + LARGE} == set(models.ARCHITECTURES) - {toy.NAME}
-    assert {one[1]["backbone"] for one in SMALL + LARGE if "backbone" in one[1]} == set(BACKBONES)
+    assert {one[1]["encoder"] for one in SMALL + LARGE if "encoder" in one[1]} == set(ENCODERS)
 
 
 def assert_no_wide_numbers(graph):

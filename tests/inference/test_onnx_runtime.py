@@ -64,7 +64,7 @@ def refused(path, words, *options):
 
 def test_options_that_the_file_cannot_follow(path):
     refused(path, "holds unet, not fastscnn; leave -m out", "fastscnn")
-    refused(path, "holds no backbone, not xception; leave --backbone out", None, None, "xception")
+    refused(path, "holds no encoder, not xception; leave --encoder out", None, None, "xception")
     refused(path, "takes images of 32,64 only; leave -t out", None, (64, 128))
     with pytest.raises(UserError, match="--samples needs dropout"):
         runtimes.sampling_of(runtimes.load(path), 3, 0)

@@ -1,4 +1,4 @@
-"""What every model promises, of whichever architecture, variant or backbone; each check stands only here."""
+"""What every model promises, of whichever architecture, variant or encoder; each check stands only here."""
 
 import functools
 import importlib.util
@@ -15,7 +15,7 @@ from keras import layers
 
 import models
 import toy
-from models.encoders import BACKBONES
+from models import ENCODERS
 from models.networks.separable_unet import VARIANTS
 from models.weights import native
 from networks import calibrate, random_images
@@ -30,7 +30,7 @@ CASES = {
     "fastscnn": ("fastscnn", {}),
     "unet": ("unet", {"width": 4}),
     **{f"separable_unet-{variant}": ("separable_unet", {"variant": variant}) for variant in VARIANTS},
-    **{f"deeplabv3+-{backbone}": ("deeplabv3+", {"backbone": backbone}) for backbone in BACKBONES},
+    **{f"deeplabv3+-{encoder}": ("deeplabv3+", {"encoder": encoder}) for encoder in ENCODERS},
     "deeplabv3+-stride8": ("deeplabv3+", {"output_stride": 8}),
 }
 QUICK = ("fastscnn", "unet")

@@ -33,7 +33,7 @@ EPOCHS = 8  # of three steps
 STALLED, SUSPENDED = 30, 35  # seconds; Gloo by itself gives up after 30 as well
 NOTING = """#!{python}
 import json, os, signal, sys
-if sys.argv[1].startswith("slurm/"):
+if sys.argv[1] == "-c" or sys.argv[1].startswith("slurm/"):
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 with open({folder!r} + "/arguments." + os.environ["SLURM_PROCID"], "w") as file:
     json.dump(sys.argv[1:], file)

@@ -121,7 +121,7 @@ class Loop:
         if self.training_step and not thaws:
             return
         if frozen or thaws:
-            for layer in models.encoder_layers(self.config.model, self.model):
+            for layer in models.encoder_layers(self.model):
                 layer.trainable = not frozen
         loss = total.build(self.config)
         self.training_step = step.training_step(

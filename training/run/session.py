@@ -162,7 +162,7 @@ def build(settings: config.Config, fresh: bool) -> keras.Model:
         settings.model, shape, CLASS_COUNT, settings.precision, **settings.options, **encoder
     )
     if settings.freeze_encoder:
-        models.encoder_layers(settings.model, model)  # raises where there is none
+        models.encoder_layers(model)  # raises where there is none
     return model
 
 

@@ -203,7 +203,7 @@ class TestReport:
             "batch": 2,
         }
         given |= {"precision": "mixed_bfloat16", "weight_decay": 0.0, "clip_norm": 1.5, "accumulate": 2}
-        given |= {"model": "deeplabv3+", "options": {"backbone": "resnet50", "separable": False}}
+        given |= {"model": "deeplabv3+", "options": {"encoder": "resnet50", "separable": False}}
         given |= {"optimizer": "sgd_nesterov", "target_size": (64, 128), "coarse": True, "remat": True}
         swept = config.new(given, "my town")
         suggestions = sweep.Suggestions(0.001, 0.002, 0.0005, 0.0123)

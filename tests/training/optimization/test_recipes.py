@@ -5,11 +5,13 @@ import pytest
 from common.errors import UserError
 from models import ARCHITECTURES
 from training.optimization import optimizers, recipes
-from training.optimization.rates import Rates
+from training.optimization.rates import SCHEDULES, Rates
 
 
 def test_every_model_has_a_recipe_and_every_optimizer_its_steps():
-    assert recipes.RECIPES.keys() == ARCHITECTURES.keys()
+    for name in ARCHITECTURES:
+        assert recipes.recipe(name).optimizer in recipes.OPTIMIZERS
+        assert recipes.recipe(name).rates.schedule in SCHEDULES
     assert recipes.OPTIMIZERS.keys() == optimizers.STEPS.keys()
 
 
