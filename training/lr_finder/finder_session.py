@@ -9,7 +9,7 @@ from data.cache import open_cache
 from data.index import Sample
 from data.pipeline import Batches, Shard
 from models.weights import native, run_files
-from training import config
+from training.config_fields import Config
 from training.losses import total
 from training.lr_finder import finder_report, sweep
 from training.optimization import optimizers
@@ -21,7 +21,7 @@ from training.steps.step import training_step
 
 
 def find(
-    settings: config.Config,
+    settings: Config,
     training: list[Sample],
     logs: Path,
     minimum: float,

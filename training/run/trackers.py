@@ -13,7 +13,7 @@ from pathlib import Path
 from common import packages
 from common.errors import UserError
 from common.files import write_bytes
-from training.config import Config
+from training.config_fields import Config
 
 MLFLOW_ID = "mlflow_run_id.txt"  # in the run folder, so that a resumed run goes on in the same MLflow run
 

@@ -21,11 +21,10 @@ def test_a_bare_learning_rate_is_constant():
 
 
 def test_warm_up_and_scaling_go_with_every_schedule_and_with_none():
-    both = {"warmup": 2.0, "scaling": "sqrt"}
-    kept = {"warmup_epochs": 2.0, "scaling": "sqrt"}
-    assert rates.choose(RECIPE, **both) == Rates("polynomial", 0.045, **kept)
-    assert rates.choose(RECIPE, "cosine", maximum=0.1, **both) == Rates("cosine", 0.1, **kept)
-    assert rates.choose(RECIPE, learning_rate=0.1, **both) == Rates("constant", 0.1, **kept)
+    both = {"warmup_epochs": 2.0, "scaling": "sqrt"}
+    assert rates.choose(RECIPE, **both) == Rates("polynomial", 0.045, **both)
+    assert rates.choose(RECIPE, "cosine", maximum=0.1, **both) == Rates("cosine", 0.1, **both)
+    assert rates.choose(RECIPE, learning_rate=0.1, **both) == Rates("constant", 0.1, **both)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_each_schedule_takes_its_fields(schedule, fields, expected):
             "onecycle takes its rates from --max-lr; leave -l/--learning-rate out",
         ),
         (
-            {"schedule": "cyclic", "maximum": 0.1, "minimum": 0.0, "cycle": 1.0, "warmup": 1.0},
+            {"schedule": "cyclic", "maximum": 0.1, "minimum": 0.0, "cycle": 1.0, "warmup_epochs": 1.0},
             "--warmup-epochs climbs to the cycle's start, which is --min-lr 0",
         ),
     ],
