@@ -79,7 +79,7 @@ class TestOptions:
             (["--power", "0.9"], ["--power can only be used with --schedule polynomial"]),
             (["--schedule", "cyclic", "--cycle", "-1"], ["--cycle", "'-1' is not a number above 0"]),
             (["--schedule", "onecycle"], ["needs --max-lr", "for example --max-lr 0.045"]),
-            (["--warmup-epochs", "1"], ["--warmup-epochs 1 leaves nothing of --epochs 1"]),
+            (["--warmup-epochs", "1"], ["--warmup-epochs 1 leaves nothing of -e/--epochs 1"]),
             (["--lr-scaling", "cubic"], ["--lr-scaling", "linear", "sqrt", "none"]),
             (["--optimizer", "lion"], ["--optimizer", "adamw", "sgd_nesterov"]),
             (["--optimizer", "adam", "--momentum", "0.9"], ["adam takes no --momentum", "leave it out"]),
@@ -225,13 +225,13 @@ class TestRunFolder:
     def test_that_cannot_be_made_is_named(self, town, tmp_path, place):
         (tmp_path / "file").write_text("text")
         logs = tmp_path / place  # of an absolute place, that place
-        with pytest.raises(UserError, match=f"cannot make the run folder {logs}/toy/.*; see --logs"):
+        with pytest.raises(UserError, match=f"cannot make the run folder {logs}/toy/.*; see `logs`"):
             train_here(*TINY, "-p", town, "--logs", logs)
         assert (tmp_path / "file").read_text() == "text"
 
     def test_a_cache_folder_that_cannot_be_made_comes_before_it(self, town, logs):
         below = index.training_samples(town)[0].image / "cache"
-        with pytest.raises(UserError, match=f"{below}: Not a directory; see --cache"):
+        with pytest.raises(UserError, match=f"{below}: Not a directory; see `cache`"):
             train_here(*TINY, "-p", town, "--logs", logs, "--cache", below)
         assert not logs.exists()
 
@@ -295,7 +295,7 @@ class TestResume:
         _, run = finished
         before = contents(run)
         done = run_script("train.py", "-m", "toy", "--resume", run, *options)
-        assert_one_line_error(done, said, "leave the option out", "--init-weights")
+        assert_one_line_error(done, said, "leave it out", "--init-weights")
         assert contents(run) == before
 
     def test_of_a_run_without_checkpoints_is_one_line(self, finished, tmp_path):

@@ -48,9 +48,9 @@ def _require_strategy_fits(config: Config) -> None:
     if config.strategy != "mirrored":
         return
     if config.accumulate > 1:  # Keras would exchange within a branch, which TensorFlow's replicas cannot
-        raise UserError("--accumulate needs --strategy horovod: mirrored updates the weights at each step")
+        raise UserError("`accumulate` needs `strategy` horovod: mirrored updates the weights at each step")
     if config.compression != "none":
-        raise UserError("--compression needs --strategy horovod: mirrored sends gradients as they are")
+        raise UserError("`compression` needs `strategy` horovod: mirrored sends gradients as they are")
 
 
 def repeated(saved: Config, given: dict, path: Path | None) -> Config:
@@ -62,7 +62,9 @@ def repeated(saved: Config, given: dict, path: Path | None) -> Config:
         UserError: another model, or settings that contradict each other.
     """
     if given.get("model", saved.model) != saved.model:
-        raise UserError(f"--config is of a {saved.model}, not of a {given['model']}; leave -m/--model out")
+        raise UserError(
+            f"the configuration is of a {saved.model}, not of a {given['model']}; leave `model` out"
+        )
     kept = {
         part.name: getattr(saved, part.name) for part in fields(saved) if part.name not in ("path", "job")
     }
@@ -108,8 +110,8 @@ def _require_same(name: str, value, saved) -> None:
             _require_same(part, its_value, saved.get(part, "default"))
     elif value != saved:
         raise UserError(
-            f"{name.replace('_', ' ')} {value} differs from the resumed run's {saved}; "
-            "leave the option out, or start a new run with --init-weights"
+            f"`{name}` {value} differs from the resumed run's {saved}; "
+            "leave it out, or start a new run with `init_weights`"
         )
 
 

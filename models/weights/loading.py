@@ -47,7 +47,9 @@ def origin_of(source: Path, model: str | None = None) -> native.Origin:
         return legacy_origin(path, model)
     origin = native.read_origin(path)
     if model and model != origin.model:
-        raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
+        raise UserError(
+            f"{path} holds weights of {origin.model}, not of {model}; give `model` {origin.model}"
+        )
     return origin
 
 
@@ -56,10 +58,10 @@ def require_backbone(path: Path, origin: native.Origin, backbone: str) -> None:
     theirs = models.options_of(origin.model, origin.options).get("backbone")
     if theirs is None:
         raise UserError(
-            f"{path} holds weights of {origin.model}, which has no backbone; leave --backbone out"
+            f"{path} holds weights of {origin.model}, which has no backbone; leave `backbone` out"
         )
     if theirs != backbone:
-        raise UserError(f"{path} holds weights with backbone {theirs}, not {backbone}; leave --backbone out")
+        raise UserError(f"{path} holds weights with backbone {theirs}, not {backbone}; leave `backbone` out")
 
 
 def legacy_origin(path: Path, model: str | None) -> native.Origin:
@@ -69,7 +71,9 @@ def legacy_origin(path: Path, model: str | None) -> native.Origin:
         UserError: no model is named.
     """
     if model is None:
-        raise UserError(f"{path} was written by Keras 2 and names no architecture; give -m separable_unet")
+        raise UserError(
+            f"{path} was written by Keras 2 and names no architecture; give `model` separable_unet"
+        )
     return native.Origin(model, legacy.OUTPUTS, legacy.SIZE)
 
 

@@ -49,8 +49,8 @@ def test_what_is_given_wins():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"optimizer": "adam", "momentum": 0.9}, "adam takes no --momentum"),
-        ({"rates": Rates("constant", 0.1, warmup_epochs=2.0), "epochs": 2}, "leaves nothing of --epochs 2"),
+        ({"optimizer": "adam", "momentum": 0.9}, "adam takes no `momentum`"),
+        ({"rates": Rates("constant", 0.1, warmup_epochs=2.0), "epochs": 2}, "leaves nothing of `epochs` 2"),
     ],
 )
 def test_contradictions_are_errors(given, message):
@@ -78,7 +78,7 @@ def test_resuming_may_change_where_and_how_long_only():
     assert config.resumed(saved, {"epochs": 9, "batch": 2}, Path("moved")) == replace(
         saved, epochs=9, path="moved"
     )
-    with pytest.raises(UserError, match="batch 4 differs from the resumed run's 2"):
+    with pytest.raises(UserError, match="`batch` 4 differs from the resumed run's 2"):
         config.resumed(saved, {"batch": 4}, None)
 
 

@@ -28,7 +28,7 @@ def made_folder(logs: Path, config: Config) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}; see --logs") from error
+        raise UserError(f"cannot make the folder {folder}: {error.strerror}; see `logs`") from error
     return folder
 
 
@@ -84,10 +84,10 @@ def text(config: Config, found: Sweep, suggestions: Suggestions | None) -> str:
     """The suggestions, and how to use them."""
     ending = "until the loss burst" if found.diverged else "to the end"
     if not found.rates:
-        return "the loss was no number at the first step: give a smaller --min-lr"
+        return "the loss was no number at the first step: give a smaller `minimum`"
     lines = [f"{len(found.rates)} steps from {found.rates[0]:.2g} to {found.rates[-1]:.2g}, {ending}"]
     if not suggestions:
-        return "\n".join([*lines, "the loss never fell: no suggestion; try another --min-lr and --max-lr"])
+        return "\n".join([*lines, "the loss never fell: no suggestion; try another `minimum` and `maximum`"])
     lines += [
         f"steepest descent   {suggestions.steepest:.2g}",
         f"minimum / 10       {suggestions.tenth_of_minimum:.2g}",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 
+from common.arguments import as_options
 from data.cache import open_cache
 from data.index import Sample
 from data.pipeline import Batches, Shard
@@ -59,7 +60,7 @@ def find(
     if not ranks.first:
         return 0
     suggestions = sweep.suggest(found)
-    print(finder_report.text(settings, found, suggestions))
+    print(as_options(finder_report.text(settings, found, suggestions)))
     written = finder_report.write(logs, settings, found, suggestions)
     print(f"written: {written}.png and {written.name}.json")
     return 0

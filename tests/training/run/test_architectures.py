@@ -114,13 +114,13 @@ class TestExpectedBackbone:
         assert runtimes.load(deeplab, "deeplabv3+", backbone="mobilenetv2").size == (32, 32)
 
     def test_of_another_is_refused(self, deeplab):
-        with pytest.raises(UserError, match="with backbone mobilenetv2, not resnet50; leave --backbone out"):
+        with pytest.raises(UserError, match="with backbone mobilenetv2, not resnet50; leave `backbone` out"):
             runtimes.load(deeplab, backbone="resnet50")
 
     def test_of_a_model_that_has_none_is_refused(self, tmp_path):
         path = tmp_path / "f.weights.h5"
         native.write(path, models.build("fastscnn", (32, 32, 3), 19), native.Origin("fastscnn", 19, (32, 32)))
         with pytest.raises(
-            UserError, match="weights of fastscnn, which has no backbone; leave --backbone out"
+            UserError, match="weights of fastscnn, which has no backbone; leave `backbone` out"
         ):
             runtimes.load(path, backbone="mobilenetv2")
