@@ -93,7 +93,7 @@ def test_samples_from_weights_to_images_and_scores(town, here, capsys, tmp_path)
     assert done.returncode == 0 and len(done.stderr.splitlines()) == 1, done.stderr
     done = run_script("evaluate.py", "-w", path, "-p", town)
     assert done.returncode == 0, done.stderr
-    words = "averages 3 random passes of its own; leave `samples` out"
+    words = "averages 3 random passes of its own; leave --samples out"
     assert_one_line_error(run_script("predict.py", "-w", path, "-p", town, "--samples", 5), words)
 
 

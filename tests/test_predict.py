@@ -285,7 +285,7 @@ class TestMistakes:
 
     def test_an_empty_folder(self, here, trained, results, tmp_path):
         (tmp_path / "empty").mkdir()
-        with pytest.raises(UserError, match=rf"no images \(.png, .*\) in {tmp_path}/empty; give another"):
+        with pytest.raises(UserError, match=rf"no images \(.png, .*\) in {tmp_path}/empty; correct `paths`"):
             here("-w", trained, "-p", tmp_path / "empty", "-r", results)
 
     def test_a_split_that_is_not_there(self, here, trained, results, town):

@@ -274,7 +274,7 @@ class TestInitialWeights:
 class TestResume:
     def test_without_a_run_says_to_start_one(self, town, logs):
         done = run_script("train.py", "-m", "toy", "-p", town, "--logs", logs, "--resume")
-        assert_one_line_error(done, "no run of toy", logs / "toy", "without --resume")
+        assert_one_line_error(done, "no run of toy", logs / "toy", "without -r/--resume")
         assert not logs.exists()
 
     @pytest.mark.parametrize("name", ["town", "missing"])
@@ -286,8 +286,8 @@ class TestResume:
     @pytest.mark.parametrize(
         ("options", "said"),
         [
-            (["-b", "3"], "batch 3 differs from the resumed run's 2"),
-            (["-t", "64,64"], r"target size (64, 64) differs from the resumed run's (64, 128)"),
+            (["-b", "3"], "-b/--batch 3 differs from the resumed run's 2"),
+            (["-t", "64,64"], r"-t/--target-size (64, 64) differs from the resumed run's (64, 128)"),
             (["-l", "0.1"], "rates"),
         ],
     )
@@ -302,7 +302,7 @@ class TestResume:
         nothing_saved = shutil.ignore_patterns("epoch-*", "last", "best")
         run = shutil.copytree(finished[1], tmp_path / "run", ignore=nothing_saved)
         done = run_script("train.py", "-m", "toy", "--resume", run)
-        assert_one_line_error(done, run / "checkpoints", "without --resume")
+        assert_one_line_error(done, run / "checkpoints", "without -r/--resume")
 
     def test_whose_data_set_has_moved_is_one_line(self, finished, tmp_path):
         done = run_script("train.py", "-m", "toy", "--resume", finished[1], "-p", tmp_path / "moved")

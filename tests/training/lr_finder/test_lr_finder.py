@@ -224,7 +224,7 @@ class TestReport:
     def test_says_so_where_there_is_nothing_to_suggest(self, tmp_path):
         rising = Sweep([1e-6, 1e-5], [1.0, 2.0], [1.0, 1.5])
         assert "the loss never fell" in finder_report.text(settings(), rising, None)
-        assert "smaller --min-lr" in finder_report.text(settings(), Sweep(diverged=True), None)
+        assert "smaller `minimum`" in finder_report.text(settings(), Sweep(diverged=True), None)
         finder_report.write(tmp_path, settings(), rising, None)
         written = tmp_path / "toy" / "lrfinder_results" / "toy-sgd-0.9.json"
         assert json.loads(written.read_text())["suggestions"] is None
