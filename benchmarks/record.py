@@ -101,7 +101,9 @@ def read_folder(folder: Path) -> tuple[list[dict], list[tuple[Path, str]]]:
         UserError: no such folder.
     """
     if not folder.is_dir():
-        raise UserError(f"no folder of records at {folder}; measure with --save {folder}")
+        raise UserError(
+            f"no folder of records at {folder}; `benchmark.py inference --save {folder}` makes one"
+        )
     records, left_out = [], []
     for path in sorted(folder.glob("*.json")):
         try:

@@ -13,9 +13,24 @@ import os
 import sys
 from pathlib import Path
 
+from common import arguments
 from common.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
 
 DATASET_VARIABLE = "CITYSCAPES_DATASET"
+# option -> argument of library functions, where these call it otherwise
+ARGUMENTS = {
+    "weights": "source",
+    "path": "paths",
+    "target_size": "size",
+    "results_path": "folder",
+    "output": "folder",
+    "tile": "overlap",
+    "fps": "rate",
+    "dla_core": "dla",
+    "calibration": "paths",
+    "calibration_cache": "cache",
+    "benchmark_line": "benchmark",
+}
 
 
 def run(main) -> None:
@@ -24,7 +39,7 @@ def run(main) -> None:
         status = main()
         sys.stdout.flush()
     except UserError as error:
-        print(f"{program()}: error: {error}", file=sys.stderr)
+        print(f"{program()}: error: {arguments.as_options(str(error))}", file=sys.stderr)
         status = error.status
     except KeyboardInterrupt:
         print(f"{program()}: interrupted", file=sys.stderr)
@@ -107,9 +122,29 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options):
         super().__init__(**{"formatter_class": argparse.RawDescriptionHelpFormatter, **options})
 
+    def parse_known_args(self, args=None, namespace=None):
+        """Parse; from now on messages name this command line's options, see `common.arguments`."""
+        arguments.are_set_by(self._options_by_argument())
+        return super().parse_known_args(args, namespace)
+
+    def _options_by_argument(self) -> dict[str, str]:
+        found = {
+            action.dest: written(action.option_strings) for action in self._actions if action.option_strings
+        }
+        for name, argument in ARGUMENTS.items():
+            if name in found:
+                found.setdefault(argument, found[name])
+        return found
+
     def error(self, message):
         """Exit with status 2; argparse would print the whole usage first."""
         self.exit(EXIT_USER_ERROR, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def written(strings: list[str]) -> str:
+    """An option as messages name it, in its short and its long form: `-p/--path`."""
+    short = [string for string in strings if not string.startswith("--")][:1]
+    return "/".join(short + [string for string in strings if string.startswith("--")][:1])
 
 
 def positive_int(text: str) -> int:

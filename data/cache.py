@@ -18,7 +18,7 @@ from data.index import Sample
 
 
 def open_cache(option: str, samples: list[Sample]):
-    """The cache that `--cache` names: `none`, `memory`, or a folder.
+    """The cache of that name: `none`, `memory`, or a folder.
 
     Raises:
         UserError: not enough memory for all images, or the folder cannot be written.
@@ -76,7 +76,7 @@ class FolderCache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"cannot make the folder {folder}: {error.strerror}; see --cache") from error
+            raise UserError(f"cannot make the folder {folder}: {error.strerror}; see `cache`") from error
 
     def load(self, sample: Sample):
         """Map the cached arrays, after decoding and writing them the first time."""
@@ -117,8 +117,8 @@ def require_memory(samples: list[Sample]) -> None:
     free = _available_memory()
     if free is not None and need > 0.75 * free:
         raise UserError(
-            f"--cache memory needs {need / 2**30:.1f} GiB for {len(samples)} images, "
-            f"{free / 2**30:.1f} GiB are free; use --cache FOLDER"
+            f"`cache` memory needs {need / 2**30:.1f} GiB for {len(samples)} images, "
+            f"{free / 2**30:.1f} GiB are free; use `cache` FOLDER"
         )
 
 

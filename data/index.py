@@ -97,7 +97,7 @@ def _images(root: Path, split: str) -> list[Path]:
     if split not in present:
         there = ", ".join(present) or "none"
         raise UserError(
-            f"no split '{split}' at {folder} (there: {there}); unpack it or give another -p/--path"
+            f"no split '{split}' at {folder} (there: {there}); unpack it or give another data set"
         )
     images = files_ending(folder, f"_{IMAGES}.png")
     if not images:

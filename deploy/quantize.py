@@ -125,7 +125,7 @@ def int8(
         kept = [name for name in errors if name in hurt or name in kept]
     named = ", ".join(f"{name} {added[name]:.2f}" for name in worst[:NAMED])
     raise UserError(
-        f"int8 {_loss(before, after)}, more than --max-drop {max_drop}; "
+        f"int8 {_loss(before, after)}, more than `max_drop` {max_drop}; "
         f"layers that add most error: {named}; no file written"
     )
 
@@ -145,7 +145,7 @@ def float16(
     made = _infer(made)
     before, after = score(model), score(made)
     if _drop(before, after) > max_drop:
-        raise UserError(f"float16 {_loss(before, after)}, more than --max-drop {max_drop}; no file written")
+        raise UserError(f"float16 {_loss(before, after)}, more than `max_drop` {max_drop}; no file written")
     return made, after
 
 

@@ -64,7 +64,7 @@ def require_label_ids(samples: list[Sample]) -> None:
     """Raise UserError if the truth is in train ids, which the original script takes for label ids."""
     for sample in samples:
         if sample.train_ids:
-            raise UserError(f"{sample.label}: the official script needs labelIds files; leave --official out")
+            raise UserError(f"{sample.label}: the official script needs labelIds files; leave `official` out")
 
 
 def largest_difference(ours: dict, theirs: dict, instances: bool) -> float:

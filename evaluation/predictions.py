@@ -132,6 +132,6 @@ def _total(parts, count):
     if not total.matrix[SCORED].any():
         raise UserError(
             "no pixel of a scored class in the truth, as in the `test` split, whose labels are kept by the "
-            "benchmark server; give another --split"
+            "benchmark server; give another `split`"
         )
     return total

@@ -45,9 +45,9 @@ def prepare(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make {folder}: {error.strerror}; give another -r/--results-path") from error
+        raise UserError(f"cannot make {folder}: {error.strerror}; give another `folder`") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"cannot write to {folder}: no permission; give another -r/--results-path")
+        raise UserError(f"cannot write to {folder}: no permission; give another `folder`")
 
 
 def write(folder: Path, scores: dict, about: dict) -> None:

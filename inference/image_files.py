@@ -64,10 +64,10 @@ def _jobs(path: Path, split: str, coarse: bool) -> list[Job]:
     if path.is_dir():
         images = sorted(file for file in path.rglob("*") if _is_image(file))
         if not images:
-            raise UserError(f"no images ({', '.join(SUFFIXES)}) in {path}; give another -p/--path")
+            raise UserError(f"no images ({', '.join(SUFFIXES)}) in {path}; correct `paths`")
         return [Job(image, image.parent.relative_to(path), _stem(image)) for image in images]
     if not path.is_file():
-        raise UserError(f"no image or folder at {path}; correct -p/--path")
+        raise UserError(f"no image or folder at {path}; correct `paths`")
     return [Job(path, Path(), _stem(path))]
 
 
@@ -199,9 +199,7 @@ def require_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
-            f"cannot make the results folder {folder}: {error.strerror}; see -r/--results-path"
-        ) from error
+        raise UserError(f"cannot make the results folder {folder}: {error.strerror}; see `folder`") from error
 
 
 def predict_all(runtime, jobs: list[Job], results: Path) -> None:

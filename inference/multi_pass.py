@@ -111,7 +111,7 @@ class AveragingRuntime:
             if at_scale.size in scale_of:
                 height, width = at_scale.size
                 raise UserError(
-                    f"--scales {scale_of[at_scale.size]:g} and {scale:g} are both {height},{width} to "
+                    f"`scales` {scale_of[at_scale.size]:g} and {scale:g} are both {height},{width} to "
                     f"{self.name}; leave one out"
                 )
             scale_of[at_scale.size] = scale

@@ -45,7 +45,7 @@ def read(path: Path) -> onnx.ModelProto:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"no ONNX file at {path}; correct -w/--weights, or make one with convert_to_onnx.py")
+        raise UserError(f"no ONNX file at {path}; correct `source`, or make one with convert_to_onnx.py")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path} is larger than {MAX_BYTES >> 30} GiB: no model of this project")
     try:

@@ -46,12 +46,12 @@ def load(
         raise UserError(f"{path} {NEEDS} ({error})") from error
     runtime = OnnxRuntime(onnx_file.read(path), str(path), provider)
     if model and model != runtime.name:
-        raise UserError(f"{path} holds {runtime.name}, not {model}; leave -m out")
+        raise UserError(f"{path} holds {runtime.name}, not {model}; leave `model` out")
     if encoder and encoder != runtime.encoder:
-        raise UserError(f"{path} holds {runtime.encoder or 'no encoder'}, not {encoder}; leave --encoder out")
+        raise UserError(f"{path} holds {runtime.encoder or 'no encoder'}, not {encoder}; leave `encoder` out")
     if size and tuple(size) != runtime.size:
         height, width = runtime.size
-        raise UserError(f"{path} takes images of {height},{width} only; leave -t out, or convert it anew")
+        raise UserError(f"{path} takes images of {height},{width} only; leave `size` out, or convert it anew")
     return runtime
 
 
@@ -117,13 +117,13 @@ class OnnxRuntime:
         if scale != 1:
             height, width = self.size
             raise UserError(
-                f"{self._source} takes images of {height},{width} only; leave --scales out, or give Keras "
+                f"{self._source} takes images of {height},{width} only; leave `scales` out, or give Keras "
                 "weights"
             )
         if self._signature.form.argmax:
             raise UserError(
-                f"{self._source} returns labels, but --tile and --flip need logits; convert it without "
-                "--argmax, or give Keras weights"
+                f"{self._source} returns labels, but `overlap` and `flip` need logits; convert it without "
+                "`argmax`, or give Keras weights"
             )
         return self
 

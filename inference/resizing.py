@@ -101,6 +101,6 @@ def tell_of_labels(source: str) -> None:
     _told.add(source)
     print(
         f"{source} returns labels, which only nearest neighbours bring to another size; "
-        "convert it without --argmax to have logits resized",
+        "convert it without `argmax` to have logits resized",
         file=sys.stderr,
     )

@@ -47,7 +47,7 @@ def load(
 
         return onnx_runtime.load(source, model, size, encoder, provider)
     if provider:
-        raise UserError(f"--provider belongs to an {ONNX} file, not to {source}; leave it out")
+        raise UserError(f"`provider` belongs to an {ONNX} file, not to {source}; leave it out")
     if source.suffix.lower() == ENGINE:
         return _engine(source, model, size, encoder)
     cli.quiet_tensorflow()
@@ -75,7 +75,8 @@ def refined(
     """
     if not hasattr(runtime, "soft"):
         raise UserError(
-            "--tile, --scales and --flip need probabilities; give Keras weights or an .onnx file with logits"
+            "`overlap`, `scales` and `flip` need probabilities; give Keras weights or an .onnx file with "
+            "logits"
         )
     from inference.multi_pass import AveragingRuntime, TilingRuntime
 
@@ -86,7 +87,7 @@ def refined(
 
 def _engine(path: Path, model, size, encoder):
     if model or encoder:
-        raise UserError(f"{path} does not tell its model; leave -m and --encoder out")
+        raise UserError(f"{path} does not tell its model; leave `model` and `encoder` out")
     if not path.is_file():
         raise UserError(f"no engine at {path}; `convert_to_onnx.py --tensorrt` builds one")
     from inference.tensorrt.runtime import TensorRTRuntime
@@ -94,7 +95,7 @@ def _engine(path: Path, model, size, encoder):
     runtime = TensorRTRuntime(path)
     if size and tuple(size) != runtime.size:
         height, width = runtime.size
-        raise UserError(f"{path} takes images of {height},{width} only; leave -t out")
+        raise UserError(f"{path} takes images of {height},{width} only; leave `size` out")
     return runtime
 
 
@@ -106,11 +107,11 @@ def sampling_of(runtime, samples: int, seed: int):
     """
     if getattr(runtime, "samples", 0):
         raise UserError(
-            f"the exported graph averages {runtime.samples} random passes of its own; leave --samples out"
+            f"the exported graph averages {runtime.samples} random passes of its own; leave `samples` out"
         )
     if not hasattr(runtime, "sampling"):
         raise UserError(
-            "--samples needs dropout, which this exported model has not; give Keras weights with -w, or "
-            "a file of convert_to_onnx.py --samples"
+            "`samples` needs dropout, which this exported model has not; give Keras weights, or a file of "
+            "`convert_to_onnx.py --samples`"
         )
     return runtime.sampling(samples, seed)

@@ -228,7 +228,7 @@ def with_dropouts(network: keras.Model, replace) -> tuple[keras.Model, list[kera
 def require_dropout(found, network: keras.Model) -> None:
     """Raise UserError if there is nothing random in a network."""
     if not found:
-        raise UserError(f"{network.name} has no dropout to sample; leave --samples out")
+        raise UserError(f"{network.name} has no dropout to sample; leave `samples` out")
 
 
 def _drops(operation) -> bool:

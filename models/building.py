@@ -104,7 +104,7 @@ def encoder_layers(model) -> list:
         UserError: it has no encoder.
     """
     if not model.about.encoder:
-        raise UserError(f"{model.name} has no encoder with published weights; leave --freeze-encoder out")
+        raise UserError(f"{model.name} has no encoder with published weights; leave `freeze_encoder` out")
     return [model.get_layer(name) for name in model.about.encoder]
 
 

@@ -280,12 +280,12 @@ class TestMistakes:
         assert_one_line_error(done, "-p/--path", "CITYSCAPES_DATASET", "prepare_data.py synthesize")
 
     def test_a_missing_path(self, here, trained, results, tmp_path):
-        with pytest.raises(UserError, match=f"no image or folder at {tmp_path}/missing; correct -p/--path"):
+        with pytest.raises(UserError, match=f"no image or folder at {tmp_path}/missing; correct `paths`"):
             here("-w", trained, "-p", tmp_path / "missing", "-r", results)
 
     def test_an_empty_folder(self, here, trained, results, tmp_path):
         (tmp_path / "empty").mkdir()
-        with pytest.raises(UserError, match=rf"no images \(.png, .*\) in {tmp_path}/empty; give another"):
+        with pytest.raises(UserError, match=rf"no images \(.png, .*\) in {tmp_path}/empty; correct `paths`"):
             here("-w", trained, "-p", tmp_path / "empty", "-r", results)
 
     def test_a_split_that_is_not_there(self, here, trained, results, town):
@@ -294,7 +294,7 @@ class TestMistakes:
 
     def test_samples_of_a_model_without_dropout(self, here, trained, results, folder, tmp_path):
         path = copy_with_origin(trained, tmp_path / "dry.h5", options={"dropout": 0.0})
-        with pytest.raises(UserError, match="toy has no dropout to sample; leave --samples out"):
+        with pytest.raises(UserError, match="toy has no dropout to sample; leave `samples` out"):
             here("-w", path, "-p", folder, "-r", results, "--samples", 3)
 
     def test_a_seed_without_samples(self, here, trained, results, folder):
@@ -304,7 +304,7 @@ class TestMistakes:
     def test_passes_that_do_not_go_together(self, here, trained, results, folder):
         with pytest.raises(UserError, match="--samples averages passes of its own; leave --tile"):
             here("-w", trained, "-p", folder, "-r", results, "--samples", 3, "--flip")
-        with pytest.raises(UserError, match="--scales 1 and 1.1 are both 64,128 to toy; leave one out"):
+        with pytest.raises(UserError, match="`scales` 1 and 1.1 are both 64,128 to toy; leave one out"):
             here("-w", trained, "-p", folder, "-r", results, "--scales", "1,1.1")
         done = run_script("predict.py", "-w", trained, "-p", folder, "-r", results, "--scales", "0")
         assert_one_line_error(done, "--scales", "'0' is not a scale above 0")
@@ -325,6 +325,6 @@ class TestMistakes:
     @pytest.mark.parametrize("place", ["file", "file/results", "/proc/results"])
     def test_results_that_cannot_be_written(self, here, trained, folder, tmp_path, place):
         (tmp_path / "file").write_text("text")
-        with pytest.raises(UserError, match=f"the results folder {tmp_path / place}: .*--results-path"):
+        with pytest.raises(UserError, match=f"the results folder {tmp_path / place}: .*`folder`"):
             here("-w", trained, "-p", folder, "-r", tmp_path / place)
         assert (tmp_path / "file").read_text() == "text"

@@ -87,7 +87,7 @@ def in_turns(measure: Callable[[int, Path], dict[str, float]], rounds: int) -> l
         Outcome(name, paired(found)) for name, found in sorted(ratios.items()) if len(found) == rounds
     ]
     if not outcomes and not lacking:
-        raise UserError("the two commits have no configuration in common; choose another --with")
+        raise UserError("the two commits have no configuration in common; choose another `benchmark`")
     return outcomes + [Outcome(name, None, "B has no figures") for name in lacking]
 
 

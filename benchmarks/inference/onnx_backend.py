@@ -31,7 +31,7 @@ def load(path: Path, provider: str | None, scope: str) -> Contestant:
     signature = onnx_file.signature(model, path)
     form = signature.form
     if scope == "model" and form.argmax:
-        raise UserError(f"{path} returns labels; measure it with --scope model+argmax")
+        raise UserError(f"{path} returns labels; measure it with `scope` model+argmax")
     chosen = providers(provider)
     device = "cpu" if chosen[0] == "CPUExecutionProvider" else "cuda"
 

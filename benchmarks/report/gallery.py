@@ -36,7 +36,7 @@ def section(sources: dict[str, Path]) -> Section:
     files = {name: _images(folder) for name, folder in sources.items()}
     shared = sorted(set.intersection(*map(set, files.values()))) if files else []
     if files and not shared:
-        raise UserError(f"no image is in all of {', '.join(map(str, sources.values()))}; see --pictures")
+        raise UserError(f"no image is in all of {', '.join(map(str, sources.values()))}; see `pictures`")
     for number in range(min(MOST, len(shared))):
         stem = shared[number * len(shared) // min(MOST, len(shared))]
         found.strips.append((stem, [embedded(name, files[name][stem]) for name in files]))
@@ -49,7 +49,7 @@ def _images(folder: Path) -> dict[str, Path]:
     paths = sorted(path for path in chosen.rglob("*.png") if not OTHERS.search(path.stem))
     labels = {SUFFIX.sub("", path.stem): path for path in paths}
     if not labels:
-        raise UserError(f"no PNG images in {folder}; give --pictures NAME=FOLDER of predict.py's results")
+        raise UserError(f"no PNG images in {folder}; give `pictures` NAME=FOLDER of predict.py's results")
     return labels
 
 

@@ -73,7 +73,7 @@ def _flag(trt, name: str):
     flag = getattr(trt.BuilderFlag, name, None)
     if flag is None:
         raise UserError(
-            f"TensorRT {trt.__version__} takes precisions from the file only; leave --{name.lower()} out "
+            f"TensorRT {trt.__version__} takes precisions from the file only; leave `{name.lower()}` out "
             f"and give a file of `convert_to_onnx.py --{name.lower()}`"
         )
     return flag
@@ -83,7 +83,7 @@ def _use_timing_cache(config, path: Path) -> None:
     cache = config.create_timing_cache(path.read_bytes() if path.is_file() else b"")
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         raise UserError(
-            f"--timing-cache {path} is of another GPU or version of TensorRT; give this machine's own"
+            f"`timing_cache` {path} is of another GPU or version of TensorRT; give this machine's own"
         )
 
 
@@ -94,7 +94,7 @@ def _configure_int8(trt, config, network, plan: Plan):
     if quantized and plan.dla is not None:
         raise UserError(
             f"{plan.onnx} has QuantizeLinear nodes, which the DLA does not take; "
-            "give the float file with --int8 --calibration FOLDER"
+            "give the float file with `int8` and `calibration`"
         )
     if quantized and (plan.calibration or plan.cache):
         raise UserError(f"{plan.onnx} brings its own ranges (QuantizeLinear); leave the calibration out")
@@ -103,8 +103,8 @@ def _configure_int8(trt, config, network, plan: Plan):
         return
     if not (plan.calibration or (plan.cache and plan.cache.is_file())):
         raise UserError(
-            f"{plan.onnx} has no QuantizeLinear nodes: give --calibration FOLDER, an existing "
-            "--calibration-cache, or a file of `convert_to_onnx.py --int8`"
+            f"{plan.onnx} has no QuantizeLinear nodes: give `calibration`, an existing "
+            "`cache`, or a file of `convert_to_onnx.py --int8`"
         )
     from deploy.tensorrt.calibration import calibrator
 
@@ -113,9 +113,7 @@ def _configure_int8(trt, config, network, plan: Plan):
 
 def _configure_dla(trt, builder, config, plan: Plan):
     if plan.dla >= builder.num_DLA_cores:
-        raise UserError(
-            f"no DLA core {plan.dla}: this machine has {builder.num_DLA_cores}; correct --dla-core"
-        )
+        raise UserError(f"no DLA core {plan.dla}: this machine has {builder.num_DLA_cores}; correct `dla`")
     config.default_device_type = trt.DeviceType.DLA
     config.DLA_core = plan.dla
     config.set_flag(trt.BuilderFlag.GPU_FALLBACK)

@@ -47,7 +47,9 @@ def origin_of(source: Path, model: str | None = None) -> native.Origin:
         return legacy_origin(path, model)
     origin = native.read_origin(path)
     if model and model != origin.model:
-        raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
+        raise UserError(
+            f"{path} holds weights of {origin.model}, not of {model}; give `model` {origin.model}"
+        )
     return origin
 
 
@@ -55,9 +57,9 @@ def require_encoder(path: Path, origin: native.Origin, encoder: str) -> None:
     """Raise UserError unless weights are of a model with that encoder."""
     theirs = models.options_of(origin.model, origin.options).get("encoder")
     if theirs is None:
-        raise UserError(f"{path} holds weights of {origin.model}, which has no encoder; leave --encoder out")
+        raise UserError(f"{path} holds weights of {origin.model}, which has no encoder; leave `encoder` out")
     if theirs != encoder:
-        raise UserError(f"{path} holds weights with encoder {theirs}, not {encoder}; leave --encoder out")
+        raise UserError(f"{path} holds weights with encoder {theirs}, not {encoder}; leave `encoder` out")
 
 
 def legacy_origin(path: Path, model: str | None) -> native.Origin:
@@ -67,7 +69,9 @@ def legacy_origin(path: Path, model: str | None) -> native.Origin:
         UserError: no model is named.
     """
     if model is None:
-        raise UserError(f"{path} was written by Keras 2 and names no architecture; give -m separable_unet")
+        raise UserError(
+            f"{path} was written by Keras 2 and names no architecture; give `model` separable_unet"
+        )
     return native.Origin(model, legacy.OUTPUTS, legacy.SIZE)
 
 

@@ -66,7 +66,7 @@ def opened(path: Path):
         UserError: no file, not HDF5, or damaged, also where that shows only inside the `with` block.
     """
     if not Path(path).is_file():
-        raise UserError(f"no weights at {path}; give a run folder or a .weights.h5 file with -w/--weights")
+        raise UserError(f"no weights at {path}; give a run folder or a .weights.h5 file")
     try:
         with h5py.File(path, "r") as file:
             yield file

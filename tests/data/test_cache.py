@@ -150,7 +150,7 @@ def test_two_processes_may_fill_one_folder(samples, folder):
 
 def test_a_folder_that_cannot_be_made_is_one_line(samples):
     below = samples[0].image / "cache"
-    with pytest.raises(UserError, match=f"{below}: Not a directory; see --cache"):
+    with pytest.raises(UserError, match=f"{below}: Not a directory; see `cache`"):
         cache.open_cache(str(below), samples)
 
 
@@ -193,7 +193,7 @@ def test_images_that_do_not_fit_into_memory_are_refused(samples, monkeypatch):
     monkeypatch.setattr(cache, "_available_memory", lambda: int(need / 0.75) + 2)
     assert isinstance(cache.open_cache("memory", samples), cache.MemoryCache)
     monkeypatch.setattr(cache, "_available_memory", lambda: int(need / 0.75) - 2)
-    with pytest.raises(UserError, match=r"--cache memory needs .* 3 images, .* use --cache FOLDER"):
+    with pytest.raises(UserError, match=r"`cache` memory needs .* 3 images, .* use `cache` FOLDER"):
         cache.open_cache("memory", samples)
 
 

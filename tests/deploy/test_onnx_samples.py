@@ -130,7 +130,7 @@ def test_more_passes_spread_less(model):
 
 
 def test_a_network_without_dropout_is_one_line():
-    with pytest.raises(UserError, match="^dropping has no dropout to sample; leave --samples out$"):
+    with pytest.raises(UserError, match="^dropping has no dropout to sample; leave `samples` out$"):
         export.export(dropping.network({"drop1": 0.0, "drop2": 0.0}), Form(samples=2))
 
 
@@ -240,5 +240,5 @@ class TestRuntime:
         assert runtimes.refined(runtime, flip=True).predict(dropping.images()).max() < CLASS_COUNT
 
     def test_samples_of_samples_are_refused(self, path):
-        with pytest.raises(UserError, match="averages 3 random passes of its own; leave --samples out"):
+        with pytest.raises(UserError, match="averages 3 random passes of its own; leave `samples` out"):
             runtimes.sampling_of(runtimes.load(path), 5, 0)

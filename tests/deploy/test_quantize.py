@@ -122,7 +122,7 @@ def test_float16_that_overflows_is_refused(graph):
     constant.CopyFrom(
         numpy_helper.from_array(numpy_helper.to_array(constant) * np.float32(1e6), constant.name)
     )
-    with pytest.raises(UserError, match="^float16 loses .* more than --max-drop 1.0; no file written$"):
+    with pytest.raises(UserError, match="^float16 loses .* more than `max_drop` 1.0; no file written$"):
         quantize.float16(copy, agreement(copy), max_drop=1.0)
 
 

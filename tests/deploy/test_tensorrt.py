@@ -91,7 +91,7 @@ class TestBuild:
 
     def test_of_a_version_without_precisions_says_what_to_give(self, built, monkeypatch):
         monkeypatch.setattr(fake_tensorrt, "BuilderFlag", type("BuilderFlag", (), {"GPU_FALLBACK": 2}))
-        with pytest.raises(UserError, match="leave --fp16 out and give a file of"):
+        with pytest.raises(UserError, match="leave `fp16` out and give a file of"):
             built({"fp16": True}, version="11.0.0")
 
     def test_refuses_a_timing_cache_of_another_machine(self, built, tmp_path):
@@ -103,7 +103,7 @@ class TestBuild:
     @pytest.mark.parametrize(
         ("options", "package", "words"),
         [
-            ({"folder": Path("/nowhere")}, {}, "-o /nowhere is no folder"),
+            ({"folder": Path("/nowhere")}, {}, "no folder at /nowhere"),
             ({"timing_cache": Path("/nowhere/t")}, {}, "make /nowhere first"),
             (
                 {},
@@ -111,12 +111,12 @@ class TestBuild:
                 "does not take .*: In node 3: unsupported second",
             ),
             ({}, {"engine": None}, "builds no engine of"),
-            ({"int8": True}, {}, "no QuantizeLinear nodes: give --calibration"),
+            ({"int8": True}, {}, "no QuantizeLinear nodes: give `calibration`"),
             ({"int8": True, "dla": 0}, {"layers": QDQ}, "QuantizeLinear nodes, which the DLA does not take"),
             ({"int8": True, "cache": Path("c")}, {"layers": QDQ}, "brings its own ranges"),
             ({"fp16": True, "dla": 2}, {}, "no DLA core 2: this machine has 2"),
             ({"dla": 0}, {}, "float16 or int8 only"),
-            ({"cache": Path("c")}, {}, "belong to --int8"),
+            ({"cache": Path("c")}, {}, "belong to `int8`"),
             ({"int8": True, "calibration": Path("/nowhere")}, {}, "no images below /nowhere"),
         ],
     )
@@ -250,7 +250,7 @@ def test_engines_are_runtimes_by_their_ending(tmp_path):
     with pytest.raises(UserError, match=r"no engine at .*a\.engine; `convert_to_onnx"):
         runtimes.load(tmp_path / "a.engine")
     damage.empty(tmp_path / "a.engine")
-    with pytest.raises(UserError, match="does not tell its model; leave -m"):
+    with pytest.raises(UserError, match="does not tell its model; leave `model`"):
         runtimes.load(tmp_path / "a.engine", "unet")
 
 

@@ -131,7 +131,7 @@ def test_of_a_network_that_sees_single_pixels_changes_no_label_by_mirroring():
 
 
 def test_scales_that_are_one_size_to_the_model(runtime):
-    with pytest.raises(UserError, match="^--scales 1 and 1.01 are both 64,96 to unet; leave one out$"):
+    with pytest.raises(UserError, match="^`scales` 1 and 1.01 are both 64,96 to unet; leave one out$"):
         AveragingRuntime(runtime, (1.0, 1.01), False)
 
 
@@ -145,14 +145,16 @@ def test_of_an_onnx_file_mirrors(model, runtime, form):
 
 def test_what_an_onnx_file_cannot_do(model):
     onnx = OnnxRuntime(export.export(model, Form(), {}), "a.onnx", "cpu")
-    with pytest.raises(UserError, match="^a.onnx takes images of 64,96 only; leave --scales out, or give"):
+    with pytest.raises(UserError, match="^a.onnx takes images of 64,96 only; leave `scales` out, or give"):
         runtimes.refined(onnx, scales=(0.5, 1.0))
     labels = OnnxRuntime(export.export(model, Form(argmax=True), {}), "a.onnx", "cpu")
     for options in ({"flip": True}, {"overlap": 0.25}):
-        with pytest.raises(UserError, match="^a.onnx returns labels, but .* convert it without --argmax"):
+        with pytest.raises(UserError, match="^a.onnx returns labels, but .* convert it without `argmax`"):
             runtimes.refined(labels, **options)
 
 
 def test_a_runtime_without_probabilities():
-    with pytest.raises(UserError, match="--tile, --scales and --flip need probabilities; give Keras weights"):
+    with pytest.raises(
+        UserError, match="`overlap`, `scales` and `flip` need probabilities; give Keras weights"
+    ):
         runtimes.refined(object(), flip=True)

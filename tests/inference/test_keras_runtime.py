@@ -36,7 +36,9 @@ class TestWeights:
 
     def test_of_another_model(self, trained, tmp_path):
         path = copy_with_origin(trained, tmp_path / "other.h5", model="othernet")
-        with pytest.raises(UserError, match=f"{path} holds weights of othernet, not of fastscnn; give -m"):
+        with pytest.raises(
+            UserError, match=f"{path} holds weights of othernet, not of fastscnn; give `model`"
+        ):
             runtimes.load(path, "fastscnn")
         with pytest.raises(UserError, match=r"unknown model 'othernet'; there are: .*fastscnn"):
             runtimes.load(path)

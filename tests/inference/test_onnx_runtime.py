@@ -63,22 +63,22 @@ def refused(path, words, *options):
 
 
 def test_options_that_the_file_cannot_follow(path):
-    refused(path, "holds unet, not fastscnn; leave -m out", "fastscnn")
-    refused(path, "holds no encoder, not xception; leave --encoder out", None, None, "xception")
-    refused(path, "takes images of 32,64 only; leave -t out", None, (64, 128))
-    with pytest.raises(UserError, match="--samples needs dropout"):
+    refused(path, "holds unet, not fastscnn; leave `model` out", "fastscnn")
+    refused(path, "holds no encoder, not xception; leave `encoder` out", None, None, "xception")
+    refused(path, "takes images of 32,64 only; leave `size` out", None, (64, 128))
+    with pytest.raises(UserError, match="`samples` needs dropout"):
         runtimes.sampling_of(runtimes.load(path), 3, 0)
 
 
 def test_a_provider_that_is_not_installed(path):
     with pytest.raises(UserError, match="no provider 'tensorrt', but cpu; install onnxruntime-gpu"):
         runtimes.load(path, provider="tensorrt")
-    with pytest.raises(UserError, match="--provider belongs to an .onnx file"):
+    with pytest.raises(UserError, match="`provider` belongs to an .onnx file"):
         runtimes.load(path.with_suffix(".h5"), provider="cpu")
 
 
 def test_a_missing_file(tmp_path):
-    refused(tmp_path / "no.onnx", "no ONNX file at .*; correct -w/--weights")
+    refused(tmp_path / "no.onnx", "no ONNX file at .*; correct `source`")
 
 
 @pytest.mark.parametrize("harm", [damage.truncate, damage.empty, damage.text])

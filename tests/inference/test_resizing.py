@@ -181,7 +181,7 @@ class TestGraphsOfLabels:
             np.testing.assert_array_equal(runtime.predict(images, size), expected)
         assert capsys.readouterr().err == (
             f"{source} returns labels, which only nearest neighbours bring to another size; "
-            "convert it without --argmax to have logits resized\n"
+            "convert it without `argmax` to have logits resized\n"
         )
 
     def test_onnx(self, model, images, logits, monkeypatch, capsys):

@@ -38,7 +38,7 @@ def read(path: Path) -> tuple[float, ...]:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UserError(
-            f"--class-weights takes none, median, enet or a JSON file; cannot read {path}"
+            f"`class_weights` takes none, median, enet or a JSON file; cannot read {path}"
         ) from error
     if isinstance(content, dict):
         content = _by_name(path, content)

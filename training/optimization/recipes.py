@@ -60,4 +60,4 @@ def weight_decay(optimizer: str) -> float:
 def require_momentum_fits(optimizer: str, momentum: float | None) -> None:
     """Raise UserError if a momentum is given that the optimizer has no place for."""
     if momentum and optimizer not in WITH_MOMENTUM:
-        raise UserError(f"{optimizer} takes no --momentum, only {', '.join(WITH_MOMENTUM)} do; leave it out")
+        raise UserError(f"{optimizer} takes no `momentum`, only {', '.join(WITH_MOMENTUM)} do; leave it out")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from common import cli
+from common.arguments import as_options
 from common.environment import lines_of, versions
 from common.errors import EXIT_USER_ERROR, UserError
 from data import index
@@ -40,9 +41,9 @@ def examine(path: Path | None) -> int:
         reports = ranks.gather(report(ranks, path))
     found = problems(reports)
     if ranks.first:
-        print("\n".join([*table(reports), *summary(reports, seconds)]))
+        print(as_options("\n".join([*table(reports), *summary(reports, seconds)])))
         for problem in found:
-            print(f"problem: {problem}")
+            print(as_options(f"problem: {problem}"))
         print("no problem found" if not found else f"problems: {len(found)}", flush=True)
     ranks.any(False)  # launchers stop all ranks when one of them ends with a status
     return EXIT_USER_ERROR if found else 0
@@ -190,7 +191,7 @@ def table(reports: list[dict]) -> list[str]:
 
 def _data_text(found: dict) -> str:
     if not found:
-        return "not asked for: give -p"
+        return "not asked for: give `path`"
     if "error" in found:
         return "not readable"
     return f"{found['pictures'][0]} + {found['pictures'][1]}, {1000 * found['seconds']:.0f} ms to decode one"

@@ -14,7 +14,7 @@ from common.errors import NotFiniteError, RankLostError
 from data.labels import CLASS_COUNT
 from data.pipeline import Batches
 from models.weights.native import Origin
-from training.config import Config
+from training.config_fields import Config
 from training.losses import total
 from training.optimization import optimizers
 from training.ranks import divergence

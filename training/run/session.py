@@ -18,6 +18,7 @@ from data.labels import CLASS_COUNT
 from data.pipeline import Batches, Shard
 from models.weights import native, run_files
 from training import config
+from training.config_fields import Config
 from training.optimization import optimizers
 from training.ranks import seeds, xla
 from training.ranks.ranks import Ranks
@@ -29,7 +30,7 @@ from training.run.trackers import Tracker
 
 
 def train(
-    settings: config.Config,
+    settings: Config,
     training: list[Sample],
     validation: list[Sample],
     logs_folder: Path,
@@ -79,7 +80,7 @@ def train(
 
 
 def folder_of(
-    settings: config.Config, run: Path | None, checkpoint: Path | None, progress: Progress, logs_folder: Path
+    settings: Config, run: Path | None, checkpoint: Path | None, progress: Progress, logs_folder: Path
 ) -> tuple[Path, Progress]:
     """The folder that a fresh or resumed run writes to, and where it starts from."""
     if not checkpoint:
@@ -90,7 +91,7 @@ def folder_of(
     return run, progress
 
 
-def describe(settings: config.Config, run: Path, model, training: int, validation: int, ranks: Ranks) -> None:
+def describe(settings: Config, run: Path, model, training: int, validation: int, ranks: Ranks) -> None:
     """Write down and print what the run is."""
     write_bytes(run / run_files.CONFIG, config.to_json(settings).encode())
     write_bytes(run / run_folder.ENVIRONMENT, (json.dumps(environment(), indent=2) + "\n").encode())
@@ -143,7 +144,7 @@ def conclude(loop: Loop) -> None:
     )
 
 
-def started_trackers(settings: config.Config, run: Path, fresh: bool) -> list[Tracker]:
+def started_trackers(settings: Config, run: Path, fresh: bool) -> list[Tracker]:
     """The configured trackers; where one cannot be started, a fresh run folder is taken away again."""
     try:
         return trackers.opened(settings, run)
@@ -153,7 +154,7 @@ def started_trackers(settings: config.Config, run: Path, fresh: bool) -> list[Tr
         raise
 
 
-def build(settings: config.Config, fresh: bool) -> keras.Model:
+def build(settings: Config, fresh: bool) -> keras.Model:
     """The configured model; published encoder weights only go into a fresh one, others are restored."""
     published = fresh and settings.encoder_weights != "none"
     encoder = {"encoder_weights": settings.encoder_weights} if published else {}

@@ -13,19 +13,16 @@ from pathlib import Path
 from common import packages
 from common.errors import UserError
 from common.files import write_bytes
-from training.config import Config
+from training.config_fields import Config
 
 MLFLOW_ID = "mlflow_run_id.txt"  # in the run folder, so that a resumed run goes on in the same MLflow run
 
 
 def require_installed(config: Config) -> None:
     """Raise UserError if a tracker is configured that is not installed."""
-    for option, wanted, package in (
-        ("--wandb", config.wandb, "wandb"),
-        ("--mlflow", config.mlflow, "mlflow"),
-    ):
+    for package, wanted in (("wandb", config.wandb), ("mlflow", config.mlflow)):
         if wanted:
-            packages.require(option, (package,), "tracking")
+            packages.require(f"`{package}`", (package,), "tracking")
 
 
 def opened(config: Config, run: Path) -> list["Tracker"]:
@@ -117,7 +114,7 @@ class MLflow:
         except Exception as error:
             raise UserError(
                 f"cannot start an MLflow run at {config.mlflow} ({str(error).splitlines()[0][:120]}); "
-                "correct --mlflow, for example sqlite:///mlflow.db"
+                "correct `mlflow`, for example sqlite:///mlflow.db"
             ) from error
         write_bytes(known, self._id.encode())
 

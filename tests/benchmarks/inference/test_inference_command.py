@@ -201,7 +201,7 @@ class TestContestants:
         path.write_bytes(export.export(network("fastscnn", SIZE), Form(argmax=True)).SerializeToString())
         subjects.tell_of_labels(path)
         assert capsys.readouterr().err.startswith(f"{path} returns labels, which only nearest neighbours")
-        with pytest.raises(UserError, match=r"measure it with --scope model\+argmax"):
+        with pytest.raises(UserError, match=r"measure it with `scope` model\+argmax"):
             onnx_backend.load(path, "cpu", "model")
         contestant = onnx_backend.load(path, "cpu", "end-to-end")
         placed = contestant.place(images[:1])
@@ -276,7 +276,7 @@ def test_files_that_are_exported_already(tmp_path):
     assert (settings["model"], settings["size"], settings["batch"]) == ("fastscnn", list(SIZE), 2)
     assert "fastscnn 64x128, batch 2, scope model+argmax" in done.stdout
     assert_one_line_error(
-        run_script("benchmark.py", "inference", *words[:4]), "measure it with --scope model+argmax"
+        run_script("benchmark.py", "inference", *words[:4]), "measure it with `scope` model+argmax"
     )
     assert_one_line_error(
         run_script("benchmark.py", "inference", "-w", path), "give --runtimes onnx, no -m, -t, -b"

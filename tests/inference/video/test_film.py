@@ -194,7 +194,7 @@ def test_ctrl_c_sets_an_event_once_and_interrupts_at_the_second():
 def test_without_pyav_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     cure = r"`pip install -c constraints.txt -e .\[video\]`"
-    with pytest.raises(UserError, match=rf"^--output needs PyAV; {cure}"):
+    with pytest.raises(UserError, match=rf"^`output` needs PyAV; {cure}"):
         video.require_library()
 
 
@@ -203,7 +203,7 @@ def test_without_pyav_says_what_to_install(monkeypatch):
     [
         ("a.avi", "is no .mp4 file; give it that ending"),
         ("folder.mp4", "is a folder; name a file in it"),
-        ("file/a.mp4", "cannot make the folder of --output .*: "),
+        ("file/a.mp4", "cannot make the folder of `output` .*: "),
     ],
 )
 def test_outputs_that_cannot_be_written(tmp_path, name, said):

@@ -118,7 +118,7 @@ class TestMistakes:
             np.testing.assert_array_equal(variable, array)  # all or none
 
     def test_no_model_named(self, old):
-        with pytest.raises(UserError, match=f"{old} was written by Keras 2 .*; give -m {NAME}"):
+        with pytest.raises(UserError, match=f"{old} was written by Keras 2 .*; give `model` {NAME}"):
             runtimes.load(old)
 
     def test_another_shape_names_layer_and_both_shapes(self, old, empty):

@@ -32,7 +32,7 @@ def test_sgd_instead_of_a_recipes_adam_has_momentum():
 
 def test_momentum_is_refused_where_it_has_no_place():
     recipes.require_momentum_fits("rmsprop", 0.5)
-    with pytest.raises(UserError, match="adam takes no --momentum, only rmsprop, sgd, sgd_nesterov do"):
+    with pytest.raises(UserError, match="adam takes no `momentum`, only rmsprop, sgd, sgd_nesterov do"):
         recipes.require_momentum_fits("adam", 0.9)
 
 

@@ -144,16 +144,16 @@ def test_the_finder_sweeps_with_replicas(town, tmp_path):
 @pytest.mark.parametrize("option", [{"accumulate": 2}, {"compression": "fp16"}])
 def test_what_replicas_cannot_do_is_refused(option):
     (name,) = option
-    with pytest.raises(UserError, match=f"--{name} needs --strategy horovod"):
+    with pytest.raises(UserError, match=f"`{name}` needs `strategy` horovod"):
         config.new({"model": "fastscnn", "strategy": "mirrored", **option}, "town")
     saved = config.new({"model": "fastscnn", **option}, "town")
-    with pytest.raises(UserError, match=f"--{name} needs --strategy horovod"):
+    with pytest.raises(UserError, match=f"`{name}` needs `strategy` horovod"):
         config.resumed(saved, {"strategy": "mirrored"}, None)
 
 
 def test_several_processes_are_refused(monkeypatch):
     monkeypatch.setenv("SLURM_NTASKS", "8")
-    with pytest.raises(UserError, match="SLURM has started 8 processes, but --strategy mirrored is one"):
+    with pytest.raises(UserError, match="SLURM has started 8 processes, but `strategy` mirrored is one"):
         distributed.start(strategy="mirrored")
 
 

@@ -114,11 +114,11 @@ class TestExpectedBackbone:
         assert runtimes.load(deeplab, "deeplabv3+", encoder="mobilenetv2").size == (32, 32)
 
     def test_of_another_is_refused(self, deeplab):
-        with pytest.raises(UserError, match="with encoder mobilenetv2, not resnet50; leave --encoder out"):
+        with pytest.raises(UserError, match="with encoder mobilenetv2, not resnet50; leave `encoder` out"):
             runtimes.load(deeplab, encoder="resnet50")
 
     def test_of_a_model_that_has_none_is_refused(self, tmp_path):
         path = tmp_path / "f.weights.h5"
         native.write(path, models.build("fastscnn", (32, 32, 3), 19), native.Origin("fastscnn", 19, (32, 32)))
-        with pytest.raises(UserError, match="weights of fastscnn, which has no encoder; leave --encoder out"):
+        with pytest.raises(UserError, match="weights of fastscnn, which has no encoder; leave `encoder` out"):
             runtimes.load(path, encoder="mobilenetv2")
