@@ -186,9 +186,9 @@ def classifier(options, root):
         sampling = sampling_of(runtime, options.samples, options.seed or 0)
         return lambda image: segment_sampled(sampling, image)
     if cli.passes(options):
-        from inference.runtimes import refined
+        from inference.runtimes import with_passes
 
-        runtime = refined(runtime, **cli.passes(options))
+        runtime = with_passes(runtime, **cli.passes(options))
     return lambda image: (segment(runtime, image), None)
 
 

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from common.errors import UserError
-from models.initialization import compiled_in_haste
+from models.initialization import quick_compilation
 from models.model_options import defaults, require_known
 
 # name on the command line -> module with `build(input_shape, classes, **options)` and SIZE_MULTIPLE
@@ -42,7 +42,7 @@ def build(name: str, input_shape: tuple[int, int, int], classes: int, precision:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        with compiled_in_haste():
+        with quick_compilation():
             return module.build(input_shape, classes, **options)
     finally:
         keras.config.set_dtype_policy(policy)

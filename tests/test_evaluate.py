@@ -257,7 +257,7 @@ def test_passes_over_a_image_are_scored_and_recorded(town, tmp_path, monkeypatch
     assert evaluate_here(monkeypatch, *options, "--scales", "0.5,1", "--flip", "--tile") == 0
     data = json.loads((tmp_path / "results" / "scores.json").read_text())
     assert (data["scales"], data["flip"], data["overlap"]) == ([0.5, 1.0], True, 0.25)
-    runtime = runtimes.refined(runtimes.load(weights), (0.5, 1.0), True, 0.25)
+    runtime = runtimes.with_passes(runtimes.load(weights), (0.5, 1.0), True, 0.25)
     counts = predictions.score_arrays(
         index.labelled(root, "val"), lambda _, image: TRAIN_TO_LABEL[predict.segment(runtime, image)]
     )

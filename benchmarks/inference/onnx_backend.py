@@ -29,8 +29,8 @@ def load(path: Path, provider: str | None, scope: str) -> Contestant:
     """
     model = onnx_file.read(path)
     signature = onnx_file.signature(model, path)
-    form = signature.form
-    if scope == "model" and form.argmax:
+    interface = signature.interface
+    if scope == "model" and interface.argmax:
         raise UserError(f"{path} returns labels; measure it with --scope model+argmax")
     chosen = providers(provider)
     device = "cpu" if chosen[0] == "CPUExecutionProvider" else "cuda"
@@ -45,23 +45,25 @@ def load(path: Path, provider: str | None, scope: str) -> Contestant:
 
     def labels_at(found, sizes):
         found = found.numpy()
-        if form.argmax:
+        if interface.argmax:
             return [resizing.nearest(one[None], size, str(path))[0] for one, size in zip(found, sizes)]
         scores = found if found.shape[1:3] == signature.size else found.transpose(0, 2, 3, 1)
-        return [resizing.labels_at(one, size, signature.soft) for one, size in zip(scores, sizes)]
+        return [
+            resizing.labels_at(one, size, signature.returns_probabilities) for one, size in zip(scores, sizes)
+        ]
 
     if scope != "end-to-end":
         runner(scope == "model")
     return Contestant(
         onnx_file.metadata(model).get("model", model.graph.name),
         signature.size,
-        form.batch,
+        interface.batch,
         Device(
             "CPU" if device == "cpu" else chosen[0].removesuffix("ExecutionProvider"),
             device != "cpu",
             lambda: None,
         ),
-        lambda images: ort.OrtValue.ortvalue_from_numpy(form.arrange(images), device),
+        lambda images: ort.OrtValue.ortvalue_from_numpy(interface.arrange(images), device),
         functools.partial(run, True),
         lambda images: run(False, images).numpy(),
         labels_at,

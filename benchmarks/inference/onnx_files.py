@@ -22,21 +22,21 @@ def main() -> int:
     cli.quiet_tensorflow()
     from benchmarks.inference.keras_backend import network_of
     from deploy import export
-    from inference.graph_interface import Form
+    from inference.graph_interface import GraphInterface
 
     network = network_of(settings)
-    form = Form(settings["batch"])
-    exact = export.export(network, form)
+    interface = GraphInterface(settings["batch"])
+    exact = export.export(network, interface)
     made = {}
     for runtime in settings["runtimes"]:
         path = Path(settings["folder"]) / f"{runtime}.onnx"
-        write_bytes(path, graph(runtime, exact, form, settings).SerializeToString())
+        write_bytes(path, graph(runtime, exact, interface, settings).SerializeToString())
         made[runtime] = str(path)
     print(json.dumps(made))
     return 0
 
 
-def graph(runtime: str, exact, form, settings: dict):
+def graph(runtime: str, exact, interface, settings: dict):
     """The graph of one runtime, whatever it costs in mIoU: this is about speed."""
     from deploy import quantize
 
@@ -45,7 +45,7 @@ def graph(runtime: str, exact, form, settings: dict):
     if runtime == "onnx-int8":
         target = "tensorrt" if settings["provider"] == "tensorrt" else "cpu"
         images = calibration(settings["calibration"], tuple(settings["size"]))
-        return quantize.int8(exact, form, target, images, ungated, 0.0).model
+        return quantize.int8(exact, interface, target, images, ungated, 0.0).model
     return exact
 
 

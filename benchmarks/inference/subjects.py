@@ -47,7 +47,7 @@ def of_graph(path: Path) -> dict:
     return {
         "model": onnx_file.metadata(graph).get("model", graph.graph.name),
         "size": list(signature.size),
-        "batch": signature.form.batch,
+        "batch": signature.interface.batch,
         "options": {},
         "weights": file_and_hash(path),
     }
@@ -58,7 +58,7 @@ def tell_of_labels(weights: Path | None) -> None:
     if is_graph(weights):
         from inference import onnx_file, resizing
 
-        if onnx_file.signature(onnx_file.read(weights), weights).form.argmax:
+        if onnx_file.signature(onnx_file.read(weights), weights).interface.argmax:
             resizing.tell_of_labels(str(weights))
 
 

@@ -18,7 +18,7 @@ from blocked import without
 from common.errors import UserError
 from data.augment import resize_labels
 from deploy import export
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from processes import assert_one_line_error, run_script
 from tiny import REPO, tiny_dataset
 from trained import network, noise, weights_file
@@ -182,23 +182,27 @@ class TestContestants:
         difference = np.abs(found - expected).max() / np.abs(expected).max()
         assert found.dtype == np.float32 and 1e-5 < difference < 0.05
 
-    @pytest.mark.parametrize("form", [Form(2), Form(2, "nchw", float_input=True)], ids=str)
-    def test_of_onnx(self, images, tmp_path, form):
+    @pytest.mark.parametrize(
+        "interface", [GraphInterface(2), GraphInterface(2, "nchw", float_input=True)], ids=str
+    )
+    def test_of_onnx(self, images, tmp_path, interface):
         model = network("fastscnn", SIZE)
         logits = keras.ops.convert_to_numpy(model(images, training=False))
         path = tmp_path / "net.onnx"
-        path.write_bytes(export.export(model, form).SerializeToString())
+        path.write_bytes(export.export(model, interface).SerializeToString())
         contestant = onnx_backend.load(path, "cpu", "end-to-end")
         found = contestant.logits(contestant.place(images))
         require_resized(contestant.labels_at(found, SIZES), logits)
         found = found.numpy()
-        found = found.transpose(0, 2, 3, 1) if form.layout == "nchw" else found
+        found = found.transpose(0, 2, 3, 1) if interface.layout == "nchw" else found
         np.testing.assert_allclose(found, logits, atol=1e-3 * np.abs(logits).max())
         assert (contestant.labels(contestant.place(images)) == logits.argmax(-1)).mean() > 0.999
 
     def test_a_graph_of_labels_has_no_logits(self, images, tmp_path, capsys):
         path = tmp_path / "net.onnx"
-        path.write_bytes(export.export(network("fastscnn", SIZE), Form(argmax=True)).SerializeToString())
+        path.write_bytes(
+            export.export(network("fastscnn", SIZE), GraphInterface(argmax=True)).SerializeToString()
+        )
         subjects.tell_of_labels(path)
         assert capsys.readouterr().err.startswith(f"{path} returns labels, which only nearest neighbours")
         with pytest.raises(UserError, match=r"measure it with --scope model\+argmax"):
@@ -267,7 +271,9 @@ def test_an_unknown_name_is_told_with_the_valid_ones():
 
 def test_files_that_are_exported_already(tmp_path):
     path = tmp_path / "net.onnx"
-    path.write_bytes(export.export(network("fastscnn", SIZE), Form(2, argmax=True)).SerializeToString())
+    path.write_bytes(
+        export.export(network("fastscnn", SIZE), GraphInterface(2, argmax=True)).SerializeToString()
+    )
     words = ["-w", path, "--runtimes", "onnx", *QUICK[2:], "--save", tmp_path / "out"]
     done = run_script("benchmark.py", "inference", *words, "--scope", "model+argmax")
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Training in mixed precision by XLA, and until a network knows four images by heart.
+"""Training in mixed precision by XLA, and until a network has memorised four images.
 
 How layers train alone is tested where they are, and that every weight gets a gradient in the contract.
 """
@@ -66,7 +66,7 @@ def test_xla_has_a_kernel_for_every_operation_of_a_step(model):
 
 
 @pytest.mark.slow
-def test_four_images_are_learned_by_heart(tmp_path):
+def test_four_images_are_memorised(tmp_path):
     """Of CamVid, or of a made-up data set on machines without it: over nine of ten pixels are right."""
     root = CAMVID if CAMVID.is_dir() else tiny_dataset(tmp_path, train=160, val=1, size=(64, 96))
     samples, size = index.labelled(root, "train")[::40][:4], (64, 96)
