@@ -16,7 +16,10 @@ OVER = ("stock Keras", "decode alone", "official")  # contestants that the other
 
 @dataclass
 class Cost:
-    """A model's counted parameters, multiply-accumulates and bytes."""
+    """A model's counted parameters, multiply-accumulates and bytes.
+
+    `lower_bound`: some of its layers' multiply-accumulates could not be counted.
+    """
 
     size: str
     model: str
@@ -26,6 +29,7 @@ class Cost:
     inference_bytes: float | None
     training_bytes: float | None
     date: str
+    lower_bound: bool = False
 
     @property
     def key(self) -> tuple:
@@ -62,7 +66,8 @@ def _cost(height_width, found, date) -> Cost:
         for kind in ("inference", "training")
     ]
     counted = (figure(found[name]) for name in ("parameters", "macs", "weight_bytes"))
-    return Cost(height_width, label(found["model"], found.get("options")), *counted, *memory, date)
+    name, lower_bound = label(found["model"], found.get("options")), bool(found.get("uncounted"))
+    return Cost(height_width, name, *counted, *memory, date, lower_bound)
 
 
 def ratios(record: dict) -> list[Ratio]:

@@ -22,14 +22,15 @@ def costs(evidence: Evidence) -> Section:
     for cost in sorted(evidence.costs, key=lambda cost: cost.macs):
         memory = [cost.weight_bytes, cost.inference_bytes, cost.training_bytes]
         cells = [number(None if value is None else value / MIB) for value in memory]
+        macs = number(cost.macs / 1e9, "at least" if cost.lower_bound else "")
         sizes[f"one image of {cost.size}, float32"].append(
-            [text(cost.model), number(cost.parameters), number(cost.macs / 1e9), *cells]
+            [text(cost.model), number(cost.parameters), macs, *cells]
         )
     return Section(
         "costs",
         "What the models cost on paper",
         "Counted from the shapes of the layers, not measured: trainable parameters, multiply-accumulates "
-        "of the convolutions, bytes of the weights and of the activations held at once.",
+        "of convolutions and matrix products, bytes of the weights and of the activations held at once.",
         tables=[Table("Counted costs", columns, list(sizes.items()))] if sizes else [],
         lacking="" if sizes else "python benchmark.py summary --save",
     )
