@@ -173,7 +173,7 @@ LAYERS = {
     (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose): _transposed_layer,
     layers.Dense: _dense_layer,
     layers.EinsumDense: _einsum_layer,
-    (layers.InputLayer, layers.BatchNormalization): lambda call: 0,
+    (layers.InputLayer, layers.BatchNormalization, layers.PReLU): lambda call: 0,
 }
 OPERATIONS = {
     **dict.fromkeys(("Conv", "DepthwiseConv", "SeparableConv"), _convolution),
