@@ -122,7 +122,7 @@ def figures(turns: list[Turn], batch: int) -> dict:
 
     Returns:
         `calls`; `latency` in seconds of a call, p99 only from `SAMPLES_OF_P99` calls on; `turns`, medians;
-        `images_per_second`, images over wall time, of the turns; whether they are `noisy`; and `stages`.
+        `pictures_per_second`, images over wall time, of the turns; whether they are `noisy`; and `stages`.
     """
     seconds = [second for turn in turns for second in turn.seconds]
     shares = [share for share in PERCENTILES if share < 99 or len(seconds) >= SAMPLES_OF_P99]

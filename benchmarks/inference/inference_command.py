@@ -71,7 +71,7 @@ def measure(settings: dict) -> dict:
     """Every runtime's figures in a configuration, or why there are none.
 
     Args:
-        settings: a record's, but with the path of `weights`, the paths of `images` and `calibration`, a
+        settings: a record's, but with the path of `weights`, the paths of `pictures` and `calibration`, a
             `folder` for files, and `all_turns`, see `benchmarks.inference.turns.measure`.
     """
     print(f"{configurations.described(settings)}:", flush=True)

@@ -1,9 +1,10 @@
 """One runtime of one configuration; a process of its own for `benchmarks.inference.inference_command`.
 
 The first argument is JSON: `runtime`, `file` (of ONNX runtimes), `model`, `options`, `weights`, `size`,
-`batch`, `scope`, `precision`, `provider`, `images` (of end-to-end: their paths). It loads, warms up and
-tells how that went, see `benchmarks.children`. Each line of stdin then holds the least seconds of a turn, and
-is answered by the turn; an empty one is answered by the state of the device, and is the end.
+`batch`, `scope`, `precision`, `provider`, `pictures` (of end-to-end: paths of images). The process loads the
+model, warms up, and writes what that took, see `benchmarks.children.write`. For each line of stdin, the least
+seconds of a turn, it then takes a turn and writes it as a `benchmarks.latency.Turn`. For an empty line it writes
+the state of the device, and ends.
 """
 
 import itertools

@@ -77,7 +77,7 @@ def run(options) -> int:
     for section in report.sections:
         for number, (_, strip) in enumerate(section.strips):
             for place, image in enumerate(strip):
-                files[f"images/{markdown.image_name(section, number, place)}"] = image.jpeg
+                files[f"pictures/{markdown.image_name(section, number, place)}"] = image.jpeg
     write(options.output, files)
     for name, reason in report.left_out:
         print(f"left out {name}: {reason}", file=sys.stderr)

@@ -192,7 +192,7 @@ def row(ranks: str, found: dict, efficiency: float | None) -> str:
     shares = {name: part["share"] for name, part in found["split"].items()}
     against_one = "" if efficiency is None else f"{efficiency:.1%}"
     return (
-        f"{ranks:>5} {found['images_per_second']['median']:10.2f} {against_one:>10} "
+        f"{ranks:>5} {found['pictures_per_second']['median']:10.2f} {against_one:>10} "
         f"{found['step_seconds'] * 1e3:6.0f} ms {shares['forward']:7.1%} {shares['backward']:8.1%} "
         f"{shares['optimizer']:9.1%} {shares['all_reduce']:10.1%} {shares['data_wait']:9.1%}"
         f"{'  noisy' if found['noisy'] else ''}"

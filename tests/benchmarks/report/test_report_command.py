@@ -41,7 +41,7 @@ def test_everything_is_written(tmp_path):
             assert chart.read_bytes().startswith(SIGNATURE)
     for name in re.findall(r"\]\(([^)]*)\)", text):
         assert (tmp_path / "out" / name).is_file()
-    shown = cv2.imread(str(tmp_path / "out" / "pictures" / "images-0-0.jpg"))
+    shown = cv2.imread(str(tmp_path / "out" / "pictures" / "pictures-0-0.jpg"))
     assert shown.shape == (64, 128, 3) and len(np.unique(shown)) > 5
     assert "Not measured yet" not in page
 

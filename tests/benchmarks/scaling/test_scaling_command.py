@@ -53,6 +53,8 @@ def test_figures_by_hand():
     assert seconds == pytest.approx(parts)
     assert two["split"]["data_wait"]["share"] == pytest.approx(0.1)
     assert two["noisy"]
+    line = scaling_command.table(options(), "weak", found).splitlines()[3]
+    assert line.split()[:3] == ["2", "32.00", "80.0%"] and line.endswith("noisy")
 
 
 @pytest.mark.parametrize(
