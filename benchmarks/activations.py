@@ -62,7 +62,7 @@ def inner(call: Call) -> int:
 
 
 def mask(call: Call) -> int:
-    """Bytes that tell in training which values dropout has dropped: one for each value, else 0."""
+    """Bytes of the mask that dropout keeps in training, one for each value; of other layers 0."""
     return size(call.outputs[0]) // FLOAT32 if isinstance(call.operation, layers.Dropout) else 0
 
 

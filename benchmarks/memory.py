@@ -46,7 +46,7 @@ def run(options) -> dict:
 
 
 def measured(settings: dict) -> dict:
-    """What the child process tells; a process that dies for lack of memory is a result too.
+    """The child process's figures; or `failed`, the reason, such as lack of memory.
 
     Raises:
         UserError: settings that the model does not take.

@@ -30,9 +30,11 @@ def add_turns(parser, turns: int) -> None:
 
 
 def require_turns(options) -> None:
-    """Raise UserError unless there are turns enough to tell a spread."""
+    """Raise UserError for fewer turns than a spread needs."""
     if options.turns is not None and options.turns < latency.LEAST_TURNS:
-        raise UserError(f"--turns {options.turns} tell no spread; give {latency.LEAST_TURNS} or more")
+        raise UserError(
+            f"--turns {options.turns} are too few for a spread; give {latency.LEAST_TURNS} or more"
+        )
 
 
 def add_continue(parser) -> None:

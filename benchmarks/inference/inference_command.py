@@ -31,7 +31,7 @@ def run(options) -> Iterator[dict]:
     """
     inference_options.require_fitting(options)
     if "end-to-end" in options.scope:
-        subjects.tell_of_labels(options.weights)
+        subjects.warn_of_labels(options.weights)
     with tempfile.TemporaryDirectory() as folder:
         inputs = {
             "pictures": subjects.image_paths(options, Path(folder)),
@@ -68,7 +68,7 @@ def settings_of(options, inputs: dict) -> Iterator[dict]:
 
 
 def measure(settings: dict) -> dict:
-    """Every runtime's figures in a configuration, or why there are none.
+    """Measure the runtimes of a configuration: name -> figures, or `failed`, the reason.
 
     Args:
         settings: a record's, but with the path of `weights`, the paths of `pictures` and `calibration`, a

@@ -1,4 +1,4 @@
-"""An ONNX file on ONNX Runtime as a contestant, its tensors bound to the device."""
+"""An ONNX file on ONNX Runtime, with its tensors on the device."""
 
 import functools
 from pathlib import Path
@@ -7,22 +7,22 @@ import numpy as np
 import onnxruntime as ort
 
 from benchmarks.devices import Device
-from benchmarks.inference.backend import Contestant
+from benchmarks.inference.backend import Backend
 from common.errors import UserError
 from inference import onnx_file, resizing
 from inference.onnx_runtime import providers, session
 
 
-def load(path: Path, provider: str | None, scope: str) -> Contestant:
-    """A graph as a contestant.
+def load(path: Path, provider: str | None, scope: str) -> Backend:
+    """Load an ONNX file as a backend.
 
-    A graph has one output, so that logits and labels are a session each. `end-to-end` opens those that its
-    images need, by the first call.
+    A graph has one output, so logits and labels need a session each. With `end-to-end` a session is opened
+    when an image first needs it.
 
     Args:
         path: an .onnx file, see `inference.onnx_runtime`.
         provider: a key of `inference.onnx_runtime.PROVIDERS`; None takes the best.
-        scope: what will be measured, see `benchmarks.inference.inference_command`.
+        scope: the scope that will be measured, see `benchmarks.inference.inference_command`.
 
     Raises:
         UserError: the scope `model` of a graph that returns labels.
@@ -54,7 +54,7 @@ def load(path: Path, provider: str | None, scope: str) -> Contestant:
 
     if scope != "end-to-end":
         runner(scope == "model")
-    return Contestant(
+    return Backend(
         onnx_file.metadata(model).get("model", model.graph.name),
         signature.size,
         interface.batch,

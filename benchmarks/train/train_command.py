@@ -99,10 +99,10 @@ def measure(settings: dict, all_turns: bool) -> dict:
     """
     print(f"{configurations.described(settings)}:", flush=True)
     variables = devices.VARIABLES | {"KERAS_BACKEND": settings["backend"]}
-    told, ended = children.objects(CHILD, json.dumps(settings | {"all_turns": all_turns}), **variables)
-    if not told:
+    sent, ended = children.objects(CHILD, json.dumps(settings | {"all_turns": all_turns}), **variables)
+    if not sent:
         return ended.result()
-    figures, *split = told
+    figures, *split = sent
     rate = figures["pictures_per_second"]
     return figures | {
         "pictures_per_second_per_device": {name: value / settings["ranks"] for name, value in rate.items()},

@@ -51,9 +51,9 @@ def test_what_is_lacking_names_its_command(tmp_path):
     done = run_script("benchmark.py", "report", records, "-o", tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
     assert done.returncode == 0 and not list((tmp_path / "out").glob("charts/*"))
-    told = re.search("<h2>Not measured yet</h2>.*?</section>", page, re.DOTALL)[0]
+    listed = re.search("<h2>Not measured yet</h2>.*?</section>", page, re.DOTALL)[0]
     for command in ("inference", "accuracy", "train", "scaling", "memory", "report --runs"):
-        assert f"benchmark.py {command}" in told
+        assert f"benchmark.py {command}" in listed
 
 
 def test_mistakes_are_one_line(tmp_path):

@@ -32,8 +32,8 @@ def main():
     optimizer = synthetic.optimizer(model, precision == "float16")
     getattr(optimizer, "inner_optimizer", optimizer).learning_rate = 0.1
     made = steps.compiled(model, optimizer, images, labels, devices.of_backend().gpu)
-    told = {"numpy": by_numpy, "forward": made.forward(), "gradients": made.gradients()}
-    print(json.dumps(told | {"steps": [made.step() for _ in range(STEPS)]}))
+    losses = {"numpy": by_numpy, "forward": made.forward(), "gradients": made.gradients()}
+    print(json.dumps(losses | {"steps": [made.step() for _ in range(STEPS)]}))
 
 
 def cross_entropy(logits, labels):
