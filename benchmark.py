@@ -27,7 +27,7 @@ from common import cli
 BENCHMARKS = {
     "inference": "benchmarks.inference.inference_command",
     "train": "benchmarks.train.train_command",
-    "pipeline": "benchmarks.pipeline",
+    "pipeline": "benchmarks.input_pipeline",
     "train-step": "benchmarks.train_step",
     "memory": "benchmarks.memory",
     "scores": "benchmarks.scoring",
@@ -36,7 +36,7 @@ BENCHMARKS = {
     "summary": "benchmarks.summary",
     "accuracy": "benchmarks.accuracy",
 }
-COMMANDS = BENCHMARKS | {"sweep": "benchmarks.sweep"}
+COMMANDS = BENCHMARKS | {"sweep": "benchmarks.sweep_command"}
 READERS = {  # of records; they measure nothing
     "report": "benchmarks.report.report_command",
     "compare": "benchmarks.compare.compare_command",

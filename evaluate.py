@@ -175,13 +175,13 @@ def classifier(options, root):
 
         baseline = BASELINES[options.baseline](labelled(root, "train"))
         return lambda image: (baseline(image), None)
-    from inference.predict import segment
     from inference.runtimes import load
+    from inference.segment import segment
 
     runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
     if options.samples:
-        from inference.predict import segment_sampled
         from inference.runtimes import sampling_of
+        from inference.segment import segment_sampled
 
         sampling = sampling_of(runtime, options.samples, options.seed or 0)
         return lambda image: segment_sampled(sampling, image)

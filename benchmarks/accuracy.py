@@ -84,8 +84,8 @@ def score(options, root: Path, split: str) -> dict:
     from data.labels import TRAIN_TO_LABEL
     from evaluation import predictions
     from evaluation.scores import scores
-    from inference.predict import segment
     from inference.runtimes import load
+    from inference.segment import segment
 
     samples = index.validation_samples(root) if split == "val" else index.labelled(root, split)
     runtime = load(options.weights, options.model, options.target_size, None, options.provider)

@@ -2,7 +2,7 @@
 
 import json
 
-from benchmarks import children, devices
+from benchmarks import backend_devices, children
 from common import cli
 from common.errors import UserError
 
@@ -20,7 +20,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("-b", "--batch", type=cli.positive_int, default=1, help="(default: 1)")
     parser.add_argument(
         "--precision",
-        choices=tuple(devices.POLICIES),
+        choices=tuple(backend_devices.POLICIES),
         default="float32",
         help="(default: float32)",
     )

@@ -20,7 +20,7 @@ def main() -> int:
     import tensorflow as tf
 
     import models
-    from benchmarks.devices import POLICIES, tensorflow_device
+    from benchmarks.backend_devices import POLICIES, tensorflow_device
     from benchmarks.train import synthetic
     from common import devices
     from data.labels import CLASS_COUNT

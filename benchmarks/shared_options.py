@@ -1,6 +1,6 @@
 """Options that benchmarks share."""
 
-from benchmarks import devices, latency
+from benchmarks import backend_devices, latency
 from common import cli
 from common.errors import UserError
 
@@ -8,12 +8,15 @@ from common.errors import UserError
 def add_backend_and_precision(parser) -> None:
     """Add what Keras calculates on and in."""
     parser.add_argument(
-        "--backend", nargs="+", choices=devices.BACKENDS, help="of keras (default: KERAS_BACKEND, tensorflow)"
+        "--backend",
+        nargs="+",
+        choices=backend_devices.BACKENDS,
+        help="of keras (default: KERAS_BACKEND, tensorflow)",
     )
     parser.add_argument(
         "--precision",
         nargs="+",
-        choices=tuple(devices.POLICIES),
+        choices=tuple(backend_devices.POLICIES),
         default=["float32"],
         help="of keras; the short ones keep weights and logits in float32 (default: float32)",
     )

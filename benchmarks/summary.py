@@ -7,7 +7,7 @@ with TensorFlow or without.
 import math
 from collections.abc import Iterator
 
-from benchmarks import configurations, devices
+from benchmarks import backend_devices, configurations
 from benchmarks import shared_options as shared
 from common import cli
 from common.errors import UserError
@@ -46,7 +46,7 @@ def run(options) -> Iterator[dict]:
 
 def summarise(settings: dict) -> dict:
     """The figures of the models that settings name, printed as well."""
-    devices.import_keras()
+    backend_devices.import_keras()
     height, width = settings["size"]
     print(f"one image of {height}x{width} in float32; memory in MiB; what is counted: docs/models.md\n")
     print(f"{'model':32} {'parameters':>11} {'GMACs':>8} {'weights':>8} {'inference':>10} {'training':>9}")

@@ -18,7 +18,7 @@ from inference import image_files
 from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from inference.onnx_runtime import OnnxRuntime
-from inference.predict import segment
+from inference.segment import segment
 from models.weights import run_files
 from models.weights.loading import load_network
 from models.weights.native import Origin

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.devices import Device
+from benchmarks.backend_devices import Device
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,9 @@ def main() -> int:
 def load(settings: dict):
     """The `benchmarks.inference.backend.Backend` of the settings."""
     if settings["runtime"] == "keras":
-        from benchmarks import devices
+        from benchmarks import backend_devices
 
-        devices.import_keras()
+        backend_devices.import_keras()
         from benchmarks.inference import keras_backend
 
         return keras_backend.load(settings)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import devices
+from benchmarks import backend_devices
 from benchmarks.inference.backend import Backend
 from data.labels import CLASS_COUNT
 
@@ -13,7 +13,7 @@ def load(settings: dict) -> Backend:
     """Build a model for Keras's backend; settings are those of `benchmarks.inference.inference_process`."""
     import keras
 
-    device = devices.of_backend()
+    device = backend_devices.of_backend()
     network = network_of(settings)
     make = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]
     size = tuple(network.input_shape[1:3])
@@ -34,7 +34,7 @@ def network_of(settings: dict):
 
     import models
 
-    policy = devices.POLICIES[settings["precision"]]
+    policy = backend_devices.POLICIES[settings["precision"]]
     if settings["weights"]:
         from models.weights.loading import load_network
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from benchmarks.devices import Device
+from benchmarks.backend_devices import Device
 from benchmarks.inference.backend import Backend
 from common.errors import UserError
 from inference import onnx_file, resizing

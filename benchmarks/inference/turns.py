@@ -43,7 +43,7 @@ class Runtime:
         return Turn(**self._ask(str(seconds)))
 
     def finish(self) -> dict:
-        """Have it end; returns the state of its device, see `benchmarks.devices.Device.state`."""
+        """Have it end; returns the state of its device, see `benchmarks.backend_devices.Device.state`."""
         return self._ask("")
 
     def close(self) -> None:

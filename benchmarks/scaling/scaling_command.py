@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import children, clock, latency
-from benchmarks.devices import POLICIES
+from benchmarks.backend_devices import POLICIES
 from benchmarks.train import step_parts
 from common import cli
 from common.errors import UserError

@@ -11,7 +11,7 @@ import statistics
 import sys
 import time
 
-from benchmarks import devices, latency
+from benchmarks import backend_devices, latency
 from benchmarks.children import die_first, send, send_progress
 from benchmarks.train import step_parts
 from common import cli
@@ -67,7 +67,7 @@ def take_turns(steps, slow: bool, settings: dict) -> list[latency.Turn]:
 
 def load(settings: dict):
     """(steps, device) of the settings' model."""
-    backend = devices.import_keras()
+    backend = backend_devices.import_keras()
     import keras
 
     import models
@@ -75,11 +75,11 @@ def load(settings: dict):
     from data.labels import CLASS_COUNT
 
     assert backend == keras.backend.backend()
-    device = devices.of_backend()
+    device = backend_devices.of_backend()
     keras.utils.set_random_seed(0)
     size, precision = tuple(settings["size"]), settings["precision"]
     model = models.build(
-        settings["model"], (*size, 3), CLASS_COUNT, devices.POLICIES[precision], **settings["options"]
+        settings["model"], (*size, 3), CLASS_COUNT, backend_devices.POLICIES[precision], **settings["options"]
     )
     optimizer = synthetic.optimizer(model, precision == "float16")
     batch = synthetic.inputs(settings["batch"], size, CLASS_COUNT)

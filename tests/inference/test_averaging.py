@@ -14,7 +14,7 @@ from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from inference.multi_pass import AveragingRuntime
 from inference.onnx_runtime import OnnxRuntime
-from inference.predict import segment
+from inference.segment import segment
 from models.weights.native import Origin
 from trained import network, noise
 

@@ -6,7 +6,7 @@ import pytest
 from inference import multi_pass, runtimes
 from inference.keras_runtime import KerasRuntime
 from inference.multi_pass import TilingRuntime
-from inference.predict import segment
+from inference.segment import segment
 from trained import network, noise
 
 SIZE = (32, 48)

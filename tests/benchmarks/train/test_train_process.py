@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from benchmarks import latency
-from benchmarks.devices import Device
+from benchmarks.backend_devices import Device
 from benchmarks.train import train_process
 from benchmarks.train.steps import Steps
 
