@@ -180,20 +180,20 @@ def classifier(options, root):
 
         baseline = BASELINES[options.baseline](labelled(root, "train"))
         return lambda image: (baseline(image), None)
-    from inference.predict import segment
     from inference.runtimes import load
+    from inference.segment import segment
 
     runtime = load(options.weights, options.model, options.target_size, options.encoder, options.provider)
     if options.samples:
-        from inference.predict import segment_sampled
         from inference.runtimes import sampling_of
+        from inference.segment import segment_sampled
 
         sampling = sampling_of(runtime, options.samples, options.seed or 0)
         return lambda image: segment_sampled(sampling, image)
     if cli.passes(options):
-        from inference.runtimes import refined
+        from inference.runtimes import with_passes
 
-        runtime = refined(runtime, **cli.passes(options))
+        runtime = with_passes(runtime, **cli.passes(options))
     return lambda image: (segment(runtime, image), None)
 
 

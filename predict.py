@@ -179,13 +179,13 @@ def write_images(options):
 
 def load_runtime(options):
     """The trained model; takes seconds, so only once all else is known to be right."""
-    from inference.runtimes import load, refined, sampling_of
+    from inference.runtimes import load, sampling_of, with_passes
 
     runtime = load(options.weights, options.model, options.target_size, options.encoder, options.provider)
     if options.samples:
         return sampling_of(runtime, options.samples, options.seed or 0)
     passes = cli.passes(options)
-    return refined(runtime, **passes) if passes else runtime
+    return with_passes(runtime, **passes) if passes else runtime
 
 
 if __name__ == "__main__":

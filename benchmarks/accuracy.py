@@ -84,8 +84,8 @@ def score(options, root: Path, split: str) -> dict:
     from data.labels import TRAIN_TO_LABEL
     from evaluation import predictions
     from evaluation.scores import scores
-    from inference.predict import segment
     from inference.runtimes import load
+    from inference.segment import segment
 
     samples = index.validation_samples(root) if split == "val" else index.labelled(root, split)
     runtime = load(options.weights, options.model, options.target_size, None, options.provider)
@@ -94,24 +94,24 @@ def score(options, root: Path, split: str) -> dict:
 
 
 def read(options) -> tuple[dict, dict]:
-    """The settings and results that a results folder of evaluate.py tells.
+    """The settings and results of a results folder of evaluate.py, as a record holds them.
 
     Raises:
         UserError: it holds no scores, or not those of the weights.
     """
     path = options.scores / "scores.json"
     try:
-        told = json.loads(path.read_text())
-        hashed, found = told.get("weightsSha256"), results_of(told, told["pictures"], READ)
+        scored = json.loads(path.read_text())
+        hashed, found = scored.get("weightsSha256"), results_of(scored, scored["pictures"], READ)
     except OSError as error:
         raise UserError(f"no scores in {options.scores} ({error.strerror}); run evaluate.py first") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no result of evaluate.py; run evaluate.py again") from error
     if hashed is None:
-        raise UserError(f"{path} does not say of which weights it is; run evaluate.py -w again")
-    size = told.get("targetSize")
-    passes = {name: told[name] for name in PASSES if name in told}
-    settings = settings_of(options, Path(told["dataset"]).name, told["split"], size, passes)
+        raise UserError(f"{path} does not name its weights; run evaluate.py -w again")
+    size = scored.get("targetSize")
+    passes = {name: scored[name] for name in PASSES if name in scored}
+    settings = settings_of(options, Path(scored["dataset"]).name, scored["split"], size, passes)
     if hashed != settings["weights"]["sha256"]:
         raise UserError(f"{path} has the scores of other weights than {options.weights}; correct one of them")
     return settings, found

@@ -2,7 +2,7 @@
 
 import json
 
-from benchmarks import children, devices
+from benchmarks import backend_devices, children
 from common import cli
 from common.errors import UserError
 from models import model_options
@@ -21,7 +21,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("-b", "--batch", type=cli.positive_int, default=1, help="(default: 1)")
     parser.add_argument(
         "--precision",
-        choices=tuple(devices.POLICIES),
+        choices=tuple(backend_devices.POLICIES),
         default="float32",
         help="(default: float32)",
     )
@@ -47,7 +47,7 @@ def run(options) -> dict:
 
 
 def measured(settings: dict) -> dict:
-    """What the child process tells; a process that dies for lack of memory is a result too.
+    """The child process's figures; or `failed`, the reason, such as lack of memory.
 
     Raises:
         UserError: settings that the model does not take.

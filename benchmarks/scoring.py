@@ -38,13 +38,13 @@ def run(options) -> dict:
         def theirs():
             found["official"] = official.official_scores(samples, files, instances=True, quiet=True)
 
-        contestants = {
+        functions = {
             "decode alone": lambda: decode(samples, files),
             "one thread": lambda: ours(1),
             "all threads": lambda: ours(threads),
             "official": theirs,
         }
-        seconds = clock.take_turns(contestants, options.rounds, warmup=1)
+        seconds = clock.take_turns(functions, options.rounds, warmup=1)
     difference = official.largest_difference(found["ours"], found["official"], instances=True)
     speedups = {name: clock.ratios(seconds["official"], times) for name, times in seconds.items()}
     medians = {name: clock.summary(times)["median"] / len(samples) for name, times in seconds.items()}

@@ -34,15 +34,15 @@ def run(options) -> dict:
     theirs = stock(ours)
     images, labels = (tf.constant(array) for array in inputs(options.batch, options.target_size, CLASS_COUNT))
 
-    def contestant(make):
+    def timed(make):
         compiled = make()
         return lambda: float(compiled(images, labels))
 
     seconds = clock.take_turns(
         {
-            "stock Keras": contestant(lambda: stock_step(theirs, optimizer(theirs), jit)),
-            "fused batch norm": contestant(lambda: stock_step(ours, optimizer(ours), jit)),
-            "this suite": contestant(lambda: step.training_step(ours, optimizer(ours), jit)),
+            "stock Keras": timed(lambda: stock_step(theirs, optimizer(theirs), jit)),
+            "fused batch norm": timed(lambda: stock_step(ours, optimizer(ours), jit)),
+            "this suite": timed(lambda: step.training_step(ours, optimizer(ours), jit)),
         },
         options.rounds,
     )

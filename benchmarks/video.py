@@ -50,7 +50,7 @@ def run(options) -> dict:
         def overlapped(source, infer, write):
             return stages.overlapped(source, infer, write, Event()).busy
 
-        def contestant(name, way):
+        def timed(name, way):
             def once():
                 with H264File(Path(folder) / f"{name}.mp4", Fraction(20)) as file:
                     busy[name] = way(frames.VideoFile(drive), *film.work(runtime, file))
@@ -59,8 +59,8 @@ def run(options) -> dict:
             return once
 
         ways = {"overlapped": overlapped, "one after the other": stages.one_after_the_other}
-        contestants = {name: contestant(name, way) for name, way in ways.items()}
-        seconds = clock.take_turns(contestants, options.rounds, warmup=1)
+        functions = {name: timed(name, way) for name, way in ways.items()}
+        seconds = clock.take_turns(functions, options.rounds, warmup=1)
     for name, times in seconds.items():
         rate = options.frames / clock.summary(times)["median"]
         print(f"{name:20} {rate:7.1f} frames/s   {busy[name]}")

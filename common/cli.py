@@ -265,7 +265,7 @@ def add_passes(parser) -> None:
 
 
 def passes(options) -> dict:
-    """Those of `add_passes` that are given, as `inference.runtimes.refined` takes them.
+    """Those of `add_passes` that are given, as `inference.runtimes.with_passes` takes them.
 
     Raises:
         UserError: together with --samples.

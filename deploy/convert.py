@@ -15,10 +15,10 @@ from data.labels import CLASS_COUNT, LABEL_TO_TRAIN, TRAIN_TO_TRAIN
 from deploy import export, operators, parity, sample_parity
 from evaluation.confusion import confusion_matrix, mean_iou
 from inference import image_files
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from inference.onnx_runtime import OnnxRuntime
-from inference.predict import segment
+from inference.segment import segment
 from models.weights import run_files
 from models.weights.loading import load_network
 from models.weights.native import Origin
@@ -32,7 +32,7 @@ class Conversion:
         model: the graph.
         network: the Keras model.
         parity: how they compare.
-        form: what the graph takes and returns.
+        interface: what the graph takes and returns.
         origin: of the weights.
         home: the run's folder, or that of the weights file.
     """
@@ -40,7 +40,7 @@ class Conversion:
     model: onnx.ModelProto
     network: object
     parity: parity.Parity | sample_parity.SampledParity
-    form: Form
+    interface: GraphInterface
     origin: Origin
     home: Path
 
@@ -51,17 +51,17 @@ class Conversion:
 
     def default_path(self, precision: str = "") -> Path:
         """Where the file goes unless told otherwise."""
-        return self.home / self.form.file_name(self.origin.model, self.size, precision)
+        return self.home / self.interface.file_name(self.origin.model, self.size, precision)
 
 
 def convert(
-    source: Path, model: str | None, size: tuple[int, int] | None, form: Form, samples=()
+    source: Path, model: str | None, size: tuple[int, int] | None, interface: GraphInterface, samples=()
 ) -> Conversion:
     """Convert weights and check the result.
 
     Args:
         source, model, size: see `models.weights.loading.load_network`.
-        form: what the graph takes and returns.
+        interface: what the graph takes and returns.
         samples: images to compare on; without any, those of the synthetic town.
 
     Raises:
@@ -70,12 +70,14 @@ def convert(
     network, origin = load_network(source, model, size)
     size = tuple(network.input_shape[1:3])
     home = run_files.home(Path(source))
-    graph = export.export(network, form, about(origin, home))
+    graph = export.export(network, interface, about(origin, home))
     require_operators(graph)
-    measure = sample_parity.measure if form.samples else parity.measure
-    found = measure(graph, network, form, parity.sample_images(size, [sample.image for sample in samples]))
+    measure = sample_parity.measure if interface.dropout_passes else parity.measure
+    found = measure(
+        graph, network, interface, parity.sample_images(size, [sample.image for sample in samples])
+    )
     parity.require(found, "the exported graph")
-    return Conversion(graph, network, found, form, origin, home)
+    return Conversion(graph, network, found, interface, origin, home)
 
 
 def about(origin, home: Path) -> dict:
@@ -99,7 +101,9 @@ def require_operators(model: onnx.ModelProto) -> None:
     found = operators.violations(model)
     if found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        raise UserError(f"TensorRT would refuse the graph: {found[0]}{more}; export another form or model")
+        raise UserError(
+            f"TensorRT would refuse the graph: {found[0]}{more}; export with other options, or another model"
+        )
 
 
 def require_folder(path: Path) -> None:
@@ -125,16 +129,18 @@ def scores(made: Conversion, samples) -> tuple[float, float]:
     from common.devices import prepare
 
     keras = KerasRuntime(made.network, prepare())
-    keras = keras.sampling(made.form.samples) if made.form.samples else keras
+    keras = keras.sampling(made.interface.dropout_passes) if made.interface.dropout_passes else keras
     return miou(keras, samples), miou(OnnxRuntime(made.model, "the exported graph"), samples)
 
 
-def int8(made: Conversion, form: Form, target: str, paths: list[Path], samples, max_drop: float):
+def int8(
+    made: Conversion, interface: GraphInterface, target: str, paths: list[Path], samples, max_drop: float
+):
     """The graph in int8, see `deploy.quantize.int8`, checked for its target.
 
     Args:
         made: the float32 graph.
-        form: what it takes and returns.
+        interface: what it takes and returns.
         target: a key of `deploy.quantize.TARGETS`.
         paths: images to measure ranges on.
         samples: labelled images to judge by.
@@ -146,7 +152,7 @@ def int8(made: Conversion, form: Form, target: str, paths: list[Path], samples, 
     from deploy import quantize
 
     images = np.stack([resize_image(image_files.decode(path), made.size) for path in paths])
-    found = quantize.int8(made.model, form, target, images, _score(samples), max_drop)
+    found = quantize.int8(made.model, interface, target, images, _score(samples), max_drop)
     if target == "tensorrt":
         require_operators(found.model)
     _note_precision(found.model, f"int8 for {target}")

@@ -13,7 +13,7 @@ import onnxruntime as ort
 from common.errors import UserError
 from data.augment import resize_image
 from data.labels import CLASS_COUNT
-from inference.graph_interface import LABELS, LOGITS, Form
+from inference.graph_interface import LABELS, LOGITS, GraphInterface
 
 LARGEST_DIFFERENCE = 1e-3  # of logits, relative to the largest logit
 LEAST_AGREEMENT = 0.9999  # share of pixels with the same arg-max
@@ -92,15 +92,15 @@ def sample_images(size: tuple[int, int], paths=()) -> np.ndarray:
     return np.stack([resize_image(render(scene)[0], size) for scene in scenes])
 
 
-def measure(model: onnx.ModelProto, network, form: Form, images: np.ndarray) -> Parity:
+def measure(model: onnx.ModelProto, network, interface: GraphInterface, images: np.ndarray) -> Parity:
     """Compare an exported graph of one pass with its Keras model; for others see `deploy.sample_parity`.
 
     Args:
-        model: what `deploy.export.export` made of the network with this form.
+        model: what `deploy.export.export` made of the network with this interface.
         network: the Keras model.
         images: uint8 RGB [N, H, W, 3] of the model's size.
     """
-    return whole_or_cut(model, network, lambda cut: _compare(model, network, form, images, cut))
+    return whole_or_cut(model, network, lambda cut: _compare(model, network, interface, images, cut))
 
 
 def whole_or_cut(model: onnx.ModelProto, network, compare) -> Parity:
@@ -123,23 +123,23 @@ def whole_or_cut(model: onnx.ModelProto, network, compare) -> Parity:
     return CutParity(found.difference, found.agreement, found.what, whole, cut.count, cut.difference)
 
 
-def _compare(model, network, form, images, cut) -> Parity:
+def _compare(model, network, interface, images, cut) -> Parity:
     """Of a graph as it is, or of `cut` in its place."""
     last = next((node.input[0] for node in model.graph.node if node.op_type == "ArgMax"), None)
-    running = session(cut.model if cut else model, last if form.argmax else None)
+    running = session(cut.model if cut else model, last if interface.argmax else None)
     names = [out.name for out in running.get_outputs()]
     difference, equal, pixels = 0.0, 0, 0
-    for start in range(0, len(images), form.batch):
-        part = np.resize(images[start : start + form.batch], (form.batch, *images.shape[1:]))
+    for start in range(0, len(images), interface.batch):
+        part = np.resize(images[start : start + interface.batch], (interface.batch, *images.shape[1:]))
         expected = np.asarray(network(part, training=False))[..., :CLASS_COUNT]  # [N, H, W, classes]
-        feed = {model.graph.input[0].name: form.arrange(part)}
+        feed = {model.graph.input[0].name: interface.arrange(part)}
         if cut:
             cut.watch(network, part)
             feed |= cut.operands()
         found = dict(zip(names, running.run(None, feed)))
         if cut:
             cut.compare(feed, found)
-        logits = found[last if form.argmax else LOGITS]
+        logits = found[last if interface.argmax else LOGITS]
         logits = logits if logits.shape == expected.shape else logits.transpose(0, 2, 3, 1)
         labels = found.get(LABELS, logits.argmax(-1))
         scale = np.abs(expected).max()

@@ -16,7 +16,7 @@ from common.threads import bounded_map
 from data import index, png
 from data.labels import TRAIN_TO_LABEL, colorize
 from inference import uncertainty
-from inference.predict import Uncertainty, segment, segment_sampled
+from inference.segment import Uncertainty, segment, segment_sampled
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 OVERLAY = 0.5  # share of the class colours

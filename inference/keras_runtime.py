@@ -103,7 +103,7 @@ class KerasRuntime:
         """uint8 RGB [N, H, W, 3] of the runtime's size -> softmax, float32 [N, H, W, classes]."""
         return self._softmax(self._logits(images)).numpy()
 
-    def soft(self, scale: float = 1.0) -> "KerasRuntime":
+    def at_scale(self, scale: float = 1.0) -> "KerasRuntime":
         """A runtime with `probabilities`: this one, or of the same weights at `scale` times its size.
 
         Sides are rounded to what the architecture takes.

@@ -94,7 +94,7 @@ class AveragingRuntime:
         size: None, for images of any size.
 
     Args:
-        runtime: one with `soft`, see `inference.runtimes`.
+        runtime: one with `at_scale`, see `inference.runtimes`.
         scales: of the model's size, for one pass each (two with `flip`).
         flip: also look at the mirrored image.
 
@@ -105,21 +105,21 @@ class AveragingRuntime:
     def __init__(self, runtime, scales: tuple[float, ...], flip: bool):
         self.name, self.size = runtime.name, None
         self._mean_size, self._mirrors = runtime.size, (False, True) if flip else (False,)
-        self._passes = [runtime.soft(scale) for scale in scales]
+        self._passes = [runtime.at_scale(scale) for scale in scales]
         scale_of = {}
-        for scale, at_scale in zip(scales, self._passes):
-            if at_scale.size in scale_of:
-                height, width = at_scale.size
+        for scale, scaled in zip(scales, self._passes):
+            if scaled.size in scale_of:
+                height, width = scaled.size
                 raise UserError(
-                    f"`scales` {scale_of[at_scale.size]:g} and {scale:g} are both {height},{width} to "
+                    f"`scales` {scale_of[scaled.size]:g} and {scale:g} are both {height},{width} to "
                     f"{self.name}; leave one out"
                 )
-            scale_of[at_scale.size] = scale
+            scale_of[scaled.size] = scale
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of any size -> train ids, uint8 [N, H, W]."""
         means = self.probabilities(images)
-        return np.stack([labels_at(mean, images.shape[1:3], soft=True) for mean in means])
+        return np.stack([labels_at(mean, images.shape[1:3], probabilities=True) for mean in means])
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of any size -> mean softmax, float32 [N, h, w, classes] at the model's."""

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from common.errors import UserError
 from data.labels import CLASS_COUNT
 from data.png import MAX_PIXELS
-from inference.graph_interface import LABELS, LOGITS, PROBABILITIES, Form
+from inference.graph_interface import LABELS, LOGITS, PROBABILITIES, GraphInterface
 
 MAX_BYTES = 2**31  # protobuf's own limit
 
@@ -23,18 +23,18 @@ class Signature:
     Attributes:
         name: of the input.
         output: name of the output.
-        soft: the output are probabilities, not logits or labels.
+        returns_probabilities: the output are probabilities, not logits or labels.
         labels: name of the output that holds labels; see `with_labels`.
         size: (height, width) in pixels.
-        form: of both.
+        interface: batch, layout and number types of both.
     """
 
     name: str
     output: str
-    soft: bool
+    returns_probabilities: bool
     labels: str
     size: tuple[int, int]
-    form: Form
+    interface: GraphInterface
 
 
 def read(path: Path) -> onnx.ModelProto:
@@ -125,15 +125,15 @@ def signature(model: onnx.ModelProto, source) -> Signature:
     kind = next((key for key, shape in shapes.items() if shape == returned), None)
     if kind is None:
         raise UserError(f"{source} returns {list(returned)} for {list(given)}; {wanted}")
-    form = Form(
+    interface = GraphInterface(
         batch=given[0],
         layout=layout,
         float_input=image.type.tensor_type.elem_type == TensorProto.FLOAT,
         argmax=kind[0] == LABELS,
-        samples=int(passes) if (passes := metadata(model).get("samples", "")).isdecimal() else 0,
+        dropout_passes=int(passes) if (passes := metadata(model).get("samples", "")).isdecimal() else 0,
     )
-    labels = output.name if form.argmax else "labels_of_logits"
-    return Signature(image.name, output.name, output.name == PROBABILITIES, labels, tuple(size), form)
+    labels = output.name if interface.argmax else "labels_of_logits"
+    return Signature(image.name, output.name, output.name == PROBABILITIES, labels, tuple(size), interface)
 
 
 def _shape(value) -> tuple[int, ...]:
@@ -142,7 +142,7 @@ def _shape(value) -> tuple[int, ...]:
 
 def with_labels(model: onnx.ModelProto, found: Signature) -> onnx.ModelProto:
     """The graph with labels out, uint8 [N, H, W]: its own, or the arg-max of its logits."""
-    if found.form.argmax:
+    if found.interface.argmax:
         return model
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -153,6 +153,6 @@ def with_labels(model: onnx.ModelProto, found: Signature) -> onnx.ModelProto:
             helper.make_node("Cast", [f"{found.labels}/index"], [found.labels], to=TensorProto.UINT8),
         ]
     )
-    shape = (found.form.batch, *found.size)
+    shape = (found.interface.batch, *found.size)
     copy.graph.output[0].CopyFrom(helper.make_tensor_value_info(found.labels, TensorProto.UINT8, shape))
     return copy

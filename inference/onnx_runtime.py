@@ -61,7 +61,7 @@ class OnnxRuntime:
     Attributes:
         name: the architecture's, by the file's metadata, else the graph's.
         encoder: its name by the metadata, or None.
-        samples: passes with random dropout that the graph averages, by the metadata; 0 for one without.
+        dropout_passes: random passes that the graph averages, by the metadata; 0 without dropout.
         size: (height, width) of its input in pixels.
 
     Args:
@@ -78,7 +78,7 @@ class OnnxRuntime:
 
         signature = onnx_file.signature(model, source)
         self._source, self._signature, self.size = source, signature, signature.size
-        self.samples = signature.form.samples
+        self.dropout_passes = signature.interface.dropout_passes
         self._model, self._provider = model, provider
         self._session = self._open(onnx_file.with_labels(model, signature))
         notes = onnx_file.metadata(model)
@@ -95,20 +95,22 @@ class OnnxRuntime:
         Returns:
             uint8 [N, height, width] of train ids.
         """
-        if size not in (None, self.size) and not self._signature.form.argmax:
+        if size not in (None, self.size) and not self._signature.interface.argmax:
             scores = (one for part in self._batches(images, self._scores) for one in part)
-            return np.stack([resizing.labels_at(one, size, self._signature.soft) for one in scores])
+            return np.stack(
+                [resizing.labels_at(one, size, self._signature.returns_probabilities) for one in scores]
+            )
         labels = np.concatenate(list(self._batches(images, self._labels)))
         return labels if size in (None, self.size) else resizing.nearest(labels, size, self._source)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of the runtime's size -> softmax, float32 [N, H, W, classes].
 
-        Only of a file that returns logits or probabilities, see `soft`.
+        Only of a file that returns logits or probabilities, see `at_scale`.
         """
         return np.concatenate([self._softmax(part) for part in self._batches(images, self._scores)])
 
-    def soft(self, scale: float = 1.0) -> "OnnxRuntime":
+    def at_scale(self, scale: float = 1.0) -> "OnnxRuntime":
         """This runtime, if it has `probabilities`; a file has one size, and with arg-max inside none.
 
         Raises:
@@ -120,7 +122,7 @@ class OnnxRuntime:
                 f"{self._source} takes images of {height},{width} only; leave `scales` out, or give Keras "
                 "weights"
             )
-        if self._signature.form.argmax:
+        if self._signature.interface.argmax:
             raise UserError(
                 f"{self._source} returns labels, but `overlap` and `flip` need logits; convert it without "
                 "`argmax`, or give Keras weights"
@@ -129,11 +131,11 @@ class OnnxRuntime:
 
     def _batches(self, images, run):
         """What `run` makes of the graph's input, a batch after the other, without what fills up the last."""
-        batch = self._signature.form.batch
+        batch = self._signature.interface.batch
         for start in range(0, len(images), batch):
             part = images[start : start + batch]
             filler = np.repeat(part[-1:], batch - len(part), axis=0)  # the graph's batch has a fixed size
-            feed = self._signature.form.arrange(np.concatenate([part, filler]) if len(filler) else part)
+            feed = self._signature.interface.arrange(np.concatenate([part, filler]) if len(filler) else part)
             yield run(feed)[: len(part)]
 
     def _labels(self, feed):
@@ -149,7 +151,7 @@ class OnnxRuntime:
         return self._require(found, (np.float32, np.float16), shape, "logits").astype(np.float32, copy=False)
 
     def _softmax(self, scores):
-        if self._signature.soft:
+        if self._signature.returns_probabilities:
             return scores
         powers = np.exp(scores - scores.max(-1, keepdims=True))
         return powers / powers.sum(-1, keepdims=True)

@@ -9,8 +9,8 @@
 Every runtime has `name`, `size` (height, width), and
 `predict(images uint8 RGB [N, h, w, 3] of that size, size=None) -> train ids uint8 [N, *size]`. For another
 size than its own it resizes its logits before the arg-max (`inference.resizing`), or labels without logits.
-One whose size is None takes images of any size alone, and returns labels of that: `refined` wraps runtimes
-that have `soft` into such.
+One whose size is None takes images of any size and returns labels of that size: `with_passes` makes such a
+runtime of one that has `at_scale` and `probabilities`.
 """
 
 from pathlib import Path
@@ -56,7 +56,7 @@ def load(
     return keras_runtime.load(source, model, size, encoder)
 
 
-def refined(
+def with_passes(
     runtime, scales: tuple[float, ...] | None = None, flip: bool = False, overlap: float | None = None
 ):
     """The same model on several versions of an image, or on its tiles, or both.
@@ -73,7 +73,7 @@ def refined(
     Raises:
         UserError: the model gives no probabilities, or not at these scales.
     """
-    if not hasattr(runtime, "soft"):
+    if not hasattr(runtime, "at_scale"):
         raise UserError(
             "`overlap`, `scales` and `flip` need probabilities; give Keras weights or an .onnx file with "
             "logits"
@@ -81,7 +81,7 @@ def refined(
     from inference.multi_pass import AveragingRuntime, TilingRuntime
 
     tile = runtime.size
-    runtime = AveragingRuntime(runtime, scales or (1.0,), flip) if scales or flip else runtime.soft()
+    runtime = AveragingRuntime(runtime, scales or (1.0,), flip) if scales or flip else runtime.at_scale()
     return runtime if overlap is None else TilingRuntime(runtime, tile, overlap)
 
 
@@ -105,9 +105,10 @@ def sampling_of(runtime, samples: int, seed: int):
     Raises:
         UserError: the model has no dropout, or its file is an exported graph, whose passes are fixed.
     """
-    if getattr(runtime, "samples", 0):
+    if getattr(runtime, "dropout_passes", 0):
         raise UserError(
-            f"the exported graph averages {runtime.samples} random passes of its own; leave `samples` out"
+            f"the exported graph averages {runtime.dropout_passes} random passes of its own; leave "
+            "`samples` out"
         )
     if not hasattr(runtime, "sampling"):
         raise UserError(

@@ -118,7 +118,7 @@ class SamplingRuntime:
         if size == self.size:
             return tf.cast(tf.argmax(mean, -1, output_type=tf.int32), tf.uint8).numpy(), *maps
         linear = (cv2.resize(values, size[::-1], interpolation=cv2.INTER_LINEAR) for values in maps)
-        return labels_at(mean.numpy(), size, soft=True), *linear
+        return labels_at(mean.numpy(), size, probabilities=True), *linear
 
 
 def rounds(samples: int, size: tuple[int, int]) -> list[int]:

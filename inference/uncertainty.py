@@ -10,7 +10,7 @@ import numpy as np
 from common.files import write_bytes
 from data import png
 from data.labels import CLASS_COUNT
-from inference.predict import Uncertainty
+from inference.segment import Uncertainty
 
 FOLDER = "uncertainty"
 # Nats shown brightest: all classes are equally likely; the samples are split between two classes. They are

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from common.errors import UserError
 from models import registry
-from models.initialization import compiled_in_haste
+from models.initialization import quick_compilation
 from models.model_options import OptionError, current, defaults, require_known, require_one_of
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -61,7 +61,7 @@ def build(
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        with compiled_in_haste():
+        with quick_compilation():
             return maker.build(input_shape, classes, auxiliary, options)
     finally:
         keras.config.set_dtype_policy(policy)

@@ -248,7 +248,8 @@ def test_data_set_from_the_environment(town, monkeypatch, capsys):
 def test_passes_over_a_image_are_scored_and_recorded(town, tmp_path, monkeypatch):
     from evaluation import predictions
     from evaluation.scores import scores
-    from inference import predict, runtimes
+    from inference import runtimes
+    from inference.segment import segment
     from trained import weights_file
 
     root, _ = town
@@ -257,9 +258,9 @@ def test_passes_over_a_image_are_scored_and_recorded(town, tmp_path, monkeypatch
     assert evaluate_here(monkeypatch, *options, "--scales", "0.5,1", "--flip", "--tile") == 0
     data = json.loads((tmp_path / "results" / "scores.json").read_text())
     assert (data["scales"], data["flip"], data["overlap"]) == ([0.5, 1.0], True, 0.25)
-    runtime = runtimes.refined(runtimes.load(weights), (0.5, 1.0), True, 0.25)
+    runtime = runtimes.with_passes(runtimes.load(weights), (0.5, 1.0), True, 0.25)
     counts = predictions.score_arrays(
-        index.labelled(root, "val"), lambda _, image: TRAIN_TO_LABEL[predict.segment(runtime, image)]
+        index.labelled(root, "val"), lambda _, image: TRAIN_TO_LABEL[segment(runtime, image)]
     )
     assert data["averageScoreClasses"] == pytest.approx(scores(counts)["averageScoreClasses"], abs=1e-12)
 

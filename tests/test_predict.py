@@ -251,7 +251,7 @@ def test_tiles_and_passes_from_the_command_line(trained, runtime, folder, tmp_pa
     assert done.returncode == 0, done.stderr
     image = image_files.decode(folder / "trip" / "d.webp")
     seen = assert_agree(tmp_path / "results", "d", image)  # of the image's size
-    tiling = runtimes.refined(runtimes.load(trained, size=(32, 64)), flip=True, overlap=0.5)
+    tiling = runtimes.with_passes(runtimes.load(trained, size=(32, 64)), flip=True, overlap=0.5)
     np.testing.assert_array_equal(seen, tiling.predict(image[None])[0])
     assert (seen != expected_classes(runtime, image)).any()
 

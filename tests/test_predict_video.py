@@ -14,7 +14,7 @@ import videos
 from data import png
 from data.labels import PALETTE
 from inference import runtimes
-from inference.predict import segment
+from inference.segment import segment
 from processes import assert_one_line_error, run_script
 from tiny import REPO, tiny_dataset
 from trained import weights_file

@@ -51,8 +51,8 @@ def _run(words: list[str]) -> None:
     except OSError as error:
         raise UserError(f"cannot run '{shlex.join(words)}': {error.strerror}; no shell reads it") from error
     if done.returncode:
-        told = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        raise UserError(f"'{shlex.join(words)}' ended with status {done.returncode}: {told}")
+        error = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"'{shlex.join(words)}' ended with status {done.returncode}: {error}")
 
 
 def commits(pair: list[str], benchmark: str, rounds: int) -> list[Outcome]:

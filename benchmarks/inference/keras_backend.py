@@ -1,19 +1,19 @@
-"""A Keras model on its backend as a contestant: TensorFlow, JAX or PyTorch, each in its own compiled form."""
+"""A Keras model on TensorFlow, JAX or PyTorch, compiled as that library does it."""
 
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import devices
-from benchmarks.inference.backend import Contestant
+from benchmarks import backend_devices
+from benchmarks.inference.backend import Backend
 from data.labels import CLASS_COUNT
 
 
-def load(settings: dict) -> Contestant:
+def load(settings: dict) -> Backend:
     """Build a model for Keras's backend; settings are those of `benchmarks.inference.inference_process`."""
     import keras
 
-    device = devices.of_backend()
+    device = backend_devices.of_backend()
     network = network_of(settings)
     make = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]
     size = tuple(network.input_shape[1:3])
@@ -25,7 +25,7 @@ def load(settings: dict) -> Contestant:
             resized_labels(logits[i : i + 1], image, on_device=device.gpu)[0] for i, image in enumerate(sizes)
         ]
 
-    return Contestant(network.name, size, settings["batch"], device, *make(network, device.gpu), labels_at)
+    return Backend(network.name, size, settings["batch"], device, *make(network, device.gpu), labels_at)
 
 
 def network_of(settings: dict):
@@ -34,7 +34,7 @@ def network_of(settings: dict):
 
     import models
 
-    policy = devices.POLICIES[settings["precision"]]
+    policy = backend_devices.POLICIES[settings["precision"]]
     if settings["weights"]:
         from models.weights.loading import load_network
 
@@ -45,7 +45,7 @@ def network_of(settings: dict):
 
 
 def in_precision(network, origin, policy: str):
-    """A network that was loaded in float32, or one of the same weights that calculates by another policy."""
+    """A network loaded in float32 -> one of the same weights under a dtype policy of Keras."""
     import models
 
     if policy == "float32":
@@ -62,7 +62,7 @@ def cut(logits):
 
 
 def complete(logits):
-    """The same, of which one number is fetched as proof that the device has calculated them."""
+    """The same logits, after the device has calculated them: one number is fetched."""
     float(logits[0, 0, 0, 0])
     return logits
 

@@ -29,7 +29,7 @@ def main() -> int:
     if settings["threads"]:
         tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    from benchmarks.devices import tensorflow_device
+    from benchmarks.backend_devices import tensorflow_device
     from training.ranks import distributed
 
     ranks = distributed.start(settings["compression"])
@@ -48,7 +48,7 @@ def steps_of(settings: dict, ranks):
     import keras
 
     import models
-    from benchmarks.devices import POLICIES
+    from benchmarks.backend_devices import POLICIES
     from benchmarks.scaling.exchange import Tally
     from benchmarks.train import steps_tensorflow
     from benchmarks.train.synthetic import optimizer

@@ -6,7 +6,7 @@ On TensorFlow it is the suite's own step; on JAX and PyTorch the very same model
 import json
 from collections.abc import Iterator
 
-from benchmarks import children, clock, configurations, devices
+from benchmarks import backend_devices, children, clock, configurations
 from benchmarks import shared_options as shared
 from benchmarks.train import train_table
 from benchmarks.train.step_parts import PARTS
@@ -72,7 +72,7 @@ def settings_of(options) -> Iterator[dict]:
         for size in options.target_size:
             for batch in options.batch:
                 for precision in options.precision:
-                    for backend in options.backend or [devices.default_backend()]:
+                    for backend in options.backend or [backend_devices.default_backend()]:
                         yield {
                             "model": model,
                             "size": list(size),
@@ -98,11 +98,11 @@ def measure(settings: dict, all_turns: bool) -> dict:
         figures, or `failed` where there are none.
     """
     print(f"{configurations.described(settings)}:", flush=True)
-    variables = devices.VARIABLES | {"KERAS_BACKEND": settings["backend"]}
-    told, ended = children.objects(CHILD, json.dumps(settings | {"all_turns": all_turns}), **variables)
-    if not told:
+    variables = backend_devices.VARIABLES | {"KERAS_BACKEND": settings["backend"]}
+    sent, ended = children.objects(CHILD, json.dumps(settings | {"all_turns": all_turns}), **variables)
+    if not sent:
         return ended.result()
-    figures, *split = told
+    figures, *split = sent
     rate = figures["pictures_per_second"]
     return figures | {
         "pictures_per_second_per_device": {name: value / settings["ranks"] for name, value in rate.items()},

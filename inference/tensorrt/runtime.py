@@ -44,7 +44,7 @@ class TensorRTRuntime:
             raise UserError(f"{path} has {names} in and out; need one image in, logits or labels out")
         self._context, self._stream = self._engine.create_execution_context(), self._cuda.stream()
         self._arrays = []
-        self._soft = PROBABILITIES in names
+        self._returns_probabilities = PROBABILITIES in names
         for name in sorted(names, key=inputs.__contains__, reverse=True):
             shape = tuple(self._engine.get_tensor_shape(name))
             array = np.empty(shape, array_type(self._engine.get_tensor_dtype(name)))
@@ -81,7 +81,7 @@ class TensorRTRuntime:
             labels = found.astype(np.uint8)
             return labels if size == self.size else resizing.nearest(labels, size, self._source)
         scores = found if found.shape[1:3] == self.size else found.transpose(0, 2, 3, 1)  # [N, h, w, classes]
-        return np.stack([resizing.labels_at(one, size, self._soft) for one in scores])
+        return np.stack([resizing.labels_at(one, size, self._returns_probabilities) for one in scores])
 
     def _run(self, images: np.ndarray) -> np.ndarray:
         (given, source), (output, target) = self._arrays

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from common.errors import UserError
 from inference import image_files
-from inference.predict import segment
+from inference.segment import segment
 from inference.video import frames, stages
 from inference.video.h264 import SUFFIX, H264File
 from inference.video.overlay import Canvas

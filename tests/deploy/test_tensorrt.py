@@ -268,7 +268,7 @@ def test_scripts_take_engines_and_say_what_is_missing(tmp_path):
 def test_an_engine_predicts_what_keras_does(tmp_path):
     pytest.importorskip("tensorrt")
     from deploy import export
-    from inference.graph_interface import Form
+    from inference.graph_interface import GraphInterface
     from inference.keras_runtime import KerasRuntime
     from inference.tensorrt.cuda import Cuda
 
@@ -277,9 +277,9 @@ def test_an_engine_predicts_what_keras_does(tmp_path):
     except UserError as error:
         pytest.skip(str(error))
     model = network("fastscnn", (64, 128))
-    for form in (Form(), Form(2, "nchw", argmax=True)):
+    for interface in (GraphInterface(), GraphInterface(2, "nchw", argmax=True)):
         path = tmp_path / "net.onnx"
-        path.write_bytes(export.export(model, form).SerializeToString())
+        path.write_bytes(export.export(model, interface).SerializeToString())
         runtime = runtimes.load(build.build(Plan(path), gpu))
         images = np.stack([noise(64, 128, seed) for seed in range(3)])
         assert (runtime.predict(images) == KerasRuntime(model, jit=False).predict(images)).mean() > 0.99

@@ -10,11 +10,11 @@ from data.augment import resize_image
 from data.labels import CLASS_COUNT
 from deploy import export
 from inference import runtimes
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from inference.multi_pass import AveragingRuntime
 from inference.onnx_runtime import OnnxRuntime
-from inference.predict import segment
+from inference.segment import segment
 from models.weights.native import Origin
 from trained import network, noise
 
@@ -135,26 +135,28 @@ def test_scales_that_are_one_size_to_the_model(runtime):
         AveragingRuntime(runtime, (1.0, 1.01), False)
 
 
-@pytest.mark.parametrize("form", [Form(), Form(batch=2, layout="nchw", float_input=True)], ids=str)
-def test_of_an_onnx_file_mirrors(model, runtime, form):
-    onnx = OnnxRuntime(export.export(model, form, {}), "a.onnx", "cpu")
+@pytest.mark.parametrize(
+    "interface", [GraphInterface(), GraphInterface(batch=2, layout="nchw", float_input=True)], ids=str
+)
+def test_of_an_onnx_file_mirrors(model, runtime, interface):
+    onnx = OnnxRuntime(export.export(model, interface, {}), "a.onnx", "cpu")
     image = noise(*SIZE, seed=1)
     found = AveragingRuntime(onnx, (1.0,), True).probabilities(image[None])
     np.testing.assert_allclose(found[0], by_hand(model, image, [SIZE], True), atol=1e-4)
 
 
 def test_what_an_onnx_file_cannot_do(model):
-    onnx = OnnxRuntime(export.export(model, Form(), {}), "a.onnx", "cpu")
+    onnx = OnnxRuntime(export.export(model, GraphInterface(), {}), "a.onnx", "cpu")
     with pytest.raises(UserError, match="^a.onnx takes images of 64,96 only; leave `scales` out, or give"):
-        runtimes.refined(onnx, scales=(0.5, 1.0))
-    labels = OnnxRuntime(export.export(model, Form(argmax=True), {}), "a.onnx", "cpu")
+        runtimes.with_passes(onnx, scales=(0.5, 1.0))
+    labels = OnnxRuntime(export.export(model, GraphInterface(argmax=True), {}), "a.onnx", "cpu")
     for options in ({"flip": True}, {"overlap": 0.25}):
         with pytest.raises(UserError, match="^a.onnx returns labels, but .* convert it without `argmax`"):
-            runtimes.refined(labels, **options)
+            runtimes.with_passes(labels, **options)
 
 
 def test_a_runtime_without_probabilities():
     with pytest.raises(
         UserError, match="`overlap`, `scales` and `flip` need probabilities; give Keras weights"
     ):
-        runtimes.refined(object(), flip=True)
+        runtimes.with_passes(object(), flip=True)

@@ -11,7 +11,7 @@ import damage
 from common.errors import UserError
 from deploy import export
 from inference import onnx_file, onnx_runtime, runtimes
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from trained import network, noise
 
@@ -25,7 +25,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def graph(model):
-    return export.export(model, Form(), {"model": "unet"})
+    return export.export(model, GraphInterface(), {"model": "unet"})
 
 
 @pytest.fixture
@@ -38,9 +38,11 @@ def images(count):
     return np.stack([noise(*SIZE, seed) for seed in range(count)])
 
 
-@pytest.mark.parametrize("form", [Form(), Form(2, "nchw", True), Form(3, argmax=True)], ids=str)
-def test_labels_are_those_of_keras(model, form, tmp_path):
-    onnx.save(export.export(model, form, {"model": "unet"}), tmp_path / "a.onnx")
+@pytest.mark.parametrize(
+    "interface", [GraphInterface(), GraphInterface(2, "nchw", True), GraphInterface(3, argmax=True)], ids=str
+)
+def test_labels_are_those_of_keras(model, interface, tmp_path):
+    onnx.save(export.export(model, interface, {"model": "unet"}), tmp_path / "a.onnx")
     runtime = runtimes.load(tmp_path / "a.onnx", "unet", SIZE)
     expected = KerasRuntime(model, jit=False).predict(images(5))
     found = runtime.predict(images(5))  # five do not fill batches of two or three

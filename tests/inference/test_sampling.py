@@ -12,7 +12,7 @@ from common.errors import UserError
 from data.labels import CLASS_COUNT
 from deploy import export, sample_parity
 from inference import sampling
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from inference.sampling import SamplingRuntime, split
 from models.layers import BatchNorm
@@ -214,8 +214,10 @@ class TestSample:
         model.get_layer("logits").bias.assign(np.eye(20)[19] * 1e4)  # void everywhere
         found = SamplingRuntime(model, 3, 0, jit=False).sample(dropping.images())
         assert found.labels.max() < CLASS_COUNT and found.entropy.max() > 0.1
-        form = Form(samples=3)
-        assert sample_parity.measure(export.export(model, form), model, form, dropping.images()).passed
+        interface = GraphInterface(dropout_passes=3)
+        assert sample_parity.measure(
+            export.export(model, interface), model, interface, dropping.images()
+        ).passed
 
     def test_of_one_pass_has_no_disagreement(self):
         found = SamplingRuntime(tiny(), 1, 0, jit=False).sample(images())

@@ -22,7 +22,7 @@ def options(*words):
     return parser.parse_args([*SMALL, *words])
 
 
-def told(step, wait, compute, images):
+def measured(step, wait, compute, images):
     return {
         "step": step,
         "data_wait": wait,
@@ -38,9 +38,9 @@ def told(step, wait, compute, images):
 def test_figures_by_hand():
     """Speeds of one rank: 20, 10, 20 images a second; of two: 32, 10, 40."""
     rounds = [
-        {1: told(0.1, 0.0, 0.1, 2), 2: told(0.125, 0.0125, 0.1, 4)},
-        {1: told(0.2, 0.0, 0.1, 2), 2: told(0.4, 0.0125, 0.1, 4)},
-        {1: told(0.1, 0.0, 0.1, 2), 2: told(0.1, 0.0125, 0.1, 4)},
+        {1: measured(0.1, 0.0, 0.1, 2), 2: measured(0.125, 0.0125, 0.1, 4)},
+        {1: measured(0.2, 0.0, 0.1, 2), 2: measured(0.4, 0.0125, 0.1, 4)},
+        {1: measured(0.1, 0.0, 0.1, 2), 2: measured(0.1, 0.0125, 0.1, 4)},
     ]
     found = scaling_command.figures(rounds)
     assert found["efficiency_of_rounds"] == {"2": pytest.approx([0.8, 0.5, 1.0])}
@@ -53,13 +53,15 @@ def test_figures_by_hand():
     assert seconds == pytest.approx(parts)
     assert two["split"]["data_wait"]["share"] == pytest.approx(0.1)
     assert two["noisy"]
+    line = scaling_command.table(options(), "weak", found).splitlines()[3]
+    assert line.split()[:3] == ["2", "32.00", "80.0%"] and line.endswith("noisy")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--ranks", "2"], "add 1 to --ranks"),
-        (["--rounds", "2"], "--rounds 2 tell no spread"),
+        (["--rounds", "2"], "--rounds 2 are too few for a spread"),
         (["--mode", "strong", "--ranks", "1", "3"], "3 ranks cannot share a batch of 2"),
         (["-p", "nowhere"], "nowhere"),
     ],

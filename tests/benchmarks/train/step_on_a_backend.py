@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 import models
-from benchmarks import devices
+from benchmarks import backend_devices
 from benchmarks.train import steps, synthetic
 from data.labels import IGNORED
 
@@ -22,7 +22,7 @@ SIZE, CLASSES, STEPS = (32, 64), 19, 4
 
 def main():
     weights, precision = sys.argv[1:]
-    model = models.build("unet", (*SIZE, 3), CLASSES, devices.POLICIES[precision], width=4)
+    model = models.build("unet", (*SIZE, 3), CLASSES, backend_devices.POLICIES[precision], width=4)
     with np.load(weights) as arrays:
         model.set_weights([arrays[f"arr_{number}"] for number in range(len(arrays))])
     images, labels = synthetic.inputs(2, SIZE, CLASSES)
@@ -31,9 +31,9 @@ def main():
         by_numpy = cross_entropy(keras.ops.convert_to_numpy(model(images, training=True)), labels)
     optimizer = synthetic.optimizer(model, precision == "float16")
     getattr(optimizer, "inner_optimizer", optimizer).learning_rate = 0.1
-    made = steps.compiled(model, optimizer, images, labels, devices.of_backend().gpu)
-    told = {"numpy": by_numpy, "forward": made.forward(), "gradients": made.gradients()}
-    print(json.dumps(told | {"steps": [made.step() for _ in range(STEPS)]}))
+    made = steps.compiled(model, optimizer, images, labels, backend_devices.of_backend().gpu)
+    losses = {"numpy": by_numpy, "forward": made.forward(), "gradients": made.gradients()}
+    print(json.dumps(losses | {"steps": [made.step() for _ in range(STEPS)]}))
 
 
 def cross_entropy(logits, labels):

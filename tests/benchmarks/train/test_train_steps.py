@@ -45,11 +45,11 @@ def test_the_backends_train_alike(weights, precision, tolerance):
     """float16 with loss scaling, whose steps are skipped where it overflows: these are not."""
     found = {backend: losses(backend, weights, precision) for backend in ("tensorflow", "jax", "torch")}
     by_numpy = found["tensorflow"]["numpy"]
-    for told in found.values():
-        first, *later = told["steps"]
-        assert [told["forward"], told["gradients"], first] == pytest.approx([by_numpy] * 3, rel=tolerance)
+    for losses in found.values():
+        first, *later = losses["steps"]
+        assert [losses["forward"], losses["gradients"], first] == pytest.approx([by_numpy] * 3, rel=tolerance)
         assert later == sorted(later, reverse=True) and later[-1] < 0.95 * first
-        np.testing.assert_allclose(told["steps"], found["tensorflow"]["steps"], rtol=tolerance)
+        np.testing.assert_allclose(losses["steps"], found["tensorflow"]["steps"], rtol=tolerance)
 
 
 def test_a_batch_has_an_ignored_stripe_and_any_size():

@@ -12,7 +12,7 @@ from common.errors import UserError
 from data import png
 from data.labels import CLASS_NAMES, PALETTE
 from inference import runtimes
-from inference.predict import segment
+from inference.segment import segment
 from models.weights import keras_hdf5, legacy, native
 
 SHARED = Path(__file__).parents[4] / "shared"

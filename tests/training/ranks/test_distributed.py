@@ -18,7 +18,7 @@ import damage
 from common.errors import UserError
 from data import index
 from models.weights import native
-from ranks import COMPARABLE, assert_same_bits, command_of, launch, launch_forks
+from rank_processes import COMPARABLE, assert_same_bits, command_of, launch, launch_forks
 from runs import assert_same, log, only_run
 from tiny import REPO, TRAIN, tiny_dataset
 from training.ranks import distributed

@@ -11,7 +11,7 @@ import pytest
 from common.errors import UserError
 from models.weights import native
 from processes import assert_one_line_error, run_script, warm
-from ranks import COMPARABLE, assert_same_bits, launch_forks
+from rank_processes import COMPARABLE, assert_same_bits, launch_forks
 from runs import assert_same, log, only_run, train_here
 from tiny import REPO, TRAIN, tiny_dataset
 from training import config

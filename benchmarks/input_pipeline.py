@@ -43,8 +43,8 @@ def run(options) -> dict:
     samples = (found * -(-options.pictures // len(found)))[: options.pictures]
     workers = options.workers or usable_cpus()
 
-    def batches(kept) -> Batches:
-        return Batches(samples, options.target_size, options.batch, kept, workers)
+    def batches(image_cache) -> Batches:
+        return Batches(samples, options.target_size, options.batch, image_cache, workers)
 
     def decode_alone():
         with ThreadPoolExecutor(workers) as pool:
@@ -52,13 +52,13 @@ def run(options) -> dict:
                 pass
 
     with tempfile.TemporaryDirectory() as folder:
-        contestants = {
+        functions = {
             "decode alone": decode_alone,
             "from PNG": Epochs(batches(cache.NoCache())),
             "memory cache": Epochs(batches(cache.MemoryCache())),
             "folder cache": Epochs(batches(cache.FolderCache(Path(folder)))),
         }
-        seconds = clock.take_turns(contestants, options.rounds, warmup=1)
+        seconds = clock.take_turns(functions, options.rounds, warmup=1)
     alone = seconds["decode alone"]
     fastest = {name: len(samples) / min(times) for name, times in seconds.items()}  # noise only adds time
     for name, rate in fastest.items():
