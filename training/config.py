@@ -6,7 +6,9 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.threads import usable_cpus
-from data.index import Sample
+from data import label_sets
+from data.label_sets import CITYSCAPES, LabelSet
+from data.samples import Sample
 from training import losses
 from training.losses import class_weights
 from training.optimization import rates, recipes
@@ -53,6 +55,7 @@ class Config:
     job: str | None = None  # of a batch system; started again, it goes on with this run
     wandb: str | None = None  # project of Weights & Biases
     mlflow: str | None = None  # tracking URI of MLflow
+    label_set: LabelSet = CITYSCAPES  # the data set's, and of runs older than label sets
 
 
 # when a run is resumed
@@ -175,6 +178,7 @@ def read(path: Path) -> Config:
         content["target_size"] = tuple(content["target_size"])
         content["weight_of_class"] = tuple(content.get("weight_of_class", ()))
         content["rates"] = Rates(**content["rates"])
+        content["label_set"] = label_sets.from_json(content.get("label_set"))
         return Config(**content)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; is this a run folder?") from error

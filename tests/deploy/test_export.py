@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 import models
 import toy
 from common.errors import UserError
-from data.labels import CLASS_COUNT, CLASS_NAMES, PALETTE
+from data.label_sets import CITYSCAPES
 from deploy import export, onnx_graph, onnx_samples, operators, parity, sample_parity
 from inference import sampling
 from inference.graph_interface import Form
@@ -53,7 +53,7 @@ def small():
 class TestEveryModel:
     def test_is_clean_and_equal(self, name, options):
         model, form = network(name, SIZE, **options), Form()
-        graph = export.export(model, form)
+        graph = export.export(model, form, CITYSCAPES)
         assert operators.violations(graph) == []
         kinds = Counter(node.op_type for node in graph.graph.node)
         assert kinds["BatchNormalization"] == 0 and kinds["Transpose"] <= 2 and kinds["Conv"] >= 19
@@ -61,7 +61,7 @@ class TestEveryModel:
         assert_no_wide_numbers(graph)
         layers = {layer.name for layer in model.layers} | {"input"}
         assert all(node.name.split("/")[0] in layers for node in graph.graph.node)
-        assert parity.measure(graph, model, form, images()).passed
+        assert parity.measure(graph, model, form, CITYSCAPES, images()).passed
         assert len(np.unique(run(graph, form, images(1)).argmax(-1))) >= 3  # or agreement would say little
 
 
@@ -70,14 +70,14 @@ class TestEveryModel:
 )
 def test_with_samples_is_clean_and_equal(name):
     model, form = network(name, SIZE, **({"dropout": 0.3} if name == "fastscnn" else {})), Form(samples=2)
-    graph = export.export(model, form)
+    graph = export.export(model, form, CITYSCAPES)
     assert operators.violations(graph) == []
     kinds = Counter(node.op_type for node in graph.graph.node)
     assert kinds["BatchNormalization"] == 0 and kinds["Transpose"] <= 2
     assert kinds["RandomUniform"] == 2 * len(sampling.dropouts(model)) > 0
     assert not {"Identity", "Tile", "Loop", "If", "Shape", onnx_samples.MARKER} & set(kinds)
     assert_no_wide_numbers(graph)
-    assert sample_parity.measure(graph, model, form, images()).passed
+    assert sample_parity.measure(graph, model, form, CITYSCAPES, images()).passed
 
 
 def test_every_model_and_backbone_is_here():
@@ -100,7 +100,7 @@ def assert_no_wide_numbers(graph):
 @pytest.mark.parametrize("argmax", [False, True])
 def test_forms_return_the_same(small, layout, argmax, float_input):
     form = Form(2, layout, float_input, argmax)
-    graph = export.export(small, form)
+    graph = export.export(small, form, CITYSCAPES)
     assert operators.violations(graph) == []
     found = run(graph, form, images())
     logits = small(images(), training=False).numpy()
@@ -112,39 +112,41 @@ def test_forms_return_the_same(small, layout, argmax, float_input):
         np.testing.assert_allclose(found, logits, atol=1e-4 * np.abs(logits).max())
     transposes = sum(node.op_type == "Transpose" for node in graph.graph.node)
     assert transposes == (0 if layout == "nchw" else 1 if argmax else 2)
-    assert parity.measure(graph, small, form, images(3)).agreement == 1.0
+    assert parity.measure(graph, small, form, CITYSCAPES, images(3)).agreement == 1.0
 
 
 @pytest.mark.parametrize("opset", [13, 15, 17])
 def test_opsets(small, opset):
-    graph = export.export(small, Form(opset=opset))
+    graph = export.export(small, Form(opset=opset), CITYSCAPES)
     assert [(entry.domain, entry.version) for entry in graph.opset_import] == [("", opset)]
     assert operators.violations(graph) == []
 
 
 def test_void_of_an_old_network_is_no_answer():
-    model = network("separable_unet", SIZE, classes=CLASS_COUNT + 1)
+    model = network("separable_unet", SIZE, classes=CITYSCAPES.classes + 1)
     model.get_layer("logits").bias.assign(np.eye(20)[19] * 1e4)  # void everywhere
-    labels = run(export.export(model, Form(argmax=True)), Form(), images(1))
-    assert labels.max() < CLASS_COUNT
-    assert (labels == model(images(1), training=False).numpy()[..., :CLASS_COUNT].argmax(-1)).all()
+    labels = run(export.export(model, Form(argmax=True), CITYSCAPES), Form(), images(1))
+    assert labels.max() < CITYSCAPES.classes
+    assert (labels == model(images(1), training=False).numpy()[..., : CITYSCAPES.classes].argmax(-1)).all()
 
 
 def test_metadata_tell_what_it_is(small):
-    graph = export.export(small, Form(), {"model": "fastscnn", "training_run": None, "code_version": "abc"})
+    graph = export.export(
+        small, Form(), CITYSCAPES, {"model": "fastscnn", "training_run": None, "code_version": "abc"}
+    )
     notes = {entry.key: entry.value for entry in graph.metadata_props}
     assert (notes["model"], notes["code_version"]) == ("fastscnn", "abc") and "training_run" not in notes
-    assert json.loads(notes["classes"]) == list(CLASS_NAMES)
-    assert json.loads(notes["palette"]) == PALETTE[:CLASS_COUNT].tolist()
+    assert json.loads(notes["classes"]) == list(CITYSCAPES.names)
+    assert json.loads(notes["palette"]) == CITYSCAPES.palette[: CITYSCAPES.classes].tolist()
 
 
 @pytest.mark.parametrize("size", [(96, 160), (160, 416), (224, 352)])
 def test_sizes_that_do_not_divide_evenly(size):
     """Pyramid pooling resizes 3 to 5 and 6 to 11, factors that float32 does not hold."""
     model = network("fastscnn", size)
-    graph = export.export(model, Form())
+    graph = export.export(model, Form(), CITYSCAPES)
     images = np.stack([noise(*size, seed) for seed in range(2)])
-    assert parity.measure(graph, model, Form(), images).difference < 1e-3
+    assert parity.measure(graph, model, Form(), CITYSCAPES, images).difference < 1e-3
 
 
 def resizing(mode, coordinates, before, after):
@@ -179,25 +181,27 @@ def test_a_factor_that_rounds_down_becomes_a_size():
 
 class TestParity:
     def test_sees_a_changed_weight(self, small):
-        graph = export.export(small, Form())
+        graph = export.export(small, Form(), CITYSCAPES)
         change(graph, 1.1)
-        found = parity.measure(graph, small, Form(), images())
+        found = parity.measure(graph, small, Form(), CITYSCAPES, images())
         assert found.difference > 1e-3
         with pytest.raises(UserError, match="the graph and its Keras model disagree .*: no file written"):
             parity.require(found, "the graph")
 
     def test_does_not_take_nan(self, small):
-        graph = export.export(small, Form(argmax=True))
+        graph = export.export(small, Form(argmax=True), CITYSCAPES)
         change(graph, np.nan)
         with pytest.raises(UserError, match="disagree"):
-            parity.require(parity.measure(graph, small, Form(argmax=True), images()), "the graph")
+            parity.require(parity.measure(graph, small, Form(argmax=True), CITYSCAPES, images()), "the graph")
 
     def test_does_not_take_nan_whose_arg_max_is_right(self):
         model = network("fastscnn", SIZE)
-        model.get_layer("classifier_scores").bias.assign(np.eye(CLASS_COUNT)[0] * 1e4)  # NaN's arg-max is 0
-        graph = export.export(model, Form())
+        model.get_layer("classifier_scores").bias.assign(
+            np.eye(CITYSCAPES.classes)[0] * 1e4
+        )  # NaN's arg-max is 0
+        graph = export.export(model, Form(), CITYSCAPES)
         change(graph, np.nan)
-        found = parity.measure(graph, model, Form(), images())
+        found = parity.measure(graph, model, Form(), CITYSCAPES, images())
         assert found.agreement == 1.0 and not found.passed
 
     def test_compares_on_streets_unless_told_otherwise(self):

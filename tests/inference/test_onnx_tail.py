@@ -5,6 +5,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 
+from data.label_sets import CITYSCAPES
 from deploy import export
 from inference import onnx_file, onnx_tail
 from inference.graph_interface import Form
@@ -18,7 +19,7 @@ SIZE = (64, 128)
 
 @pytest.mark.parametrize("name", ["fastscnn", "deeplabv3+"])
 def test_the_values_stay_the_same(name):
-    model = export.export(network(name, SIZE), Form())
+    model = export.export(network(name, SIZE), Form(), CITYSCAPES)
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     moved = onnx_tail.channels_last(changed)
@@ -37,7 +38,7 @@ def test_the_values_stay_the_same(name):
 
 @pytest.mark.parametrize("form", [Form(argmax=True), Form(2, "nchw", argmax=True)], ids=str)
 def test_the_labels_stay_the_same(form):
-    model = export.export(network("fastscnn", SIZE), form)
+    model = export.export(network("fastscnn", SIZE), form, CITYSCAPES)
     changed = onnx_tail.for_cpu(model)
     onnx.checker.check_model(changed, full_check=True)
     nodes = [node.op_type for node in changed.graph.node]
@@ -55,7 +56,7 @@ def test_the_labels_stay_the_same(form):
 def test_labels_of_logits_are_those_of_the_graph():
     """A graph of logits [N, C, H, W] gets its arg-max when it is opened."""
     form, model = Form(layout="nchw"), network("fastscnn", SIZE)
-    graph = export.export(model, form)
+    graph = export.export(model, form, CITYSCAPES)
     with_labels = onnx_file.with_labels(graph, onnx_file.signature(graph, "it"))
     assert len(onnx_tail.channels_last(with_labels)) == 1
     labels = OnnxRuntime(graph, "it").predict(noise(*SIZE)[None])
@@ -68,7 +69,7 @@ def test_labels_of_logits_are_those_of_the_graph():
     ids=str,
 )
 def test_graphs_without_such_a_resize_stay_as_they_are(name, options, form):
-    model = export.export(network(name, SIZE, **options), form)
+    model = export.export(network(name, SIZE, **options), form, CITYSCAPES)
     before = [node.SerializeToString() for node in model.graph.node]
     assert onnx_tail.channels_last(model) == []
     assert [node.SerializeToString() for node in model.graph.node] == before

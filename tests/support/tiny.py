@@ -7,7 +7,7 @@ import pytest
 from cityscapesscripts.helpers.labels import labels
 
 from data import png
-from data.labels import CLASSES
+from data.label_sets import CITYSCAPES, IGNORED, LabelSet
 
 REPO = Path(__file__).resolve().parents[2]
 CAMVID = REPO.parent / "shared" / "camvid"
@@ -16,6 +16,17 @@ CELLS = 12  # regions of one class each in an image
 LABELS = sorted((label for label in labels if label.id >= 0), key=lambda label: label.id)  # row = label id
 COLORS = np.array([label.color for label in LABELS], np.uint8)  # [34, 3]
 HAS_INSTANCES = np.array([label.hasInstances for label in LABELS])  # [34]
+
+# a label set that is not Cityscapes': other values, a gap among them, two categories
+THREE = LabelSet(
+    name="three",
+    names=("road", "tree", "car"),
+    colors=((10, 20, 30), (0, 255, 0), (255, 0, 1)),
+    train_ids=((0, IGNORED), (1, 0), (2, 1), (3, 1), (9, 2), (255, IGNORED)),
+    file_values=(1, 2, 9),
+    unlabeled=255,
+    categories=("ground", "ground", "vehicle"),
+)
 
 
 def tiny_dataset(root, train=4, val=2, size=(64, 128), seed=0, instances=True) -> Path:
@@ -53,7 +64,7 @@ def _scene(rng, size):
     """Image uint8 [H, W, 3], label ids uint8 [H, W], instance ids uint16 [H, W] of random regions."""
     height, width = size
     cells = rng.integers(0, [height, width], (CELLS, 2))
-    ids = rng.choice([label.id for label in CLASSES] + [0], CELLS)
+    ids = rng.choice([*CITYSCAPES.file_values, 0], CELLS)
     y, x = np.mgrid[:height, :width]
     distance = (y - cells[:, 0, None, None]) ** 2 + (x - cells[:, 1, None, None]) ** 2  # [CELLS, H, W]
     cell = distance.argmin(0)

@@ -6,8 +6,8 @@ from pathlib import Path
 import keras
 
 from data.cache import open_cache
-from data.index import Sample
 from data.pipeline import Batches, Shard
+from data.samples import Sample
 from models.weights import native, run_files
 from training import config
 from training.losses import total
@@ -33,6 +33,7 @@ def find(
     Raises:
         UserError: anything the user can mend.
     """
+    session.require_labels(settings, training, fresh=True)
     jit = xla.prepare(ranks=ranks)
     keras.utils.set_random_seed(settings.seed)
     with ranks.scope():

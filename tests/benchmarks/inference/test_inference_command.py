@@ -17,6 +17,7 @@ from benchmarks.inference import inference_process, inference_table, keras_backe
 from blocked import without
 from common.errors import UserError
 from data.augment import resize_labels
+from data.label_sets import CITYSCAPES
 from deploy import export
 from inference.graph_interface import Form
 from processes import assert_one_line_error, run_script
@@ -187,7 +188,7 @@ class TestContestants:
         model = network("fastscnn", SIZE)
         logits = keras.ops.convert_to_numpy(model(images, training=False))
         path = tmp_path / "net.onnx"
-        path.write_bytes(export.export(model, form).SerializeToString())
+        path.write_bytes(export.export(model, form, CITYSCAPES).SerializeToString())
         contestant = onnx_backend.load(path, "cpu", "end-to-end")
         found = contestant.logits(contestant.place(images))
         require_resized(contestant.labels_at(found, SIZES), logits)
@@ -198,7 +199,9 @@ class TestContestants:
 
     def test_a_graph_of_labels_has_no_logits(self, images, tmp_path, capsys):
         path = tmp_path / "net.onnx"
-        path.write_bytes(export.export(network("fastscnn", SIZE), Form(argmax=True)).SerializeToString())
+        path.write_bytes(
+            export.export(network("fastscnn", SIZE), Form(argmax=True), CITYSCAPES).SerializeToString()
+        )
         subjects.tell_of_labels(path)
         assert capsys.readouterr().err.startswith(f"{path} returns labels, which only nearest neighbours")
         with pytest.raises(UserError, match=r"measure it with --scope model\+argmax"):
@@ -267,7 +270,9 @@ def test_an_unknown_name_is_told_with_the_valid_ones():
 
 def test_files_that_are_exported_already(tmp_path):
     path = tmp_path / "net.onnx"
-    path.write_bytes(export.export(network("fastscnn", SIZE), Form(2, argmax=True)).SerializeToString())
+    path.write_bytes(
+        export.export(network("fastscnn", SIZE), Form(2, argmax=True), CITYSCAPES).SerializeToString()
+    )
     words = ["-w", path, "--runtimes", "onnx", *QUICK[2:], "--save", tmp_path / "out"]
     done = run_script("benchmark.py", "inference", *words, "--scope", "model+argmax")
     assert done.returncode == 0, done.stderr
