@@ -110,7 +110,8 @@ class LabelSet:
         values = (*range(self.classes), IGNORED) if holds_train_ids else sorted(dict(self.train_ids))
         first = next((n for n, value in enumerate(values) if n != value), len(values))
         others = values[first:]
-        known = " and ".join([f"0..{first - 1}"] * bool(first) + list(map(str, others)))
+        parts = [f"0..{first - 1}"] * bool(first) + list(map(str, others))
+        known = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
         if int(label.max(initial=0)) < first:  # the usual case: one look at the whole map
             return label[:0], known
         above = label[label >= first]

@@ -24,7 +24,8 @@ from inference import runtimes
 from inference.tensorrt import plan
 from inference.tensorrt.plan import Plan
 from processes import assert_one_line_error, run_script
-from tiny import THREE, tiny_dataset
+from three import THREE
+from tiny import tiny_dataset
 from trained import network, noise
 
 GPU = "NVIDIA Tegra Xavier (nvgpu)"

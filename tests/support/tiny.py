@@ -7,7 +7,7 @@ import pytest
 from cityscapesscripts.helpers.labels import labels
 
 from data import png
-from data.label_sets import CITYSCAPES, IGNORED, LabelSet
+from data.label_sets import CITYSCAPES
 
 REPO = Path(__file__).resolve().parents[2]
 CAMVID = REPO.parent / "shared" / "camvid"
@@ -16,17 +16,6 @@ CELLS = 12  # regions of one class each in an image
 LABELS = sorted((label for label in labels if label.id >= 0), key=lambda label: label.id)  # row = label id
 COLORS = np.array([label.color for label in LABELS], np.uint8)  # [34, 3]
 HAS_INSTANCES = np.array([label.hasInstances for label in LABELS])  # [34]
-
-# a label set that is not Cityscapes': other values, a gap among them, two categories
-THREE = LabelSet(
-    name="three",
-    names=("road", "tree", "car"),
-    colors=((10, 20, 30), (0, 255, 0), (255, 0, 1)),
-    train_ids=((0, IGNORED), (1, 0), (2, 1), (3, 1), (9, 2), (255, IGNORED)),
-    file_values=(1, 2, 9),
-    unlabeled=255,
-    categories=("ground", "ground", "vehicle"),
-)
 
 
 def tiny_dataset(root, train=4, val=2, size=(64, 128), seed=0, instances=True) -> Path:

@@ -80,7 +80,7 @@ def train(
 
 
 def require_labels(settings: config.Config, samples: list[Sample], fresh: bool) -> None:
-    """Raise UserError unless a run, its data and the weights that a fresh one starts from agree on classes."""
+    """Raise UserError unless a run, its data and the weights that a fresh one starts from fit together."""
     ours, weighted = samples[0].label_set, len(settings.weight_of_class)
     require_same_classes(settings.label_set, "the run", ours, settings.path)
     if weighted not in (0, ours.classes):

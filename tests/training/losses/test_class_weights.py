@@ -1,16 +1,19 @@
 """Class weights from labels and from files."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from common.errors import UserError
 from data import datasets, stats
+from data.cityscapes import CityscapesSample
 from data.label_sets import CITYSCAPES
 from tiny import tiny_dataset
 from training.losses import class_weights
 
+SAMPLES = [CityscapesSample(Path("a.png"), None)]
 NUMBERS = [c / 10 for c in range(19)]
 
 
@@ -31,7 +34,7 @@ def test_formulas_use_the_counts_of_the_training_split(tmp_path, name, formula):
 @pytest.mark.parametrize("content", [NUMBERS, dict(zip(CITYSCAPES.names, NUMBERS))])
 def test_a_file_of_numbers_or_names(tmp_path, content):
     (tmp_path / "weights.json").write_text(json.dumps(content))
-    assert class_weights.resolve(str(tmp_path / "weights.json"), []) == tuple(NUMBERS)
+    assert class_weights.resolve(str(tmp_path / "weights.json"), SAMPLES) == tuple(NUMBERS)
 
 
 @pytest.mark.parametrize(
@@ -49,10 +52,10 @@ def test_a_file_of_numbers_or_names(tmp_path, content):
 def test_a_file_that_does_not_fit_is_named(tmp_path, content, message):
     (tmp_path / "weights.json").write_text(content)
     with pytest.raises(UserError) as raised:
-        class_weights.read(tmp_path / "weights.json")
+        class_weights.read(tmp_path / "weights.json", CITYSCAPES)
     assert message in str(raised.value) and "weights.json" in str(raised.value)
 
 
 def test_a_missing_file_is_named_with_the_other_choices(tmp_path):
     with pytest.raises(UserError, match="takes none, median, enet or a JSON file; .*missing"):
-        class_weights.resolve(str(tmp_path / "missing"), [])
+        class_weights.resolve(str(tmp_path / "missing"), SAMPLES)
