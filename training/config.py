@@ -163,8 +163,10 @@ def _require_same(name: str, value, saved) -> None:
 
 
 def to_json(config: Config) -> str:
-    """The configuration as JSON text."""
-    return json.dumps(asdict(config), indent=2) + "\n"
+    """The configuration as JSON text; the label set, some hundred numbers, is one line of it."""
+    content = asdict(config)
+    label_set = json.dumps(content.pop("label_set"))
+    return json.dumps(content, indent=2).removesuffix("\n}") + f',\n  "label_set": {label_set}\n}}\n'
 
 
 def read(path: Path) -> Config:
