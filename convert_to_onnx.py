@@ -160,8 +160,10 @@ def require_fitting(options) -> None:
 
 def labelled_calibration(options):
     """The path of --calibration if it is a data set, which can judge as well; else None."""
+    from data import datasets
+
     path = options.calibration
-    return path if path and (path / "leftImg8bit").is_dir() else None
+    return path if path and datasets.found(path) else None
 
 
 def calibration_images(options) -> list[Path]:
@@ -199,9 +201,9 @@ def labelled(root, split):
     """The split's images with labels; none without a root."""
     if root is None:
         return []
-    from data import index
+    from data import datasets
 
-    return index.labelled(cli.dataset_path(root), split)
+    return datasets.opened(cli.dataset_path(root)).labelled(split)
 
 
 if __name__ == "__main__":

@@ -96,10 +96,13 @@ def main():
     root = cli.dataset_path(options.path)
 
     # slow imports wait until the command line is known to be right
-    from evaluation import official, predictions, report
+    from data import datasets
+    from evaluation import official, predictions, report, scored_labels
     from evaluation.scores import scores
 
-    samples = truth_samples(root, options.split, options.coarse)
+    data_set = datasets.opened(root)
+    samples = truth_samples(data_set, options.split, options.coarse)
+    labels = scored_labels.of(data_set.label_set)
     if options.official:
         official.require_label_ids(samples)
     folder = options.results_path or default_results(options)
@@ -108,14 +111,14 @@ def main():
     if options.predictions:
         counts = predictions.score_files(samples, files)
     else:
-        counts = score_classifier(classifier(options, root), samples, files, folder)
+        counts = score_classifier(classifier(options, data_set), samples, files, folder)
 
-    result = scores(counts)
-    print(report.table(result))
+    result = scores(counts, labels)
+    print(report.table(result, labels))
     lacking = predictions.missing_instances(samples)
-    if lacking:
+    if lacking and labels.with_instances.any():
         print(f"nIoU needs an instanceIds image beside every label; {lacking.label} has none")
-    report.write(folder, result, about(options, root, len(samples)))
+    report.write(folder, result, about(options, root, len(samples)), labels)
     print(f"scores written to {folder}", file=sys.stderr)
     return compare_official(samples, files, result, lacking is None) if options.official else 0
 
@@ -135,13 +138,9 @@ def require_one_source(options):
     cli.passes(options)  # refuses what does not go together
 
 
-def truth_samples(root, split, coarse):
+def truth_samples(data_set, split, coarse):
     """The sorted samples of the split."""
-    from data import index
-
-    if split == "val":
-        return index.validation_samples(root, coarse)
-    return index.labelled(root, split, index.COARSE if coarse else index.FINE)
+    return data_set.validation(coarse) if split == "val" else data_set.labelled(split, coarse)
 
 
 def default_results(options):
@@ -169,21 +168,22 @@ def image_files(options, folder, samples):
     if not options.official and not options.results_path:
         return None
     # named as by predict.py, so that --predictions finds them again
-    return [folder / LABEL_FOLDER / sample.city / f"{sample.name}_labelIds.png" for sample in samples]
+    return [folder / LABEL_FOLDER / sample.folder / f"{sample.name}_labelIds.png" for sample in samples]
 
 
-def classifier(options, root):
+def classifier(options, data_set):
     """What is scored: a function, image uint8 [H, W, 3] -> (train ids uint8 [H, W], uncertainty if any)."""
     if options.baseline:
-        from data.index import labelled
         from evaluation.baselines import BASELINES
 
-        baseline = BASELINES[options.baseline](labelled(root, "train"))
+        baseline = BASELINES[options.baseline](data_set.labelled("train"))
         return lambda image: (baseline(image), None)
+    from data.label_sets import require_same_classes
     from inference.runtimes import load
     from inference.segment import segment
 
     runtime = load(options.weights, options.model, options.target_size, options.encoder, options.provider)
+    require_same_classes(runtime.label_set, options.weights, data_set.label_set, data_set.root)
     if options.samples:
         from inference.runtimes import sampling_of
         from inference.segment import segment_sampled
@@ -200,7 +200,6 @@ def classifier(options, root):
 def score_classifier(classify, samples, files, folder):
     """Classify every sample and count; write label images to `files`, if given, and their uncertainty."""
     from data import png
-    from data.labels import TRAIN_TO_LABEL
     from evaluation.predictions import score_arrays
     from evaluation.report import prepare
 
@@ -208,7 +207,7 @@ def score_classifier(classify, samples, files, folder):
 
     def predict(sample, image):
         train_ids, doubt = classify(image)
-        label = TRAIN_TO_LABEL[train_ids]  # uint8 [H, W]
+        label = sample.label_set.train_to_file[train_ids]  # uint8 [H, W]
         if targets:
             prepare(targets[sample].parent)
             png.write(targets[sample], label)
@@ -224,9 +223,9 @@ def write_uncertainty(folder, sample, doubt):
     from evaluation.report import prepare
     from inference import uncertainty
 
-    target = folder / uncertainty.FOLDER / sample.city
+    target = folder / uncertainty.FOLDER / sample.folder
     prepare(target)
-    uncertainty.write(target, sample.name, doubt)
+    uncertainty.write(target, sample.name, doubt, sample.label_set.classes)
 
 
 def about(options, root, images):

@@ -20,7 +20,7 @@ labelIds/*_labelIds.png as the Cityscapes server takes them, color/*_color.png, 
 Images that are no data set's may be grey, RGBA, of a palette or of 16 bits as well: they are converted to
 8-bit RGB, and one line says so.
 With --samples also uncertainty/*_uncertainty.npz, arrays in nats (predictive `entropy`, and
-`mutual_information`: the part on which the passes disagree), and images of both, brightest at ln 19 and
+`mutual_information`: the part on which the passes disagree), and images of both, brightest at ln CLASSES and
 ln 2: uncertainty/*_entropy.png, uncertainty/*_mutualInformation.png.
 
 With --output instead one H.264 video: the frames under their classes' colours, frames per second, and a

@@ -16,6 +16,7 @@ Everything goes to logs/<model>/<timestamp>/: checkpoints, log, TensorBoard even
 SIGTERM, SIGUSR1 and Ctrl-C save at the next step; --resume goes on there. Exit statuses: docs/runs.md.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from common import cli
@@ -81,7 +82,15 @@ def resumed_path(options) -> Path:
 
 
 def started(options):
-    """The configuration of a new run, from the command line and --config."""
+    """The configuration of a new run, from the command line, --config and the data set."""
+    from data import datasets
+
+    settings = chosen(options)
+    return replace(settings, label_set=datasets.opened(Path(settings.path)).label_set)
+
+
+def chosen(options):
+    """The configuration that the command line and --config name."""
     from training import config
 
     if not options.config:
@@ -96,24 +105,23 @@ def started(options):
 
 def samples(settings):
     """(training, validation) images whose headers are sound."""
-    from data import index
+    from data import datasets
+    from data.samples import require_sound_headers
 
-    found = [
-        read(Path(settings.path), settings.coarse)
-        for read in (index.training_samples, index.validation_samples)
-    ]
-    index.require_sound_headers([*found[0], *found[1]])
+    data_set = datasets.opened(Path(settings.path))
+    found = data_set.training(settings.coarse), data_set.validation(settings.coarse)
+    require_sound_headers([*found[0], *found[1]])
     return found
 
 
 def prepare_for_training(options) -> int:
     """Draw the schedule, or find a learning rate."""
-    from data import index
+    from data import datasets
     from training import config
 
     settings = started(options)
     if options.plot_schedule:
-        images = index.training_samples(Path(settings.path), settings.coarse)
+        images = datasets.opened(Path(settings.path)).training(settings.coarse)
         return plot_schedule(settings, len(images), command_line.plot_file(options))
     training, _ = samples(settings)
     settings = config.with_class_weights(settings, training)

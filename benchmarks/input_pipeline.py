@@ -35,11 +35,11 @@ def run(options) -> dict:
     """Measure; returns images per second and ratios to decoding."""
     cli.quiet_tensorflow()
     from common.threads import usable_cpus
-    from data import cache, index
+    from data import cache, datasets
     from data.pipeline import Batches
 
     root = cli.dataset_path(options.path)
-    found = index.training_samples(root)
+    found = datasets.opened(root).training()
     samples = (found * -(-options.pictures // len(found)))[: options.pictures]
     workers = options.workers or usable_cpus()
 
@@ -48,7 +48,7 @@ def run(options) -> dict:
 
     def decode_alone():
         with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(cache.decode, samples):
+            for _ in pool.map(lambda sample: sample.decode(), samples):
                 pass
 
     with tempfile.TemporaryDirectory() as folder:

@@ -23,18 +23,18 @@ def main() -> int:
     from benchmarks.backend_devices import POLICIES, tensorflow_device
     from benchmarks.train import synthetic
     from common import devices
-    from data.labels import CLASS_COUNT
+    from data.label_sets import CITYSCAPES
     from training.steps import step
 
     jit = devices.prepare()
     size = tuple(settings["size"])
     precision = settings["precision"]
     model = models.build(
-        settings["model"], (*size, 3), CLASS_COUNT, POLICIES[precision], **settings["options"]
+        settings["model"], (*size, 3), CITYSCAPES.classes, POLICIES[precision], **settings["options"]
     )
     optimizer = synthetic.optimizer(model, precision == "float16")
     run = step.training_step(model, optimizer, jit, settings["remat"])
-    batch = [tf.constant(array) for array in synthetic.inputs(settings["batch"], size, CLASS_COUNT)]
+    batch = [tf.constant(array) for array in synthetic.inputs(settings["batch"], size, CITYSCAPES.classes)]
     device, seconds = tensorflow_device(), []
     before = device.state()["memory"]["peak_bytes"]
     for _ in range(settings["steps"]):

@@ -92,9 +92,9 @@ def count(name: str, options: dict, size: tuple[int, int]) -> dict:
 
     import models
     from benchmarks import activations, graph
-    from data.labels import CLASS_COUNT
+    from data.label_sets import CITYSCAPES
 
-    model = models.build(name, (*size, 3), CLASS_COUNT, **options)
+    model = models.build(name, (*size, 3), CITYSCAPES.classes, **options)
     traced = graph.trace(model)
     rows = layer_rows(traced.calls)
     found = {

@@ -25,14 +25,16 @@ def run(options) -> dict:
     import models
     from benchmarks.train.synthetic import inputs, optimizer
     from common import devices
-    from data.labels import CLASS_COUNT
+    from data.label_sets import CITYSCAPES
     from training.steps import step
 
     jit = devices.prepare()
     keras.utils.set_random_seed(0)
-    ours = models.build(options.model, (*options.target_size, 3), CLASS_COUNT)
+    ours = models.build(options.model, (*options.target_size, 3), CITYSCAPES.classes)
     theirs = stock(ours)
-    images, labels = (tf.constant(array) for array in inputs(options.batch, options.target_size, CLASS_COUNT))
+    images, labels = (
+        tf.constant(array) for array in inputs(options.batch, options.target_size, CITYSCAPES.classes)
+    )
 
     def timed(make):
         compiled = make()

@@ -33,14 +33,14 @@ def run(options) -> dict:
     cli.quiet_tensorflow()
     import models
     from common.devices import prepare
-    from data.labels import CLASS_COUNT
+    from data.label_sets import CITYSCAPES
     from inference.keras_runtime import KerasRuntime
     from inference.video import film, frames, stages
     from inference.video.h264 import H264File
 
     jit = prepare()
-    network = models.build(options.model, (*options.target_size, 3), CLASS_COUNT)
-    runtime = KerasRuntime(network, jit)
+    network = models.build(options.model, (*options.target_size, 3), CITYSCAPES.classes)
+    runtime = KerasRuntime(network, jit, CITYSCAPES)
 
     with tempfile.TemporaryDirectory() as folder:
         drive = Path(folder) / "drive.mp4"

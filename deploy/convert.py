@@ -10,8 +10,8 @@ import models
 from common.errors import UserError
 from data import png
 from data.augment import resize_image
-from data.index import Sample
-from data.labels import CLASS_COUNT, LABEL_TO_TRAIN, TRAIN_TO_TRAIN
+from data.label_sets import require_same_classes
+from data.samples import Sample
 from deploy import export, operators, parity, sample_parity
 from evaluation.confusion import confusion_matrix, mean_iou
 from inference import image_files
@@ -68,14 +68,15 @@ def convert(
         UserError: weights that cannot be loaded, an operator that TensorRT lacks, or outputs that differ.
     """
     network, origin = load_network(source, model, size)
+    if samples:
+        require_same_classes(origin.label_set, source, samples[0].label_set, samples[0].image)
     size = tuple(network.input_shape[1:3])
     home = run_files.home(Path(source))
-    graph = export.export(network, interface, about(origin, home))
+    graph = export.export(network, interface, origin.label_set, about(origin, home))
     require_operators(graph)
     measure = sample_parity.measure if interface.dropout_passes else parity.measure
-    found = measure(
-        graph, network, interface, parity.sample_images(size, [sample.image for sample in samples])
-    )
+    images = parity.sample_images(size, samples)
+    found = measure(graph, network, interface, origin.label_set, images)
     parity.require(found, "the exported graph")
     return Conversion(graph, network, found, interface, origin, home)
 
@@ -113,14 +114,14 @@ def require_folder(path: Path) -> None:
 
 
 def miou(runtime, samples: list[Sample]) -> float:
-    """Mean IoU of the 19 classes over labelled images, at the labels' resolution, 0..1."""
-    matrix = np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64)
+    """Mean IoU of the runtime's classes over labelled images, at the labels' resolution, 0..1."""
+    classes = runtime.label_set.classes
+    matrix = np.zeros((classes, classes), np.int64)
     for sample in samples:
-        label = png.decode_labels(sample.label, sample.train_ids)
-        truth = (TRAIN_TO_TRAIN if sample.train_ids else LABEL_TO_TRAIN)[label]
-        prediction = segment(runtime, png.decode_image(sample.image))
+        truth = sample.train_ids()
+        prediction = segment(runtime, sample.decode_image())
         png.require_equal_size(prediction.shape, sample.image, truth.shape, sample.label)
-        matrix += confusion_matrix(truth, prediction, CLASS_COUNT)
+        matrix += confusion_matrix(truth, prediction, classes)
     return mean_iou(matrix)
 
 
@@ -128,7 +129,7 @@ def scores(made: Conversion, samples) -> tuple[float, float]:
     """mIoU of the Keras model and of the graph."""
     from common.devices import prepare
 
-    keras = KerasRuntime(made.network, prepare())
+    keras = KerasRuntime(made.network, prepare(), made.origin.label_set)
     keras = keras.sampling(made.interface.dropout_passes) if made.interface.dropout_passes else keras
     return miou(keras, samples), miou(OnnxRuntime(made.model, "the exported graph"), samples)
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf2onnx
 
 from common import cli
-from data.labels import CLASS_COUNT, CLASS_NAMES, PALETTE
+from data.label_sets import LabelSet
 from deploy import onnx_graph, onnx_samples
 from inference import sampling
 from inference.graph_interface import IMAGE, LABELS, LOGITS, GraphInterface
@@ -23,19 +23,22 @@ from inference.graph_interface import IMAGE, LABELS, LOGITS, GraphInterface
 os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "false")
 
 
-def export(network, interface: GraphInterface, about: dict | None = None) -> onnx.ModelProto:
+def export(
+    network, interface: GraphInterface, label_set: LabelSet, about: dict | None = None
+) -> onnx.ModelProto:
     """Export a model for inference, its normalisation inside, batch norm folded into convolutions.
 
     Args:
         network: a Keras model, RGB in 0..255 [N, H, W, 3] -> logits [N, H, W, classes or more].
         interface: what the graph takes and returns.
-        about: more to store in the metadata, besides model, classes, palette, input and samples.
+        label_set: the classes of the network's first outputs.
+        about: more to store in the metadata, besides model, label set, classes, palette, input and samples.
 
     Raises:
         UserError: samples of a network without dropout.
     """
     marked, rates = _marked(network) if interface.dropout_passes else (network, {})
-    function = _function(marked, interface)
+    function = _function(marked, interface, label_set)
     with cli.quiet_libraries():  # TensorFlow counts GPUs there
         model, _ = tf2onnx.convert.from_function(
             function,
@@ -47,12 +50,12 @@ def export(network, interface: GraphInterface, about: dict | None = None) -> onn
     model = onnx_graph.tidy(model, {layer.name for layer in network.layers})
     if interface.dropout_passes:
         model = onnx_samples.sampled(model, rates, interface)
-    onnx.helper.set_model_props(model, _metadata(network, interface, about or {}))
+    onnx.helper.set_model_props(model, _metadata(network, interface, label_set, about or {}))
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
-def _function(network, interface: GraphInterface):
+def _function(network, interface: GraphInterface, label_set: LabelSet):
     height, width = network.input_shape[1:3]
     shape = (height, width, 3) if interface.layout == "nhwc" else (3, height, width)
     kind = tf.float32 if interface.float_input else tf.uint8
@@ -64,9 +67,7 @@ def _function(network, interface: GraphInterface):
         image = tf.cast(image, tf.float32)  # first, because TensorRT does nothing else with bytes
         if interface.layout == "nchw":
             image = tf.transpose(image, (0, 2, 3, 1))
-        logits = network(image, training=False)  # [N, H, W, classes or more]
-        if logits.shape[-1] > CLASS_COUNT:  # void, an old network's last output, is no answer
-            logits = logits[..., :CLASS_COUNT]
+        logits = label_set.without_void(network(image, training=False))  # [N, H, W, classes]
         if interface.dropout_passes:  # the end is attached to the repeated passes
             return {LOGITS: tf.transpose(logits, (0, 3, 1, 2))}
         if interface.argmax:
@@ -98,11 +99,12 @@ def _select_as_where(context, node, name, arguments):
     node.type = "Where"
 
 
-def _metadata(network, interface: GraphInterface, about: dict) -> dict[str, str]:
+def _metadata(network, interface: GraphInterface, label_set: LabelSet, about: dict) -> dict[str, str]:
     values = {
         "model": network.name,
-        "classes": list(CLASS_NAMES),
-        "palette": PALETTE[:CLASS_COUNT].tolist(),
+        "label_set": label_set.to_json(),
+        "classes": label_set.names,
+        "palette": label_set.colors,
         "input": f"RGB 0..255, {'float32' if interface.float_input else 'uint8'}, {interface.layout.upper()}",
         "normalization": "inside the graph",
         "samples": interface.dropout_passes or None,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
+from data.label_sets import LabelSet
 from deploy import onnx_samples, parity
 from inference import sampling
 from inference.graph_interface import LABELS, PROBABILITIES, GraphInterface, laid_out
@@ -47,12 +48,15 @@ class SampledParity:
         )
 
 
-def measure(model: onnx.ModelProto, network, interface: GraphInterface, images: np.ndarray) -> SampledParity:
+def measure(
+    model: onnx.ModelProto, network, interface: GraphInterface, label_set: LabelSet, images: np.ndarray
+) -> SampledParity:
     """Compare an exported graph of random passes with its Keras model.
 
     Args:
         model: what `deploy.export.export` made of the network with this interface.
         network: the Keras model.
+        label_set: the classes of the network's first outputs.
         images: uint8 RGB [N, H, W, 3] of the model's size; of many passes, only the first are used.
     """
     used = images[: max(interface.batch, len(images) // interface.dropout_passes)]
@@ -61,14 +65,14 @@ def measure(model: onnx.ModelProto, network, interface: GraphInterface, images: 
         for start in range(0, len(used), interface.batch)
     ]
     masked = parity.whole_or_cut(
-        model, network, lambda cut: _with_equal_masks(model, network, interface, batches, cut)
+        model, network, lambda cut: _with_equal_masks(model, network, interface, label_set, batches, cut)
     )
     rates = {layer.name: layer.rate for layer in sampling.dropouts(network)}
     masks, deviation = _drawn(model, interface, batches[0], rates)
     return SampledParity(masked, masks, deviation)
 
 
-def _with_equal_masks(model, network, interface, batches, cut) -> parity.Parity:
+def _with_equal_masks(model, network, interface, label_set, batches, cut) -> parity.Parity:
     total = onnx_samples.total(model)
     pinned = onnx_samples.pinned(cut.model if cut else model)
     session = parity.session(pinned, total if interface.argmax else None)
@@ -78,14 +82,16 @@ def _with_equal_masks(model, network, interface, batches, cut) -> parity.Parity:
     difference, equal, pixels = 0.0, 0, 0
     for seed, batch in enumerate(batches):
         feed, expected = {model.graph.input[0].name: interface.arrange(batch)}, 0.0
-        passes = sampling.passes_with_masks(network, batch, interface.dropout_passes, seed)
+        passes = sampling.passes_with_masks(network, batch, label_set, interface.dropout_passes, seed)
         for number, (softmax, kept) in enumerate(passes, start=1):
             expected = expected + softmax / interface.dropout_passes  # [N, H, W, classes]
             for layer, mask in kept.items():
                 name = names[layer, number]
                 feed[name] = laid_out(mask, shapes[name])
         if cut:
-            for _ in sampling.passes_with_masks(network, batch, interface.dropout_passes, seed, cut.watch):
+            for _ in sampling.passes_with_masks(
+                network, batch, label_set, interface.dropout_passes, seed, cut.watch
+            ):
                 pass  # the same masks again
             feed |= cut.operands()
         found = dict(zip(outputs, session.run(None, feed)))

@@ -19,6 +19,7 @@ class TilingRuntime:
     Attributes:
         name: the architecture's.
         size: None, for images of any size.
+        label_set: the classes that it tells apart.
 
     Args:
         runtime: one with `probabilities` for images of `tile`'s size.
@@ -27,7 +28,7 @@ class TilingRuntime:
     """
 
     def __init__(self, runtime, tile: tuple[int, int], overlap: float):
-        self.name, self.size = runtime.name, None
+        self.name, self.size, self.label_set = runtime.name, None, runtime.label_set
         self._runtime, self._tile, self._overlap = runtime, tile, overlap
         self._weights = np.outer(*map(ramp, tile))[..., None]  # [h, w, 1]
 
@@ -92,6 +93,7 @@ class AveragingRuntime:
     Attributes:
         name: the architecture's.
         size: None, for images of any size.
+        label_set: the classes that it tells apart.
 
     Args:
         runtime: one with `at_scale`, see `inference.runtimes`.
@@ -103,7 +105,7 @@ class AveragingRuntime:
     """
 
     def __init__(self, runtime, scales: tuple[float, ...], flip: bool):
-        self.name, self.size = runtime.name, None
+        self.name, self.size, self.label_set = runtime.name, None, runtime.label_set
         self._mean_size, self._mirrors = runtime.size, (False, True) if flip else (False,)
         self._passes = [runtime.at_scale(scale) for scale in scales]
         scale_of = {}

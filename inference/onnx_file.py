@@ -1,5 +1,6 @@
 """ONNX files from anyone: read without following paths out of their folder, and checked for what they are."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data import label_sets
+from data.label_sets import LabelSet
 from data.png import MAX_PIXELS
 from inference.graph_interface import LABELS, LOGITS, PROBABILITIES, GraphInterface
 
@@ -26,7 +28,8 @@ class Signature:
         returns_probabilities: the output are probabilities, not logits or labels.
         labels: name of the output that holds labels; see `with_labels`.
         size: (height, width) in pixels.
-        interface: batch, layout and number types of both.
+        interface: of both.
+        label_set: the classes that it tells apart.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Signature:
     labels: str
     size: tuple[int, int]
     interface: GraphInterface
+    label_set: LabelSet
 
 
 def read(path: Path) -> onnx.ModelProto:
@@ -94,12 +98,26 @@ def metadata(model: onnx.ModelProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
+def label_set(model: onnx.ModelProto, source) -> LabelSet:
+    """The classes that a graph tells apart; a file that does not say is of Cityscapes.
+
+    Raises:
+        UserError: the file says something else.
+    """
+    try:
+        return label_sets.from_json(json.loads(metadata(model).get("label_set", "null")))
+    except ValueError as error:
+        raise UserError(f"{source} has metadata of another version ({error}); convert it anew") from error
+
+
 def signature(model: onnx.ModelProto, source) -> Signature:
     """What a graph takes and returns.
 
     Raises:
-        UserError: it is no segmentation model of this project's classes with static shapes.
+        UserError: it is no segmentation model of its label set's classes with static shapes.
     """
+    labels_of = label_set(model, source)
+    classes = labels_of.classes
     wanted = "need one image in, logits or labels out, with sizes that are fixed; convert it anew"
     graph = model.graph
     constants = {constant.name for constant in graph.initializer}
@@ -119,8 +137,8 @@ def signature(model: onnx.ModelProto, source) -> Signature:
     size = given[1:3] if layout == "nhwc" else given[2:]
     shapes = {
         (LABELS, "nhwc"): (given[0], *size),
-        (LOGITS, "nhwc"): (given[0], *size, CLASS_COUNT),
-        (LOGITS, "nchw"): (given[0], CLASS_COUNT, *size),
+        (LOGITS, "nhwc"): (given[0], *size, classes),
+        (LOGITS, "nchw"): (given[0], classes, *size),
     }
     kind = next((key for key, shape in shapes.items() if shape == returned), None)
     if kind is None:
@@ -133,7 +151,8 @@ def signature(model: onnx.ModelProto, source) -> Signature:
         dropout_passes=int(passes) if (passes := metadata(model).get("samples", "")).isdecimal() else 0,
     )
     labels = output.name if interface.argmax else "labels_of_logits"
-    return Signature(image.name, output.name, output.name == PROBABILITIES, labels, tuple(size), interface)
+    soft = output.name == PROBABILITIES
+    return Signature(image.name, output.name, soft, labels, tuple(size), interface, labels_of)
 
 
 def _shape(value) -> tuple[int, ...]:
@@ -146,7 +165,7 @@ def with_labels(model: onnx.ModelProto, found: Signature) -> onnx.ModelProto:
         return model
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    channels = _shape(copy.graph.output[0]).index(CLASS_COUNT)
+    channels = _shape(copy.graph.output[0]).index(found.label_set.classes)
     copy.graph.node.extend(
         [
             helper.make_node("ArgMax", [found.output], [f"{found.labels}/index"], axis=channels, keepdims=0),

@@ -7,7 +7,6 @@ import numpy as np
 
 from common.errors import UserError
 from common.threads import usable_cpus
-from data.labels import CLASS_COUNT
 from inference import resizing
 
 # name on the command line -> ONNX Runtime's; the CPU takes what the other does not know
@@ -63,6 +62,7 @@ class OnnxRuntime:
         encoder: its name by the metadata, or None.
         dropout_passes: random passes that the graph averages, by the metadata; 0 without dropout.
         size: (height, width) of its input in pixels.
+        label_set: the classes that it tells apart, by the metadata.
 
     Args:
         model: an `onnx.ModelProto`, all data inside.
@@ -78,7 +78,7 @@ class OnnxRuntime:
 
         signature = onnx_file.signature(model, source)
         self._source, self._signature, self.size = source, signature, signature.size
-        self.dropout_passes = signature.interface.dropout_passes
+        self.dropout_passes, self.label_set = signature.interface.dropout_passes, signature.label_set
         self._model, self._provider = model, provider
         self._session = self._open(onnx_file.with_labels(model, signature))
         notes = onnx_file.metadata(model)
@@ -145,9 +145,10 @@ class OnnxRuntime:
     def _scores(self, feed):
         """Logits or probabilities, float32 [N, h, w, classes], in the graph's order in memory."""
         found = self._run(self._logits_session, self._signature.output, feed)
-        if found.shape == (len(feed), CLASS_COUNT, *self.size):
+        classes = self.label_set.classes
+        if found.shape == (len(feed), classes, *self.size):
             found = found.transpose(0, 2, 3, 1)
-        shape = (len(feed), *self.size, CLASS_COUNT)
+        shape = (len(feed), *self.size, classes)
         return self._require(found, (np.float32, np.float16), shape, "logits").astype(np.float32, copy=False)
 
     def _softmax(self, scores):

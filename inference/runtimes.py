@@ -6,13 +6,14 @@
 | `.onnx` | ONNX Runtime (`inference.onnx_runtime`) |
 | `.engine` | TensorRT (`inference.tensorrt.runtime`) |
 
-Every runtime has `name`, `size` (height, width), and
+Every runtime has `name`, `size` (height, width), `label_set`, and
 `predict(images uint8 RGB [N, h, w, 3] of that size, size=None) -> train ids uint8 [N, *size]`. For another
 size than its own it resizes its logits before the arg-max (`inference.resizing`), or labels without logits.
 One whose size is None takes images of any size and returns labels of that size: `with_passes` makes such a
 runtime of one that has `at_scale` and `probabilities`.
 """
 
+import json
 from pathlib import Path
 
 from common import cli
@@ -92,11 +93,23 @@ def _engine(path: Path, model, size, encoder):
         raise UserError(f"no engine at {path}; `convert_to_onnx.py --tensorrt` builds one")
     from inference.tensorrt.runtime import TensorRTRuntime
 
-    runtime = TensorRTRuntime(path)
+    runtime = TensorRTRuntime(path, _label_set(path))
     if size and tuple(size) != runtime.size:
         height, width = runtime.size
         raise UserError(f"{path} takes images of {height},{width} only; leave `size` out")
     return runtime
+
+
+def _label_set(engine: Path):
+    """What the file beside an engine says; without one, Cityscapes."""
+    from data import label_sets
+    from inference.tensorrt.plan import label_set_path
+
+    path = label_set_path(engine)
+    try:
+        return label_sets.from_json(json.loads(path.read_text()) if path.is_file() else None)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} tells no label set ({error}); build the engine anew") from error
 
 
 def sampling_of(runtime, samples: int, seed: int):

@@ -109,7 +109,7 @@ def test_a_graph_that_disagrees_is_not_written(trained, here, tmp_path, monkeypa
     other = network("toy", SIZE)
     other.get_layer("scores").bias.assign([1.0] * 19)
     real = export.export
-    monkeypatch.setattr(export, "export", lambda model, form, about: real(other, form, about))
+    monkeypatch.setattr(export, "export", lambda model, *others: real(other, *others))
     with pytest.raises(UserError, match="the exported graph and its Keras model disagree"):
         here("-w", trained, "-o", tmp_path / "wrong.onnx")
     assert not list(tmp_path.iterdir())

@@ -13,9 +13,9 @@ import models
 import predict
 from common import cli
 from common.errors import UserError
-from data import index, png
+from data import datasets, png
 from data.augment import resize_image
-from data.labels import CLASS_COUNT, PALETTE, TRAIN_TO_LABEL
+from data.label_sets import CITYSCAPES
 from inference import image_files, runtimes, uncertainty
 from models.weights import native
 from processes import assert_one_line_error, run_script
@@ -30,12 +30,12 @@ KERNEL = "stem_conv/kernel"
 def trained(tmp_path_factory):
     """Weights of a network with batch statistics of real images, so that it sees several classes."""
     path = tmp_path_factory.mktemp("trained") / "model.weights.h5"
-    model = models.build("toy", (*SIZE, 3), CLASS_COUNT)
+    model = models.build("toy", (*SIZE, 3), CITYSCAPES.classes)
     for layer in model.layers:
         if layer.name.endswith("_bn"):
             layer.momentum = 0.0
     model(np.stack([noise(*SIZE, seed) for seed in range(4)]), training=True)
-    native.write(path, model, native.Origin("toy", CLASS_COUNT, SIZE))
+    native.write(path, model, native.Origin("toy", CITYSCAPES.classes, SIZE))
     return path
 
 
@@ -94,10 +94,10 @@ def assert_agree(results, name, image):
     overlay = png.decode_image(results / "overlay" / f"{name}_overlay.png")
     assert label_ids.shape == image.shape[:2]
     train_ids = np.full(label_ids.shape, 255, np.uint8)
-    for train_id, label_id in enumerate(TRAIN_TO_LABEL[:CLASS_COUNT]):
+    for train_id, label_id in enumerate(CITYSCAPES.train_to_file[: CITYSCAPES.classes]):
         train_ids[label_ids == label_id] = train_id
-    assert (train_ids < CLASS_COUNT).all()  # only ids of the 19 classes
-    np.testing.assert_array_equal(color, PALETTE[train_ids])
+    assert (train_ids < CITYSCAPES.classes).all()  # only ids of the 19 classes
+    np.testing.assert_array_equal(color, CITYSCAPES.palette[train_ids])
     half = (image.astype(float) + color) / 2
     assert np.abs(overlay - half).max() <= 0.5
     return train_ids
@@ -115,7 +115,7 @@ class TestImages:
         found = predict_all(runtime, [town], tmp_path)
         stems = [f"tinytown/tinytown_00000{n}_000019" for n in (0, 1)] + ["ulm/ulm_000003_000019"]
         assert found == [f"{stem}_labelIds.png" for stem in stems]
-        for stem, sample in zip(stems, index.unlabelled(town, "val"), strict=True):
+        for stem, sample in zip(stems, datasets.opened(town).unlabelled("val"), strict=True):
             image = png.decode_image(sample.image)
             classes = assert_agree(tmp_path, stem, image)
             np.testing.assert_array_equal(classes, expected_classes(runtime, image))
@@ -212,12 +212,12 @@ class TestSamples:
         for name in names(tmp_path / "a"):
             if not name.endswith(".npz"):
                 assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-        for stem, sample in zip(stems, index.unlabelled(town, "val"), strict=True):
+        for stem, sample in zip(stems, datasets.opened(town).unlabelled("val"), strict=True):
             height, width = png.decode_image(sample.image).shape[:2]
             entropy, mutual = self.arrays(tmp_path / "a", stem)
             assert entropy.shape == mutual.shape == (height, width)
             assert (mutual >= 0).all() and (mutual <= entropy + 1e-3).all() and mutual.max() > 1e-3
-            assert entropy.max() <= np.log(CLASS_COUNT) + 1e-2
+            assert entropy.max() <= np.log(CITYSCAPES.classes) + 1e-2
             for kind in ("entropy", "mutualInformation"):
                 image = png.decode_image(tmp_path / "a" / "uncertainty" / f"{stem}_{kind}.png")
                 assert image.shape == (height, width, 3)
@@ -230,10 +230,10 @@ class TestSamples:
     def test_are_those_of_the_runtime(self, runtime, town, tmp_path):
         sampling = runtime.sampling(4, seed=1)
         predict_all(sampling, [town], tmp_path)
-        sample = index.unlabelled(town, "val")[0]  # of the model's own size
+        sample = datasets.opened(town).unlabelled("val")[0]  # of the model's own size
         image = png.decode_image(sample.image)
         found = sampling.sample(image[None])
-        stem = f"{sample.city}/{sample.name}"
+        stem = f"{sample.folder}/{sample.name}"
         np.testing.assert_array_equal(assert_agree(tmp_path, stem, image), found.labels[0])
         for array, expected in zip(self.arrays(tmp_path, stem), (found.entropy, found.mutual_information)):
             np.testing.assert_allclose(array, expected[0], rtol=1e-3, atol=1e-6)

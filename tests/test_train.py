@@ -10,7 +10,7 @@ import pytest
 import damage
 import models
 from common.errors import UserError
-from data import cache, index, pipeline, png
+from data import cache, datasets, pipeline, png
 from models.weights import native, run_files
 from processes import assert_one_line_error, run_script
 from runs import train_here
@@ -179,19 +179,19 @@ def with_text_for_a_image(root, sample):
     ],
 )
 def test_a_data_set_that_cannot_be_trained_on_is_refused_before_anything_is_made(town, logs, spoil):
-    said = spoil(town, index.training_samples(town)[2])
+    said = spoil(town, datasets.opened(town).training()[2])
     assert_one_line_error(run_script("train.py", *TINY, "-p", town, "--logs", logs), *said)
     assert not logs.exists()
 
 
 def with_truncated_image(root):
-    image = index.training_samples(root)[2].image
+    image = datasets.opened(root).training()[2].image
     damage.truncate(image)
     return image, "truncated PNG", "unpack it again"
 
 
 def with_label_200(root):
-    label = index.validation_samples(root)[1].label
+    label = datasets.opened(root).validation()[1].label
     png.write(label, np.full((64, 128), 200, np.uint8))
     return label, "label value 200 in 8192 pixels", "0..33", "restore"
 
@@ -230,7 +230,7 @@ class TestRunFolder:
         assert (tmp_path / "file").read_text() == "text"
 
     def test_a_cache_folder_that_cannot_be_made_comes_before_it(self, town, logs):
-        below = index.training_samples(town)[0].image / "cache"
+        below = datasets.opened(town).training()[0].image / "cache"
         with pytest.raises(UserError, match=f"{below}: Not a directory; see `cache`"):
             train_here(*TINY, "-p", town, "--logs", logs, "--cache", below)
         assert not logs.exists()
@@ -382,7 +382,9 @@ def test_averaged_weights_are_what_was_scored_and_what_is_used(town, logs):
     assert any((own[name] != mean[name]).any() for name in own)
     model = models.build("toy", (64, 128, 3), 19)
     native.load(averaged, model)
-    batches = pipeline.Batches(index.validation_samples(town), (64, 128), 2, cache.open_cache("none", []), 1)
+    batches = pipeline.Batches(
+        datasets.opened(town).validation(), (64, 128), 2, cache.open_cache("none", []), 1
+    )
     validate = step.validation_step(model, 19, jit=False)
     losses = [validate(*batch) for batch in batches.evaluation()]
     total, labelled = sum(float(part[0]) for part in losses), sum(part[1].numpy().sum() for part in losses)

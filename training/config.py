@@ -6,7 +6,8 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.threads import usable_cpus
-from data.index import Sample
+from data import label_sets
+from data.samples import Sample
 from training import losses
 from training.config_fields import Config
 from training.losses import class_weights
@@ -116,8 +117,10 @@ def _require_same(name: str, value, saved) -> None:
 
 
 def to_json(config: Config) -> str:
-    """The configuration as JSON text."""
-    return json.dumps(asdict(config), indent=2) + "\n"
+    """The configuration as JSON text; the label set, some hundred numbers, is one line of it."""
+    content = asdict(config)
+    label_set = json.dumps(content.pop("label_set"))
+    return json.dumps(content, indent=2).removesuffix("\n}") + f',\n  "label_set": {label_set}\n}}\n'
 
 
 def read(path: Path) -> Config:
@@ -131,6 +134,7 @@ def read(path: Path) -> Config:
         content["target_size"] = tuple(content["target_size"])
         content["weight_of_class"] = tuple(content.get("weight_of_class", ()))
         content["rates"] = Rates(**content["rates"])
+        content["label_set"] = label_sets.from_json(content.get("label_set"))
         return Config(**content)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; is this a run folder?") from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common import cli, devices
+from data.label_sets import CITYSCAPES, LabelSet
 from models import ARCHITECTURES
 from training import losses
 from training.optimization import recipes
@@ -54,6 +55,7 @@ class Config:
     )
 
     options: dict = field(default_factory=dict)  # the architecture's own, as `models.build` takes them
+    label_set: LabelSet = CITYSCAPES  # the data set's, and of runs older than label sets
 
     encoder_weights: str = encoder.field(
         "--encoder-weights",

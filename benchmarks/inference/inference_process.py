@@ -92,7 +92,7 @@ class EndToEnd:
 
     def __call__(self) -> dict[str, float]:
         from data.augment import resize_image
-        from data.labels import TRAIN_TO_LABEL
+        from data.label_sets import CITYSCAPES
         from inference.image_files import decode
 
         times = [time.perf_counter()]
@@ -107,7 +107,7 @@ class EndToEnd:
         found = infer(self._backend.place(images))
         times.append(time.perf_counter())
         for label in self._backend.labels_at(found, sizes) if resized else found:
-            TRAIN_TO_LABEL[label]  # uint8 [H, W]
+            CITYSCAPES.train_to_file[label]  # uint8 [H, W]
         times.append(time.perf_counter())
         names = ("decode", "resize", "infer", "label map")
         return dict(zip(names, (after - before for before, after in itertools.pairwise(times))))

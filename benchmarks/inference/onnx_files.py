@@ -20,13 +20,13 @@ def main() -> int:
     settings = json.loads(sys.argv[1])
     die_first()
     cli.quiet_tensorflow()
-    from benchmarks.inference.keras_backend import network_of
+    from benchmarks.inference.keras_backend import label_set_of, network_of
     from deploy import export
     from inference.graph_interface import GraphInterface
 
     network = network_of(settings)
     interface = GraphInterface(settings["batch"])
-    exact = export.export(network, interface)
+    exact = export.export(network, interface, label_set_of(settings))
     made = {}
     for runtime in settings["runtimes"]:
         path = Path(settings["folder"]) / f"{runtime}.onnx"

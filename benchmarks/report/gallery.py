@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.report.page_parts import Image, Section
 from common.errors import UserError
 from data import png
-from data.labels import LABEL_TO_TRAIN, colorize
+from data.label_sets import CITYSCAPES
 
 MOST = 6  # images shown, spread over all that every folder has
 WIDTH, QUALITY = 400, 80  # CSS pixels, JPEG
@@ -60,7 +60,9 @@ def embedded(title: str, path: Path, width: int = WIDTH) -> Image:
         UserError: it cannot be decoded.
     """
     if path.stem.endswith("_labelIds"):
-        image = colorize(LABEL_TO_TRAIN[png.decode_labels(path)])
+        labels = png.decode_labels(path)
+        CITYSCAPES.require_known(labels, path)
+        image = CITYSCAPES.colorize(CITYSCAPES.file_to_train[labels])
     else:
         image = png.decode_image(path)
     height = max(round(image.shape[0] * width / image.shape[1]), 1)

@@ -83,9 +83,9 @@ def require_fitting(options) -> None:
         if options.batch % ranks:
             raise UserError(f"{ranks} ranks cannot share a batch of {options.batch}; correct -b or --ranks")
     if options.path:
-        from data import index
+        from data import datasets
 
-        index.training_samples(options.path)  # raises where there are none
+        datasets.opened(options.path).training()  # raises where there are none
 
 
 def one_round(options, mode: str) -> dict[int, dict]:

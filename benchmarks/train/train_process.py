@@ -72,17 +72,21 @@ def load(settings: dict):
 
     import models
     from benchmarks.train import steps, synthetic
-    from data.labels import CLASS_COUNT
+    from data.label_sets import CITYSCAPES
 
     assert backend == keras.backend.backend()
     device = backend_devices.of_backend()
     keras.utils.set_random_seed(0)
     size, precision = tuple(settings["size"]), settings["precision"]
     model = models.build(
-        settings["model"], (*size, 3), CLASS_COUNT, backend_devices.POLICIES[precision], **settings["options"]
+        settings["model"],
+        (*size, 3),
+        CITYSCAPES.classes,
+        backend_devices.POLICIES[precision],
+        **settings["options"],
     )
     optimizer = synthetic.optimizer(model, precision == "float16")
-    batch = synthetic.inputs(settings["batch"], size, CLASS_COUNT)
+    batch = synthetic.inputs(settings["batch"], size, CITYSCAPES.classes)
     return steps.compiled(model, optimizer, *batch, device.gpu), device
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_bytes
+from deploy.tensorrt.onnx_metadata import note
 from inference.tensorrt import plan as plans
 from inference.tensorrt.library import tensorrt
 from inference.tensorrt.plan import Plan
@@ -14,7 +15,7 @@ MEBIBYTE = 2**20
 
 
 def build(plan: Plan, gpu: str) -> Path:
-    """Build an engine and write it.
+    """Build an engine and write it, and beside it the label set that the ONNX file names.
 
     Args:
         plan: what to build.
@@ -37,6 +38,9 @@ def build(plan: Plan, gpu: str) -> Path:
         raise UserError(f"TensorRT {trt.__version__} builds no engine of {plan.onnx}; its messages are above")
     path = plans.engine_path(plan, gpu, trt.__version__)
     write_bytes(path, bytes(serialized))
+    label_set = note(plan.onnx.read_bytes(), "label_set")
+    if label_set:
+        write_bytes(plans.label_set_path(path), f"{label_set}\n".encode())
     if plan.timing_cache:
         write_bytes(plan.timing_cache, bytes(config.get_timing_cache().serialize()))
     return path

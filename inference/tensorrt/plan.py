@@ -82,6 +82,11 @@ def engine_path(plan: Plan, gpu: str, version: str) -> Path:
     return (plan.folder or plan.onnx.parent) / name
 
 
+def label_set_path(engine: Path) -> Path:
+    """The JSON file beside an engine, which holds no notes itself, that tells which classes it returns."""
+    return engine.with_name(f"{engine.name}.label_set.json")
+
+
 def require_same_machine(path: Path, gpu: str, version: str) -> None:
     """Raise UserError unless an engine's file name names this GPU and version of TensorRT."""
     found = re.search(r"\.([\w-]+)\.trt(\d[\w.]*)\.engine$", path.name)

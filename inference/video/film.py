@@ -115,7 +115,7 @@ def work(runtime, file):
     def write(result):
         frame, labels, rate = result
         if not canvases:
-            canvases.append(Canvas(frame.image.shape[:2]))
+            canvases.append(Canvas(frame.image.shape[:2], runtime.label_set))
         file.write(canvases[0].draw(frame.image, labels, rate), frame.tick)
 
     return infer, write

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import models
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from models.model_options import OptionError
 from models.weights import keras_hdf5, legacy, native
 from models.weights.run_files import weights_file
@@ -23,20 +23,26 @@ def load_network(
         encoder: the name that is expected; None takes the file's.
 
     Returns:
-        (A `keras.Model`, see `models.build`, with `CLASS_COUNT` outputs, or void beside these from Keras 2,
-        the `native.Origin`).
+        (A `keras.Model`, see `models.build`, with an output for each class, and void beside these from
+        Keras 2, the `native.Origin`).
 
     Raises:
         UserError: no or broken weights, or those of another model, encoder or class count.
     """
     path = weights_file(Path(source))
     origin, legacy_file = origin_of(path, model), keras_hdf5.has_layers(path)
-    if not legacy_file and origin.classes != CLASS_COUNT:
-        raise UserError(f"{path} was trained for {origin.classes} classes; this data set has {CLASS_COUNT}")
+    if not legacy_file and origin.classes != origin.label_set.classes:
+        raise UserError(
+            f"{path} was trained for {origin.classes} classes, but its label set is "
+            f"{origin.label_set.described()}; train anew, or give other weights"
+        )
     if encoder:
         require_encoder(path, origin, encoder)
     network = build_network(path, origin, size or origin.size)
-    (legacy if legacy_file else native).load(path, network)
+    if legacy_file:
+        legacy.load(path, network, origin.label_set.classes)
+    else:
+        native.load(path, network)
     return network, origin
 
 
@@ -72,7 +78,7 @@ def legacy_origin(path: Path, model: str | None) -> native.Origin:
         raise UserError(
             f"{path} was written by Keras 2 and names no architecture; give `model` separable_unet"
         )
-    return native.Origin(model, legacy.OUTPUTS, legacy.SIZE)
+    return native.Origin(model, legacy.outputs(CITYSCAPES.classes), legacy.SIZE, label_set=CITYSCAPES)
 
 
 def build_network(path: Path | str, origin: native.Origin, size: tuple[int, int]):

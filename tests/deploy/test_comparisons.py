@@ -9,7 +9,7 @@ from onnx import numpy_helper
 
 import tied
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from deploy import comparisons, export, parity, sample_parity
 from inference.graph_interface import GraphInterface
 
@@ -21,7 +21,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def graph(model):
-    return export.export(model, GraphInterface())
+    return export.export(model, GraphInterface(), CITYSCAPES)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ INTERFACES = [
 )
 def test_ties_that_rounding_decides_are_no_fault(model, interface):
     measure = sample_parity.measure if interface.dropout_passes else parity.measure
-    found = measure(export.export(model, interface), model, interface, tied.images(3))
+    found = measure(export.export(model, interface, CITYSCAPES), model, interface, CITYSCAPES, tied.images(3))
     parity.require(found, "the graph")
     cut = found.masked if interface.dropout_passes else found
     assert not cut.whole.passed and cut.whole.agreement < 0.9  # or the second look would not be tested
@@ -63,7 +63,8 @@ def test_only_what_is_calculated_from_the_image_is_rounded(model, graph):
     expected = [f"{branch}_pool/GreaterEqual{end}" for branch in "ab" for end in ("", "_1", "_2")]
     assert sorted(node.name for node in comparisons.rounded(graph)) == expected  # no Equal of unpooling
     masks = {
-        node.name for node in comparisons.rounded(export.export(model, GraphInterface(dropout_passes=1)))
+        node.name
+        for node in comparisons.rounded(export.export(model, GraphInterface(dropout_passes=1), CITYSCAPES))
     }
     assert not any("kept" in name for name in masks)
 
@@ -88,28 +89,30 @@ class TestASecondLookIsTaken:
 
     def test_at_no_graph_that_agrees(self, model, graph):
         noise = np.random.default_rng(1).integers(0, 256, tied.images().shape, np.uint8)
-        assert type(parity.measure(graph, model, GraphInterface(), noise)) is parity.Parity
+        assert type(parity.measure(graph, model, GraphInterface(), CITYSCAPES, noise)) is parity.Parity
         with pytest.raises(AssertionError, match="a second look"):
-            parity.measure(graph, model, GraphInterface(), tied.images())
+            parity.measure(graph, model, GraphInterface(), CITYSCAPES, tied.images())
 
     def test_at_no_graph_without_such_comparisons(self):
         model, other = (without_comparisons(bias) for bias in (0.0, 100.0))
-        graph = export.export(other, GraphInterface())
+        graph = export.export(other, GraphInterface(), CITYSCAPES)
         assert comparisons.rounded(graph) == []
         words = (
             r"^it and its Keras model disagree \(largest difference of logits \d\.\de-\d\d, equal labels "
             r"\d+\.\d{3} %; allowed are 1e-03 and 99.99 %\): no file written; report this with the weights$"
         )
         with pytest.raises(UserError, match=words):
-            parity.require(parity.measure(graph, model, GraphInterface(), tied.images()), "it")
+            parity.require(parity.measure(graph, model, GraphInterface(), CITYSCAPES, tied.images()), "it")
 
 
 def without_comparisons(bias):
     """One convolution to logits."""
     image = keras.Input((*tied.SIZE, 3), name="image")
-    model = keras.Model(image, keras.layers.Conv2D(CLASS_COUNT, 3, padding="same", name="logits")(image))
+    model = keras.Model(
+        image, keras.layers.Conv2D(CITYSCAPES.classes, 3, padding="same", name="logits")(image)
+    )
     random = np.random.default_rng(0)
-    model.set_weights([random.normal(size=(3, 3, 3, CLASS_COUNT)), np.full(CLASS_COUNT, bias)])
+    model.set_weights([random.normal(size=(3, 3, 3, CITYSCAPES.classes)), np.full(CITYSCAPES.classes, bias)])
     return model
 
 
@@ -173,7 +176,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_wrong_graph_is_refused(model, copy, fault):
     fault(copy)
-    found = parity.measure(copy, model, GraphInterface(), tied.images())
+    found = parity.measure(copy, model, GraphInterface(), CITYSCAPES, tied.images())
     assert found.comparisons == 6
     assert found.difference > 5 * parity.LARGEST_DIFFERENCE or found.operands > 5 * parity.LARGEST_OF_OPERANDS
     with pytest.raises(UserError, match=r"the graph .* disagree \(.*; with Keras's values in .*: no file"):
@@ -184,14 +187,16 @@ def test_another_epsilon_is_refused(model):
     other = tied.network(epsilon=2e-3)
     for mine, its in zip(model.weights, other.weights):
         its.assign(mine)
-    found = parity.measure(export.export(other, GraphInterface()), model, GraphInterface(), tied.images())
+    found = parity.measure(
+        export.export(other, GraphInterface(), CITYSCAPES), model, GraphInterface(), CITYSCAPES, tied.images()
+    )
     assert not found.passed and found.operands > 1e-3
 
 
 def test_wrong_graphs_of_random_passes_are_refused(model):
     interface = GraphInterface(dropout_passes=2)
     for name in ("b_pool/GreaterEqual/sample2", "a_pool/GreaterEqual"):
-        graph = export.export(model, interface)
+        graph = export.export(model, interface, CITYSCAPES)
         node(graph, name).input[:] = reversed(node(graph, name).input)
-        found = sample_parity.measure(graph, model, interface, tied.images())
+        found = sample_parity.measure(graph, model, interface, CITYSCAPES, tied.images())
         assert not found.passed and found.masked.operands > 0.1

@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from common.errors import UserError
+from data.label_sets import CITYSCAPES
 from deploy import export, operators, quantize
 from inference.graph_interface import GraphInterface
 from inference.onnx_runtime import OnnxRuntime
@@ -23,7 +24,9 @@ def images(count=8, seed=0):
 
 @pytest.fixture(scope="module")
 def graph():
-    return export.export(network("unet", SIZE, width=8), GraphInterface(), {"precision": "float32"})
+    return export.export(
+        network("unet", SIZE, width=8), GraphInterface(), CITYSCAPES, {"precision": "float32"}
+    )
 
 
 def agreement(reference):
@@ -37,7 +40,7 @@ def agreement(reference):
 @pytest.mark.parametrize("interface", [GraphInterface(), GraphInterface(2, "nchw", argmax=True)], ids=str)
 @pytest.mark.parametrize("target", ["tensorrt", "cpu"])
 def test_int8_is_close_and_as_its_target_wants_it(target, interface):
-    graph = export.export(network("unet", SIZE, width=8), interface)
+    graph = export.export(network("unet", SIZE, width=8), interface, CITYSCAPES)
     found = quantize.int8(graph, interface, target, images(), agreement(graph), max_drop=20.0)
     assert 0.8 < found.miou <= 1.0 and found.kept == []
     onnx.checker.check_model(found.model, full_check=True)

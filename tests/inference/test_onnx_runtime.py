@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 
 import damage
 from common.errors import UserError
+from data.label_sets import CITYSCAPES
 from deploy import export
 from inference import onnx_file, onnx_runtime, runtimes
 from inference.graph_interface import GraphInterface
@@ -25,7 +26,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def graph(model):
-    return export.export(model, GraphInterface(), {"model": "unet"})
+    return export.export(model, GraphInterface(), CITYSCAPES, {"model": "unet"})
 
 
 @pytest.fixture
@@ -42,9 +43,9 @@ def images(count):
     "interface", [GraphInterface(), GraphInterface(2, "nchw", True), GraphInterface(3, argmax=True)], ids=str
 )
 def test_labels_are_those_of_keras(model, interface, tmp_path):
-    onnx.save(export.export(model, interface, {"model": "unet"}), tmp_path / "a.onnx")
+    onnx.save(export.export(model, interface, CITYSCAPES, {"model": "unet"}), tmp_path / "a.onnx")
     runtime = runtimes.load(tmp_path / "a.onnx", "unet", SIZE)
-    expected = KerasRuntime(model, jit=False).predict(images(5))
+    expected = KerasRuntime(model, jit=False, label_set=CITYSCAPES).predict(images(5))
     found = runtime.predict(images(5))  # five do not fill batches of two or three
     assert (runtime.name, runtime.size) == ("unet", SIZE)
     assert found.dtype == np.uint8 and len(np.unique(expected)) >= 3

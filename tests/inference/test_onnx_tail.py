@@ -5,6 +5,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 
+from data.label_sets import CITYSCAPES
 from deploy import export
 from inference import onnx_file, onnx_tail
 from inference.graph_interface import GraphInterface
@@ -18,7 +19,7 @@ SIZE = (64, 128)
 
 @pytest.mark.parametrize("name", ["fastscnn", "deeplabv3+"])
 def test_the_values_stay_the_same(name):
-    model = export.export(network(name, SIZE), GraphInterface())
+    model = export.export(network(name, SIZE), GraphInterface(), CITYSCAPES)
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     moved = onnx_tail.channels_last(changed)
@@ -39,7 +40,7 @@ def test_the_values_stay_the_same(name):
     "interface", [GraphInterface(argmax=True), GraphInterface(2, "nchw", argmax=True)], ids=str
 )
 def test_the_labels_stay_the_same(interface):
-    model = export.export(network("fastscnn", SIZE), interface)
+    model = export.export(network("fastscnn", SIZE), interface, CITYSCAPES)
     changed = onnx_tail.for_cpu(model)
     onnx.checker.check_model(changed, full_check=True)
     nodes = [node.op_type for node in changed.graph.node]
@@ -57,7 +58,7 @@ def test_the_labels_stay_the_same(interface):
 def test_labels_of_logits_are_those_of_the_graph():
     """A graph of logits [N, C, H, W] gets its arg-max when it is opened."""
     interface, model = GraphInterface(layout="nchw"), network("fastscnn", SIZE)
-    graph = export.export(model, interface)
+    graph = export.export(model, interface, CITYSCAPES)
     with_labels = onnx_file.with_labels(graph, onnx_file.signature(graph, "it"))
     assert len(onnx_tail.channels_last(with_labels)) == 1
     labels = OnnxRuntime(graph, "it").predict(noise(*SIZE)[None])
@@ -70,7 +71,7 @@ def test_labels_of_logits_are_those_of_the_graph():
     ids=str,
 )
 def test_graphs_without_such_a_resize_stay_as_they_are(name, options, interface):
-    model = export.export(network(name, SIZE, **options), interface)
+    model = export.export(network(name, SIZE, **options), interface, CITYSCAPES)
     before = [node.SerializeToString() for node in model.graph.node]
     assert onnx_tail.channels_last(model) == []
     assert [node.SerializeToString() for node in model.graph.node] == before

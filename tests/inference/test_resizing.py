@@ -11,6 +11,7 @@ from onnx import helper
 
 import fake_tensorrt
 from data.augment import resize_labels
+from data.label_sets import CITYSCAPES
 from deploy import export
 from fake_tensorrt import DataType
 from inference import keras_runtime, resizing, runtimes
@@ -143,10 +144,10 @@ class TestRuntimes:
         assert (runtime.predict(images, SIZES[0]) != nearest).mean() > 0.01
 
     def test_keras(self, model, images, logits):
-        self.check(KerasRuntime(model, jit=False), images, logits)
+        self.check(KerasRuntime(model, jit=False, label_set=CITYSCAPES), images, logits)
 
     def test_keras_on_a_device_that_has_room_or_not(self, model, images, logits, monkeypatch):
-        runtime = KerasRuntime(model, jit=True)  # as on a GPU
+        runtime = KerasRuntime(model, jit=True, label_set=CITYSCAPES)  # as on a GPU
         self.check(runtime, images, logits)
         monkeypatch.setattr(keras_runtime, "MOST_SCORES", 3 * 64 * 128 * 19 - 1)
         monkeypatch.setattr("keras.ops.image.resize", None)
@@ -154,11 +155,13 @@ class TestRuntimes:
 
     @pytest.mark.parametrize("interface", [GraphInterface(), GraphInterface(2, "nchw", True)], ids=str)
     def test_onnx(self, model, images, logits, interface):
-        self.check(OnnxRuntime(export.export(model, interface), "it", "cpu"), images, logits)
+        self.check(OnnxRuntime(export.export(model, interface, CITYSCAPES), "it", "cpu"), images, logits)
 
     def test_onnx_with_probabilities(self, model, images, logits):
         self.check(
-            OnnxRuntime(with_softmax(export.export(model, GraphInterface())), "it", "cpu"), images, logits
+            OnnxRuntime(with_softmax(export.export(model, GraphInterface(), CITYSCAPES)), "it", "cpu"),
+            images,
+            logits,
         )
 
     @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
@@ -188,7 +191,7 @@ class TestGraphsOfLabels:
 
     def test_onnx(self, model, images, logits, monkeypatch, capsys):
         monkeypatch.setattr(resizing, "_told", set())
-        graph = export.export(model, GraphInterface(argmax=True))
+        graph = export.export(model, GraphInterface(argmax=True), CITYSCAPES)
         self.check(OnnxRuntime(graph, "a.onnx", "cpu"), images, logits, "a.onnx", capsys)
 
     def test_tensorrt(self, engine, images, logits, tmp_path, capsys):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from data.label_sets import CITYSCAPES
 from inference import multi_pass, runtimes
 from inference.keras_runtime import KerasRuntime
 from inference.multi_pass import TilingRuntime
@@ -14,13 +15,13 @@ SIZE = (32, 48)
 
 @pytest.fixture(scope="module")
 def runtime():
-    return KerasRuntime(network("unet", SIZE, width=4), jit=False)
+    return KerasRuntime(network("unet", SIZE, width=4), jit=False, label_set=CITYSCAPES)
 
 
 class PixelRuntime:
     """Classes follow from the pixel alone, as stated by `labels`."""
 
-    name, size = "pixels", SIZE
+    name, size, label_set = "pixels", SIZE, CITYSCAPES
 
     def __init__(self):
         self.seen = []

@@ -17,7 +17,7 @@ import pytest
 
 import damage
 import rank_processes
-from data import index
+from data import datasets
 from processes import run_script
 from runs import assert_same, log, only_run
 from slurm_cluster import Cluster, missing
@@ -225,7 +225,7 @@ class TestTraining:
 
     def test_what_one_rank_cannot_read_is_the_jobs_status(self, training, town, tmp_path):
         spoilt = shutil.copytree(town, tmp_path / "town")
-        image = index.training_samples(spoilt)[4].image
+        image = datasets.opened(spoilt).training()[4].image
         damage.truncate(image)
         job = training(epochs=2, more=("-p", spoilt))
         told = job.end()

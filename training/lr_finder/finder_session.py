@@ -7,8 +7,8 @@ import keras
 
 from common.arguments import as_options
 from data.cache import open_cache
-from data.index import Sample
 from data.pipeline import Batches, Shard
+from data.samples import Sample
 from models.weights import native, run_files
 from training.config_fields import Config
 from training.losses import total
@@ -34,6 +34,7 @@ def find(
     Raises:
         UserError: anything the user can mend.
     """
+    session.require_labels(settings, training, fresh=True)
     jit = xla.prepare(ranks=ranks)
     keras.utils.set_random_seed(settings.seed)
     with ranks.scope():

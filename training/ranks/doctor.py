@@ -12,8 +12,7 @@ from common import cli
 from common.arguments import as_options
 from common.environment import lines_of, versions
 from common.errors import EXIT_USER_ERROR, UserError
-from data import index
-from data.cache import decode
+from data import datasets
 from training.ranks import distributed
 from training.ranks.distributed import PATIENCE, at_most
 from training.ranks.ranks import Ranks
@@ -120,12 +119,12 @@ def data(path: Path | None, ranks: Ranks) -> dict:
     if path is None:
         return {}
     try:
-        samples = index.training_samples(path)
-        validation = index.validation_samples(path)
+        data_set = datasets.opened(path)
+        samples, validation = data_set.training(), data_set.validation()
         mine = samples[ranks.rank :: ranks.size][:IMAGES]
         start = time.perf_counter()
         for sample in mine:
-            decode(sample)
+            sample.decode()
         seconds = (time.perf_counter() - start) / max(1, len(mine))
         return {"pictures": [len(samples), len(validation)], "seconds": seconds}
     except UserError as error:

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 import models
 from common.errors import NotFiniteError, RankLostError
-from data.labels import CLASS_COUNT
 from data.pipeline import Batches
 from models.weights.native import Origin
 from training.config_fields import Config
@@ -60,10 +59,13 @@ class Loop:
         self.config, self.run, self.model, self.optimizer = config, run, model, optimizer
         self.training, self.validation, self.progress = training, validation, progress
         self.jit, self.training_step = jit, None
-        self.validation_step = step.validation_step(model, CLASS_COUNT, jit, ranks)
+        self.validation_step = step.validation_step(model, config.label_set.classes, jit, ranks)
         self.stop, self.trackers, self.ranks = stop, trackers, ranks
-        self.logs = logs.Logs(run, progress.epoch) if ranks.first else None
-        self.origin = Origin(config.model, CLASS_COUNT, config.target_size, config.options)
+        self.logs = logs.Logs(run, config.label_set, progress.epoch) if ranks.first else None
+        labels = config.label_set
+        self.origin = Origin(
+            config.model, labels.classes, config.target_size, config.options, label_set=labels
+        )
         self.watchdog = Watchdog(run, ranks, config.stall_timeout)
         self._trained = False  # the first step is compiled
         self._losses = []  # of the steps since the last look, still on the device
@@ -216,7 +218,9 @@ class Loop:
             return {}, []
         self.watchdog.beat(compiles=True)
         with averages.in_place(self.model, self.optimizer):
-            return validation.score(self.validation_step, self.validation, self._obey, self.ranks)
+            return validation.score(
+                self.validation_step, self.validation, self.config.label_set, self._obey, self.ranks
+            )
 
     def _obey(self) -> None:
         self.watchdog.beat()

@@ -13,9 +13,9 @@ from common.environment import environment
 from common.errors import EXIT_INTERRUPTED, UserError
 from common.files import write_bytes
 from data.cache import open_cache
-from data.index import Sample
-from data.labels import CLASS_COUNT
+from data.label_sets import require_same_classes
 from data.pipeline import Batches, Shard
+from data.samples import Sample
 from models.weights import native, run_files
 from training import config
 from training.config_fields import Config
@@ -44,6 +44,7 @@ def train(
     Raises:
         UserError: anything the user can mend; until the model is built and filled, nothing is written.
     """
+    require_labels(settings, training, fresh=checkpoint is None)
     jit = xla.prepare(settings.deterministic, ranks)
     keras.utils.set_random_seed(settings.seed)
     run, checkpoint = ranks.agree((run, checkpoint))
@@ -77,6 +78,20 @@ def train(
             optimizers.set_steps(optimizer, resharded_steps(progress, batches[0]))
             progress.ranks = ranks.gpus
         return followed(Loop(settings, run, model, optimizer, *batches, progress, jit, stop, services, ranks))
+
+
+def require_labels(settings: config.Config, samples: list[Sample], fresh: bool) -> None:
+    """Raise UserError unless a run, its data and the weights that a fresh one starts from fit together."""
+    ours, weighted = samples[0].label_set, len(settings.weight_of_class)
+    require_same_classes(settings.label_set, "the run", ours, settings.path)
+    if weighted not in (0, ours.classes):
+        raise UserError(
+            f"the run has class weights for {weighted} classes, but {settings.path} is of "
+            f"{ours.described()}; give other class weights"
+        )
+    if fresh and settings.init_weights:
+        path = run_files.weights_file(Path(settings.init_weights))
+        require_same_classes(native.read_label_set(path), path, ours, settings.path)
 
 
 def folder_of(
@@ -160,7 +175,7 @@ def build(settings: Config, fresh: bool) -> keras.Model:
     encoder = {"encoder_weights": settings.encoder_weights} if published else {}
     shape = (*settings.target_size, 3)
     model = models.build(
-        settings.model, shape, CLASS_COUNT, settings.precision, **settings.options, **encoder
+        settings.model, shape, settings.label_set.classes, settings.precision, **settings.options, **encoder
     )
     if settings.freeze_encoder:
         models.encoder_layers(model)  # raises where there is none

@@ -74,7 +74,7 @@ class WeightsAndBiases:
                 id=f"{config.model.replace('+', 'p')}-{run.resolve().name}",  # ids take no '+'
                 resume="allow",
                 dir=str(run),
-                config=asdict(config),
+                config=_told(config),
             )
         except Exception as error:
             raise UserError(
@@ -109,7 +109,7 @@ class MLflow:
             found = self._client.get_experiment_by_name(config.model)
             experiment = found.experiment_id if found else self._client.create_experiment(config.model)
             self._id = self._client.create_run(experiment, run_name=run.resolve().name).info.run_id
-            for name, value in asdict(config).items():
+            for name, value in _told(config).items():
                 self._client.log_param(self._id, name, value)
         except Exception as error:
             raise UserError(
@@ -128,3 +128,8 @@ class MLflow:
     def close(self, finished: bool) -> None:
         """Mark the run; an interrupted one is marked anew when it has gone on."""
         self._client.set_terminated(self._id, "FINISHED" if finished else "KILLED")
+
+
+def _told(config: Config) -> dict:
+    """What trackers are told of a configuration: of the label set its name, which is what one filters by."""
+    return asdict(config) | {"label_set": config.label_set.name}

@@ -17,6 +17,7 @@ from benchmarks.inference import inference_process, inference_table, keras_backe
 from blocked import without
 from common.errors import UserError
 from data.augment import resize_labels
+from data.label_sets import CITYSCAPES
 from deploy import export
 from inference.graph_interface import GraphInterface
 from processes import assert_one_line_error, run_script
@@ -189,7 +190,7 @@ class TestBackends:
         model = network("fastscnn", SIZE)
         logits = keras.ops.convert_to_numpy(model(images, training=False))
         path = tmp_path / "net.onnx"
-        path.write_bytes(export.export(model, interface).SerializeToString())
+        path.write_bytes(export.export(model, interface, CITYSCAPES).SerializeToString())
         backend = onnx_backend.load(path, "cpu", "end-to-end")
         found = backend.logits(backend.place(images))
         require_resized(backend.labels_at(found, SIZES), logits)
@@ -201,7 +202,9 @@ class TestBackends:
     def test_a_graph_of_labels_has_no_logits(self, images, tmp_path, capsys):
         path = tmp_path / "net.onnx"
         path.write_bytes(
-            export.export(network("fastscnn", SIZE), GraphInterface(argmax=True)).SerializeToString()
+            export.export(
+                network("fastscnn", SIZE), GraphInterface(argmax=True), CITYSCAPES
+            ).SerializeToString()
         )
         subjects.warn_of_labels(path)
         assert capsys.readouterr().err.startswith(f"{path} returns labels, which only nearest neighbours")
@@ -272,7 +275,9 @@ def test_an_unknown_name_is_told_with_the_valid_ones():
 def test_files_that_are_exported_already(tmp_path):
     path = tmp_path / "net.onnx"
     path.write_bytes(
-        export.export(network("fastscnn", SIZE), GraphInterface(2, argmax=True)).SerializeToString()
+        export.export(
+            network("fastscnn", SIZE), GraphInterface(2, argmax=True), CITYSCAPES
+        ).SerializeToString()
     )
     words = ["-w", path, "--runtimes", "onnx", *QUICK[2:], "--save", tmp_path / "out"]
     done = run_script("benchmark.py", "inference", *words, "--scope", "model+argmax")

@@ -10,7 +10,7 @@ import benchmark
 import models
 from benchmarks.scaling import scaling_command
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from tiny import TRAIN
 
 SMALL = ("-t", "32,64", "-b", "2", "--rounds", "3", "--seconds", "0.1")
@@ -90,7 +90,7 @@ def test_two_ranks_are_measured_and_recorded(tmp_path, monkeypatch, capsys):
     record = json.loads(path.read_text())
     parameters = sum(
         variable.value.numpy().size
-        for variable in models.build("toy", (32, 64, 3), CLASS_COUNT).trainable_variables
+        for variable in models.build("toy", (32, 64, 3), CITYSCAPES.classes).trainable_variables
     )
     two = record["results"]["ranks"]["2"]
     loss, gradients, statistics = two["exchange"]

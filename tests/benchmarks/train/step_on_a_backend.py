@@ -15,7 +15,7 @@ import numpy as np
 import models
 from benchmarks import backend_devices
 from benchmarks.train import steps, synthetic
-from data.labels import IGNORED
+from data.label_sets import IGNORED
 
 SIZE, CLASSES, STEPS = (32, 64), 19, 4
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import models
-from data import index
+from data import datasets
 from data.cache import open_cache
 from data.pipeline import Batches
 from tiny import CAMVID, REPO, tiny_dataset
@@ -69,7 +69,7 @@ def test_xla_has_a_kernel_for_every_operation_of_a_step(model):
 def test_four_images_are_memorised(tmp_path):
     """Of CamVid, or of a made-up data set on machines without it: over nine of ten pixels are right."""
     root = CAMVID if CAMVID.is_dir() else tiny_dataset(tmp_path, train=160, val=1, size=(64, 96))
-    samples, size = index.labelled(root, "train")[::40][:4], (64, 96)
+    samples, size = datasets.opened(root).labelled("train")[::40][:4], (64, 96)
     images, labels = next(iter(Batches(samples, size, 4, open_cache("none", samples), 1).evaluation()))
     keras.utils.set_random_seed(0)
     model = models.build("fastscnn", (*size, 3), 19, dropout=0.0)
