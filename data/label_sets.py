@@ -4,13 +4,19 @@ Two numberings meet here. *File values* are what label files hold (Cityscapes: l
 0 to the number of classes less one, are the model's output channels. 255 is "ignored" among the train ids.
 """
 
+from __future__ import annotations
+
+import itertools
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import numpy as np
 from cityscapesscripts.helpers.labels import labels
 
 from common.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np  # slow; only the tables need it, and no --help does
 
 IGNORED = 255
 
@@ -42,13 +48,13 @@ class LabelSet:
 
     def __post_init__(self):
         texts = (self.name, *self.names, *self.categories)
-        numbers = (self.unlabeled, *self.file_values, *np.ravel(self.colors), *np.ravel(self.train_ids))
+        numbers = (self.unlabeled, *self.file_values, *itertools.chain(*self.colors, *self.train_ids))
         lengths = {len(self.names), len(self.colors), len(self.file_values)}
         lengths |= {len(self.categories)} if self.categories else set()
         classes = len(self.names)
         for sound, what in (
             (all(isinstance(text, str) for text in texts), "a name is no text"),
-            (all(isinstance(n, int | np.integer) and 0 <= n <= 255 for n in numbers), "a number is no byte"),
+            (all(isinstance(n, int) and 0 <= n <= 255 for n in numbers), "a number is no byte"),
             (len(lengths) == 1 and 0 < classes < IGNORED, "different numbers of classes"),
             (len(set(self.names)) == classes, "a name is there twice"),
             (all(len(color) == 3 for color in self.colors), "a colour is not of three numbers"),
@@ -107,6 +113,8 @@ class LabelSet:
             label: the file's values.
             holds_train_ids: the file holds train ids instead of the set's own values.
         """
+        import numpy as np
+
         values = (*range(self.classes), IGNORED) if holds_train_ids else sorted(dict(self.train_ids))
         first = next((n for n, value in enumerate(values) if n != value), len(values))
         others = values[first:]
@@ -176,6 +184,8 @@ def require_same_classes(ours: LabelSet, source, theirs: LabelSet, place) -> Non
 
 def _table(others, pairs, shape=256) -> np.ndarray:
     """uint8 of that shape: `others`, except at the places that pairs of a place and its value name."""
+    import numpy as np
+
     table = np.full(shape, others, np.uint8)
     for place, value in pairs:
         table[place] = value

@@ -129,7 +129,7 @@ def record(counts: Counts) -> dict:
         "classes": list(counts.label_set.names),
         "pixels": counts.pixels.tolist(),
         "share_of_labelled": counts.shares().tolist(),
-        "images_with_class": counts.occurs.tolist(),
+        "pictures_with_class": counts.occurs.tolist(),
         "weights": {
             "median_frequency": median_frequency_weights(counts).tolist(),
             "enet": enet_weights(counts).tolist(),

@@ -1,6 +1,14 @@
 """The door to the models: `models.build(name, ...)`; `models.registry` lists what there is."""
 
-from models.building import PRECISIONS, build, encoder_layers, nearest_size, options_of, size_multiple
+from models.building import (
+    PRECISIONS,
+    build,
+    encoder_layers,
+    nearest_size,
+    options_of,
+    size_multiple,
+    without_auxiliary,
+)
 from models.registry import ARCHITECTURES, ENCODERS, names
 
 __all__ = [
@@ -13,4 +21,5 @@ __all__ = [
     "nearest_size",
     "options_of",
     "size_multiple",
+    "without_auxiliary",
 ]

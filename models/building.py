@@ -108,6 +108,17 @@ def encoder_layers(model) -> list:
     return [model.get_layer(name) for name in model.about.encoder]
 
 
+def without_auxiliary(model):
+    """The part of a model that makes the logits, over the same weights; itself if it has no other output."""
+    if not isinstance(model.output, dict):
+        return model
+    import keras
+
+    network = keras.Model(model.input, model.output["logits"], name=model.name)
+    network.about = model.about
+    return network
+
+
 def require_size(name: str, size: tuple[int, int], multiple: int) -> None:
     """Raise UserError, naming the nearest valid sizes, unless both sides are multiples of `multiple`."""
     if not any(side % multiple for side in size):
@@ -128,14 +139,18 @@ class _Network:
         self._name, self._module = name, import_module(module)
 
     def options(self) -> dict:
-        return defaults(self._module.build, 2)
+        own = defaults(self._module.build, 2)
+        own.pop("auxiliary", None)
+        return own
 
     def size_multiple(self, options: dict) -> int:
         return self._module.SIZE_MULTIPLE
 
     def build(self, input_shape, classes: int, auxiliary: bool, options: dict):
         if auxiliary:
-            raise OptionError(f"{self._name} has no auxiliary head")
+            if "auxiliary" not in defaults(self._module.build, 2):
+                raise OptionError(f"{self._name} has no auxiliary head")
+            options = options | {"auxiliary": True}
         model = self._module.build(input_shape, classes, **options)
         encoder = getattr(self._module, "encoder_layers", lambda model: ())(model)
         model.about = About(tuple(layer.name for layer in encoder), self._module.SIZE_MULTIPLE)

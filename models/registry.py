@@ -34,7 +34,8 @@ class Architecture:
         paper: where it is from.
         recipe: what it is trained with.
         network: module with `build(input_shape, classes, **options)` and `SIZE_MULTIPLE`; of a decoder that
-            is also a network of its own, what is built where no encoder is named.
+            is also a network of its own, what is built where no encoder is named. With an option
+            `auxiliary` it may return a dict of `logits` and `auxiliary`.
         decoder: module of a decoder, see `models.decoders`.
         encoder: the decoder's encoder where none is named and there is no network.
     """

@@ -154,7 +154,7 @@ def test_model_without_images(town, model, tmp_path, monkeypatch, capsys):
     root, _ = town
     run = tmp_path / "run"
     (run / "checkpoints" / "last").mkdir(parents=True)
-    (run / "checkpoints" / "last" / "model.weights.h5").write_bytes(b"weights")
+    (run / "checkpoints" / "last" / "weights.h5").write_bytes(b"weights")
     assert evaluate_here(monkeypatch, "-m", "fastscnn", "-w", run, "-p", root, "-t", "32,64") == 0
     assert model == [(run, "fastscnn", (32, 64))]
     written = sorted(tmp_path.rglob("scores.*"))

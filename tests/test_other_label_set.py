@@ -15,7 +15,7 @@ from data import datasets, label_sets, png, stats
 from data.verify import check
 from deploy import convert
 from inference import onnx_file, runtimes
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from models.weights import native, run_files
 from runs import train_here
 from three import THREE
@@ -115,7 +115,7 @@ def test_scores_are_those_of_its_classes_and_categories(made, tmp_path, monkeypa
 def test_a_graph_tells_it(made, tmp_path):
     root, run = made
     samples = datasets.opened(root).validation()
-    graph = convert.convert(run, None, None, Form(argmax=True), samples)
+    graph = convert.convert(run, None, None, GraphInterface(argmax=True), samples)
     assert onnx_file.label_set(graph.model, "it") == THREE
     (tmp_path / "a.onnx").write_bytes(graph.model.SerializeToString())
     runtime = runtimes.load(tmp_path / "a.onnx")
@@ -131,7 +131,7 @@ def test_on_cityscapes_it_is_one_line(made, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=words):
         call(monkeypatch, evaluate, "-w", run, "-p", town, "-r", tmp_path / "scores")
     with pytest.raises(UserError, match=words.replace("town of", "town.*of")):
-        convert.convert(run, None, None, Form(), datasets.opened(town).validation())
+        convert.convert(run, None, None, GraphInterface(), datasets.opened(town).validation())
     for options in (("--init-weights", run), ("--resume", run)):
         with pytest.raises(UserError, match=words):
             train_here(*TOY, *options, "-p", town, "--logs", tmp_path / "logs")
@@ -162,7 +162,7 @@ class TestOlderFiles:
         del origin["label_set"]
         native.write_arrays(tmp_path / "old.weights.h5", arrays, origin)
         assert runtimes.load(tmp_path / "old.weights.h5").label_set == label_sets.CITYSCAPES
-        graph = convert.convert(tmp_path / "old.weights.h5", None, None, Form()).model
+        graph = convert.convert(tmp_path / "old.weights.h5", None, None, GraphInterface()).model
         kept = [entry for entry in graph.metadata_props if entry.key != "label_set"]
         del graph.metadata_props[:]
         graph.metadata_props.extend(kept)

@@ -375,8 +375,8 @@ def test_averaged_weights_are_what_was_scored_and_what_is_used(town, logs):
     assert train_here(*TINY, "-p", town, "--logs", logs, "--ema", "0.9") == 0
     (run,) = (logs / "toy").iterdir()
     averaged = run_files.weights_file(run)
-    assert averaged == run / "checkpoints" / "best" / "ema.weights.h5"
-    own = native.read_arrays(averaged.with_name("model.weights.h5"))[0]
+    assert averaged == run / "checkpoints" / "best" / "ema.h5"
+    own = native.read_arrays(averaged.with_name("weights.h5"))[0]
     mean = native.read_arrays(averaged)[0]
     assert own.keys() == mean.keys()
     assert any((own[name] != mean[name]).any() for name in own)

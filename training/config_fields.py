@@ -72,6 +72,15 @@ class Config:
         help="do not train it in the first epochs (default: {})",
     )
 
+    auxiliary: float = encoder.field(
+        "--auxiliary",
+        type=cli.positive_float,
+        default=0.0,
+        metavar="WEIGHT",
+        help="train an auxiliary head as well, of models that have one, with this weight of its loss; 0.4 in "
+        "most papers (default: none)",
+    )
+
     path: str = data.field(
         "-p", "--path", type=Path, resume=True, help=f"data set (default: ${cli.DATASET_VARIABLE})"
     )

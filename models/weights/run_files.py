@@ -6,8 +6,9 @@ from common.errors import UserError
 
 CONFIG = "config.json"  # in a run folder
 CHECKPOINTS = "checkpoints"  # folder of a run
-WEIGHTS = "model.weights.h5"  # in a checkpoint
-AVERAGES = "ema.weights.h5"  # the moving average of the weights, where one is kept
+WEIGHTS = "weights.h5"  # in a checkpoint; not laid out as Keras's `.weights.h5`
+AVERAGES = "ema.h5"  # the moving average of the weights, where one is kept
+NAMED_BEFORE = {WEIGHTS: "model.weights.h5", AVERAGES: "ema.weights.h5"}  # by version 0.1
 
 
 def home(path: Path) -> Path:
@@ -29,8 +30,14 @@ def weights_file(path: Path) -> Path:
     if path.is_file():
         return path
     folders = [path, *(path / CHECKPOINTS / link for link in ("best", "last"))]
-    places = [folder / name for folder in folders for name in (AVERAGES, WEIGHTS)]
+    places = [in_checkpoint(folder, name) for folder in folders for name in (AVERAGES, WEIGHTS)]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         raise UserError(f"no weights at {path}; give a run folder, a checkpoint or a .weights.h5 file")
     return found
+
+
+def in_checkpoint(folder: Path, name: str) -> Path:
+    """The file of a checkpoint that is called `name`, or was by version 0.1."""
+    before = folder / NAMED_BEFORE[name]
+    return before if before.is_file() else folder / name

@@ -45,6 +45,7 @@ class Loss:
 
     terms: tuple[Term, ...]
     plain: bool = False  # cross-entropy alone, unweighted and unsmoothed
+    auxiliary: float = 0.0  # weight of the same loss of an auxiliary head
     across_ranks: Callable = this_rank
 
     def __call__(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -63,9 +64,10 @@ def build(config: "Config") -> Loss:
     """The loss that a configuration names."""
     names = losses.parse(config.loss)
     if names == ("ce",) and not config.label_smoothing and not config.weight_of_class:
-        return PLAIN
+        return replace(PLAIN, auxiliary=config.auxiliary)
     weights = tf.constant(config.weight_of_class, tf.float32) if config.weight_of_class else None
-    return Loss(tuple(_term(name, weights, config.label_smoothing) for name in names))
+    terms = tuple(_term(name, weights, config.label_smoothing) for name in names)
+    return Loss(terms, auxiliary=config.auxiliary)
 
 
 def _term(name: str, weights, smoothing: float) -> Term:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 
+import models
 from common.arguments import as_options
 from data.cache import open_cache
 from data.pipeline import Batches, Shard
@@ -40,7 +41,8 @@ def find(
     with ranks.scope():
         model = session.build(settings, fresh=True)
     if settings.init_weights:
-        native.load(run_files.weights_file(Path(settings.init_weights)), model)
+        path = run_files.weights_file(Path(settings.init_weights))
+        native.load(path, models.without_auxiliary(model))
     cache = open_cache(settings.cache, training)
     shard = Shard(ranks.rank, ranks.size)
     batch = settings.batch * ranks.gpus_here

@@ -29,7 +29,7 @@ ADVICE = (
     "is every rank running, and do HOROVOD_GLOO_IFACE and NCCL_SOCKET_IFNAME name the network between the "
     "nodes?"
 )
-PATIENCE = 120.0  # seconds until a rank that waits for others to join gives up
+JOIN_TIMEOUT = 120.0  # seconds until a rank that waits for others to join gives up
 PAUSE = 24 * 3600  # seconds that ranks may stand still, as a job does that SLURM suspends
 
 
@@ -109,13 +109,13 @@ def failure_of_xla(sums: Callable) -> str:
     return ""
 
 
-def start(compression: str = "none", strategy: str = "horovod", patience: float = PATIENCE) -> Ranks:
+def start(compression: str = "none", strategy: str = "horovod", timeout: float = JOIN_TIMEOUT) -> Ranks:
     """Join the other processes of the run, if a launcher has started several.
 
     Args:
         compression: see `Horovod`.
         strategy: one of `STRATEGIES`; mirrored is one process with all GPUs of its machine.
-        patience: seconds until this process ends with status 2, unless all have joined.
+        timeout: seconds until this process ends with status 2, unless all have joined.
 
     Raises:
         UserError: several were started, but Horovod is not there, or does not see the others, or the
@@ -138,7 +138,7 @@ def start(compression: str = "none", strategy: str = "horovod", patience: float 
             "or start one process"
         ) from error
     leave_hangs_to_the_watchdog()
-    with at_most(patience, host(), "joining the other ranks"):
+    with at_most(timeout, host(), "joining the other ranks"):
         hvd.init()
     if hvd.size() == 1:
         raise UserError(

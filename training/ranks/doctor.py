@@ -14,7 +14,7 @@ from common.environment import lines_of, versions
 from common.errors import EXIT_USER_ERROR, UserError
 from data import datasets
 from training.ranks import distributed
-from training.ranks.distributed import PATIENCE, at_most
+from training.ranks.distributed import JOIN_TIMEOUT, at_most
 from training.ranks.ranks import Ranks
 
 IMAGES = 8  # read by each rank
@@ -34,9 +34,9 @@ def examine(path: Path | None) -> int:
     """
     cli.quiet_tensorflow()
     ranks = distributed.start()
-    with at_most(PATIENCE, distributed.host(), "an all-reduce"):
+    with at_most(JOIN_TIMEOUT, distributed.host(), "an all-reduce"):
         seconds = probe(ranks)
-    with at_most(PATIENCE, distributed.host(), "the other ranks' answers"):
+    with at_most(JOIN_TIMEOUT, distributed.host(), "the other ranks' answers"):
         reports = ranks.gather(report(ranks, path))
     found = problems(reports)
     if ranks.first:

@@ -15,10 +15,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import models
 from common.errors import UserError
 from common.files import writing_error
 from models.weights import native
-from models.weights.run_files import AVERAGES, CHECKPOINTS, WEIGHTS
+from models.weights.run_files import AVERAGES, CHECKPOINTS, WEIGHTS, in_checkpoint
 from training.ranks import seeds
 from training.run import averages
 from training.run.progress import Progress
@@ -41,10 +42,11 @@ def save(run: Path, model, optimizer, origin: native.Origin, progress: Progress)
         for leftover in folder.glob(".partial-*"):
             shutil.rmtree(leftover)
         partial.mkdir(parents=True)
-        native.write(partial / WEIGHTS, model, origin)
+        network = models.without_auxiliary(model)
+        native.write(partial / WEIGHTS, network, origin)
         if averages.kept(optimizer):
             with averages.in_place(model, optimizer):
-                native.write(partial / AVERAGES, model, origin)
+                native.write(partial / AVERAGES, network, origin)
         native.write_arrays(partial / TRAINING, training_arrays(model, optimizer), asdict(progress))
         _seal(partial)
         if target.exists():  # an epoch done again after a resume from an earlier checkpoint
@@ -69,10 +71,16 @@ def _name(progress: Progress) -> str:
 
 
 def training_arrays(model, optimizer) -> dict:
-    """What decides the rest of a run beside the weights: optimizer, loss scale, dropout's generators."""
-    arrays = {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(optimizer.variables)}
-    arrays |= {f"random/{i}": variable.numpy() for i, variable in enumerate(seeds.generators(model))}
-    return arrays
+    """What decides the rest of a run beside the weights, as arrays."""
+    return {name: variable.numpy() for name, variable in training_variables(model, optimizer).items()}
+
+
+def training_variables(model, optimizer) -> dict:
+    """The optimizer's and the loss scale's variables, dropout's generators, an auxiliary head's weights."""
+    variables = {f"optimizer/{i}": variable for i, variable in enumerate(optimizer.variables)}
+    variables |= {f"random/{i}": variable for i, variable in enumerate(seeds.generators(model))}
+    saved = {id(weight) for weight in models.without_auxiliary(model).weights}
+    return variables | {weight.path: weight for weight in model.weights if id(weight) not in saved}
 
 
 def restore(checkpoint: Path, model, optimizer) -> Progress:
@@ -82,10 +90,9 @@ def restore(checkpoint: Path, model, optimizer) -> Progress:
         UserError: another model's, or damaged.
     """
     verify(checkpoint)
-    native.load(checkpoint / WEIGHTS, model)
+    native.load(in_checkpoint(checkpoint, WEIGHTS), models.without_auxiliary(model))
     arrays, progress = native.read_arrays(checkpoint / TRAINING)
-    targets = {f"optimizer/{i}": variable for i, variable in enumerate(optimizer.variables)}
-    targets |= {f"random/{i}": variable for i, variable in enumerate(seeds.generators(model))}
+    targets = training_variables(model, optimizer)
     if {name: tuple(v.shape) for name, v in targets.items()} != {name: a.shape for name, a in arrays.items()}:
         raise UserError(f"{checkpoint} holds another optimizer's state; start a new run with `init_weights`")
     for name, variable in targets.items():

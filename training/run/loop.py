@@ -59,7 +59,9 @@ class Loop:
         self.config, self.run, self.model, self.optimizer = config, run, model, optimizer
         self.training, self.validation, self.progress = training, validation, progress
         self.jit, self.training_step = jit, None
-        self.validation_step = step.validation_step(model, config.label_set.classes, jit, ranks)
+        self.validation_step = step.validation_step(
+            models.without_auxiliary(model), config.label_set.classes, jit, ranks
+        )
         self.stop, self.trackers, self.ranks = stop, trackers, ranks
         self.logs = logs.Logs(run, config.label_set, progress.epoch) if ranks.first else None
         labels = config.label_set

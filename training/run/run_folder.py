@@ -1,7 +1,7 @@
 """The run folder `logs/<model>/<timestamp>/`: made, found again, and read.
 
 config.json  environment.json  csv/log.csv  tensorboard/  images/epoch_N.png  curves.png
-checkpoints/{last,best,epoch-N}/model.weights.h5
+checkpoints/{last,best,epoch-N}/weights.h5
 """
 
 import json

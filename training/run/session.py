@@ -64,7 +64,8 @@ def train(
     if checkpoint:
         progress = checkpoints.restore(checkpoint, model, optimizer)
     elif settings.init_weights:
-        native.load(run_files.weights_file(Path(settings.init_weights)), model)
+        path = run_files.weights_file(Path(settings.init_weights))
+        native.load(path, models.without_auxiliary(model))
     if ranks.first:
         run, progress = folder_of(settings, run, checkpoint, progress, logs_folder)
         services = started_trackers(settings, run, fresh=checkpoint is None)
@@ -170,12 +171,21 @@ def started_trackers(settings: Config, run: Path, fresh: bool) -> list[Tracker]:
 
 
 def build(settings: Config, fresh: bool) -> keras.Model:
-    """The configured model; published encoder weights only go into a fresh one, others are restored."""
+    """The configured model, with its auxiliary head if that is trained.
+
+    Published encoder weights only go into a fresh one, others are restored.
+    """
     published = fresh and settings.encoder_weights != "none"
     encoder = {"encoder_weights": settings.encoder_weights} if published else {}
     shape = (*settings.target_size, 3)
     model = models.build(
-        settings.model, shape, settings.label_set.classes, settings.precision, **settings.options, **encoder
+        settings.model,
+        shape,
+        settings.label_set.classes,
+        settings.precision,
+        auxiliary=settings.auxiliary > 0,
+        **settings.options,
+        **encoder,
     )
     if settings.freeze_encoder:
         models.encoder_layers(model)  # raises where there is none

@@ -29,12 +29,13 @@ class Rematerialized:
     def __init__(self, network: keras.Model):
         self.trainable_variables = network.trainable_variables
         self._input, self._output = network.input, network.output
+        self._outputs = keras.tree.flatten(network.output)
         operations = [op for op in network.operations if not isinstance(op, keras.layers.InputLayer)]
-        ends = plan(operations, network.output)
+        ends = plan(operations, self._outputs)
         self.segments = []  # (tensors read, tensors made for later, model, whether it is recomputed)
         for number, (start, end) in enumerate(zip([0, *ends], ends)):
             part = operations[start:end]
-            inputs, outputs = crossing(part, operations[end:], network.output)
+            inputs, outputs = crossing(part, operations[end:], self._outputs)
             again = end < len(operations) and not draws(part[0])
             model = keras.Model(inputs, outputs, name=f"{network.name}_segment{number}")
             self.segments.append((inputs, outputs, model, again))
@@ -46,7 +47,7 @@ class Rematerialized:
             call = recomputed(segment, training) if again else partial(segment, training=training)
             results = call([known[id(tensor)] for tensor in inputs])
             known |= {id(tensor): value for tensor, value in zip(outputs, keras.tree.flatten(results))}
-        return known[id(self._output)]
+        return keras.tree.map_structure(lambda tensor: known[id(tensor)], self._output)
 
 
 def recomputed(segment: keras.Model, training: bool):
@@ -67,23 +68,23 @@ def draws(operation) -> bool:
     return hasattr(operation, "seed_generator")
 
 
-def crossing(part: list, later: list, output) -> tuple[list, list]:
+def crossing(part: list, later: list, outputs: list) -> tuple[list, list]:
     """The tensors that a segment takes from outside and those of its own that are needed after it."""
     made = {id(tensor) for operation in part for tensor in keras.tree.flatten(operation.output)}
     reads = {id(t): t for operation in part for t in keras.tree.flatten(operation.input) if id(t) not in made}
     wanted = {id(tensor) for operation in later for tensor in keras.tree.flatten(operation.input)}
-    wanted |= {id(output)}
+    wanted |= set(map(id, outputs))
     own = {id(t): t for operation in part for t in keras.tree.flatten(operation.output) if id(t) in wanted}
     return list(reads.values()), list(own.values())
 
 
-def plan(operations: list, output) -> list[int]:
+def plan(operations: list, outputs: list) -> list[int]:
     """Where to cut a topologically ordered list of operations: the ends of the segments, the last its length.
 
     Least in total are the bytes of what crosses cuts plus those of the largest segment. For a given largest
     segment the former is a shortest path over the cuts, for a tensor counts in the one segment that makes it.
     """
-    inside, kept = segment_bytes(operations, output)
+    inside, kept = segment_bytes(operations, outputs)
     possible = inside[np.isfinite(inside) & (inside > 0)]
     budgets = np.geomspace(possible.min(), possible.max(), BUDGETS)
     plans = [shortest(np.where(inside <= budget, kept, math.inf)) for budget in budgets]
@@ -94,13 +95,13 @@ def plan(operations: list, output) -> list[int]:
     return plans[int(np.argmin(totals))][1]
 
 
-def segment_bytes(operations: list, output) -> tuple[np.ndarray, np.ndarray]:
+def segment_bytes(operations: list, outputs: list) -> tuple[np.ndarray, np.ndarray]:
     """For a segment of operations [i, j): bytes of all that it makes, and of that which is needed later.
 
     Both [n + 1, n + 1]; infinite where no segment can be. An image's batch counts as one.
     """
     count = len(operations)
-    last_use = {id(output): count}
+    last_use = dict.fromkeys(map(id, outputs), count)
     for position, operation in enumerate(operations):
         for tensor in keras.tree.flatten(operation.input):
             last_use[id(tensor)] = max(position, last_use.get(id(tensor), 0))

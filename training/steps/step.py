@@ -24,17 +24,36 @@ def loss_head(model: keras.Model, loss: Loss = PLAIN):
     cross-entropy does the resizing itself, in a form that suits a processor's caches. On a GPU, with or
     without XLA, nothing is cut.
 
+    Args:
+        model: with one output, or a dict of `logits` and `auxiliary`, whose loss counts `loss.auxiliary`.
+        loss: of one output.
+
     Returns:
         (model to call, loss(output, labels)).
     """
-    last = model.get_layer("logits")
+    if not isinstance(model.output, dict):
+        scores, loss_of = _scores_and_loss(model.get_layer("logits"), loss)
+        if scores is model.output:
+            return model, loss
+        return keras.Model(model.input, scores, name=model.name), loss_of
+    heads = {name: _scores_and_loss(model.get_layer(name), loss) for name in model.output}
+    weights = {"logits": 1.0, "auxiliary": loss.auxiliary}
+    network = keras.Model(model.input, {name: scores for name, (scores, _) in heads.items()}, name=model.name)
+
+    def weighted_sum(outputs, labels):
+        return tf.add_n([weights[name] * of(outputs[name], labels) for name, (_, of) in heads.items()])
+
+    return network, weighted_sum
+
+
+def _scores_and_loss(last, loss: Loss):
+    """The output of a model's last layer, or what it resizes; and the loss that fits."""
     if loss.plain and isinstance(last, Resize) and not devices.has_gpu():
         scores = last.input
         factors = {last.height / scores.shape[1], last.width / scores.shape[2]}
         if len(factors) == 1 and factors.pop() % 2 == 0:
-            network = keras.Model(model.input, scores, name=model.name)
-            return network, loss.of_scores(upsampled_cross_entropy_sums)
-    return model, loss
+            return scores, loss.of_scores(upsampled_cross_entropy_sums)
+    return last.output, loss
 
 
 def training_step(

@@ -58,7 +58,7 @@ class TestRealRanks:
     def test_a_rank_that_waits_in_vain_says_where(self, tmp_path):
         """One of two tasks of a job, whose other one never comes."""
         require_horovod()
-        alone = "from training.ranks import distributed; distributed.start(patience=5)"
+        alone = "from training.ranks import distributed; distributed.start(timeout=5)"
         with subprocess.Popen(
             [sys.executable, "slurm/rendezvous.py"], cwd=REPO, stdout=subprocess.PIPE
         ) as server:

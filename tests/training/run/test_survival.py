@@ -216,7 +216,7 @@ class TestNotFinite:
         assert len(names) == 5 and all(name in str(error.value) for name in names)
         run = only_run(tmp_path)
         assert checkpoints.newest(run).name == "epoch-0002"
-        saved, _ = native.read_arrays(checkpoints.newest(run) / "model.weights.h5")
+        saved, _ = native.read_arrays(checkpoints.newest(run) / "weights.h5")
         assert all(np.isfinite(array).all() for array in saved.values())
 
 

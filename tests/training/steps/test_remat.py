@@ -107,11 +107,11 @@ def chain(*filters):
 def test_a_chain_is_cut_where_little_crosses():
     # By hand: all at once takes 4 * 51 bytes. Cut after the 1 they are 1 (kept) + 30 (the larger half).
     operations, output = chain(10, 9, 1, 20, 10, 1)
-    inside, kept = remat.segment_bytes(operations, output)
+    inside, kept = remat.segment_bytes(operations, [output])
     assert inside[0, 6] == 4 * 51
     assert (inside[0, 3], kept[0, 3]) == (4 * 20, 4 * 1)
     assert (inside[3, 6], kept[3, 6]) == (4 * 31, 4 * 1)
-    assert remat.plan(operations, output) == [3, 6]
+    assert remat.plan(operations, [output]) == [3, 6]
 
 
 def test_a_skip_is_kept_once():
@@ -121,7 +121,7 @@ def test_a_skip_is_kept_once():
     x = layers.Conv2D(2, 1)(x)
     model = keras.Model(image, layers.Concatenate()([skip, x]))
     operations = [op for op in model.operations if not isinstance(op, layers.InputLayer)]
-    _, kept = remat.segment_bytes(operations, model.output)
+    _, kept = remat.segment_bytes(operations, [model.output])
     assert kept[0, 1] == 4 * 4
     assert kept[0, 3] == 4 * (4 + 2)  # the skip and what follows
     assert kept[1, 3] == 4 * 2  # the skip is kept by the segment that made it
