@@ -68,18 +68,12 @@ def variants(name: str | None, given: dict) -> list[tuple[str, dict]]:
 
     Args:
         name: a model's, or None for all.
-        given: options that are chosen; a variant or encoder that is not stands for all of them.
+        given: options that are chosen, in the place of those of `models.registry.Architecture.variants`.
     """
-    import models
-    from models import ENCODERS
-    from models.networks.separable_unet import VARIANTS
+    from models import registry
 
-    open_choices = {
-        "deeplabv3+": [{"encoder": encoder} for encoder in ENCODERS],
-        "separable_unet": [{"variant": variant} for variant in VARIANTS],
-    }
-    names = [name] if name else models.names()
-    found = [(name, choice | given) for name in names for choice in open_choices.get(name, [{}])]
+    names = [name] if name else registry.names()
+    found = [(name, choice | given) for name in names for choice in registry.architecture(name).variants]
     return [pair for index, pair in enumerate(found) if pair not in found[:index]]
 
 

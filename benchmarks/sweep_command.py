@@ -1,9 +1,9 @@
 """Every configuration of a sweep file, each in a process of its own.
 
 A sweep file is TOML with tables [[sweep]]: `benchmark`, and its options by their long names. Lists of models,
-sizes, batches, scopes, precisions and backends are multiplied; other lists are one option's words. One that
-runs out of memory or fails is recorded, and the sweep goes on; one that --save's folder has a record of is
-passed over, so that an interrupted sweep is started again to go on.
+sizes, batches, scopes, precisions and backends are multiplied, and `model = "all"` is the list of all models;
+other lists are one option's words. One that runs out of memory or fails is recorded, and the sweep goes on;
+one that --save's folder has a record of is passed over, so that an interrupted sweep is started again to go on.
 """
 
 import contextlib
@@ -18,9 +18,11 @@ from pathlib import Path
 from benchmarks.children import ROOT
 from common import cli
 from common.errors import EXIT_INTERRUPTED, UserError
+from models import registry
 
 HELP = "every configuration of a sweep file"
 AXES = ("model", "target-size", "batch", "scope", "precision", "backend")
+ALL = "all"  # models
 CONTINUING = ("inference", "train", "summary", "accuracy")  # pass over what is measured
 
 
@@ -81,6 +83,8 @@ def read(path: Path) -> list[list[str]]:
 def command_lines(table: dict) -> Iterator[list[str]]:
     """The words of every configuration of a table, `benchmark` first."""
     options = {name: value for name, value in table.items() if name != "benchmark"}
+    if options.get("model") == ALL:
+        options["model"] = list(registry.ARCHITECTURES)
     axes = {name: value for name, value in options.items() if name in AXES and isinstance(value, list)}
     for values in itertools.product(*axes.values()):
         chosen = options | dict(zip(axes, values))

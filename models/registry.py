@@ -38,6 +38,7 @@ class Architecture:
             `auxiliary` it may return a dict of `logits` and `auxiliary`.
         decoder: module of a decoder, see `models.decoders`.
         encoder: the decoder's encoder where none is named and there is no network.
+        variants: options of the variants that tables list; one without options where there is one network.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Architecture:
     network: str | None = None
     decoder: str | None = None
     encoder: str | None = None
+    variants: tuple[dict, ...] = ({},)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ ARCHITECTURES = {
         "none",
         Recipe(0.05, "sgd_nesterov"),
         network="models.networks.separable_unet",
+        variants=({"variant": "original"}, {"variant": "large"}),
     ),
     "bayes_segnet": Architecture(
         "Bayesian SegNet",
@@ -102,6 +105,9 @@ ARCHITECTURES = {
         Recipe(0.007),  # section 4
         decoder="models.decoders.deeplabv3plus",
         encoder="mobilenetv2",
+        variants=tuple(
+            {"encoder": name} for name in ("mobilenetv2", "resnet50", "xception", "modified_xception")
+        ),
     ),
 }
 ENCODERS = {

@@ -2,13 +2,8 @@
 
 from typing import NamedTuple
 
-NAMES = {
-    "bayes_segnet": "Bayesian SegNet",
-    "deeplabv3+": "DeepLabV3+",
-    "fastscnn": "Fast-SCNN",
-    "separable_unet": "Separable U-Net",
-    "unet": "U-Net",
-}
+from models import registry
+
 LONGEST = 48  # characters of a name from a record
 LEAST, MOST = 1e-12, 1e18  # of any count, seconds, bytes or rates; charts have no room for others
 
@@ -24,7 +19,7 @@ class Spread(NamedTuple):
 def label(model: object, options: object) -> str:
     """A model's name with the values of its options."""
     chosen = [str(value) for value in mapping(options or {}).values()]
-    return short(" ".join([NAMES.get(word(model), word(model)), *chosen]))
+    return short(" ".join([registry.title(word(model)), *chosen]))
 
 
 def short(name: str) -> str:
