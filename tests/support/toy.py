@@ -3,7 +3,11 @@
 It has what training treats apart: batch norm, a depthwise kernel, a bias, dropout.
 """
 
+import sys
+from pathlib import Path
+
 import models
+from benchmarks import children
 from training.optimization import recipes
 from training.optimization.rates import Rates
 
@@ -11,7 +15,7 @@ NAME = "toy"
 SIZE_MULTIPLE = 32  # that of real networks, so that tests can have wrong sizes; 4 would do
 
 
-def build(input_shape: tuple[int, int, int], classes: int, dropout: float = 0.1):
+def build(input_shape: tuple[int, int, int], classes: int, width: int = 16, dropout: float = 0.1):
     """RGB in 0..255, [B, H, W, 3] -> float32 logits [B, H, W, classes]."""
     import keras  # not by the process that only hands tests out
     from keras import layers
@@ -19,8 +23,8 @@ def build(input_shape: tuple[int, int, int], classes: int, dropout: float = 0.1)
     from models.layers import Resize, conv, depthwise, normalize
 
     image = keras.Input(input_shape, name="image")
-    x = conv(normalize(image), 16, "stem", kernel=5, stride=2)  # [B, H/2, W/2, 16]
-    x = depthwise(x, "middle", stride=2)  # [B, H/4, W/4, 16]
+    x = conv(normalize(image), width, "stem", kernel=5, stride=2)  # [B, H/2, W/2, width]
+    x = depthwise(x, "middle", stride=2)  # [B, H/4, W/4, width]
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Conv2D(classes, 1, name="scores")(x)  # [B, H/4, W/4, classes]
     return keras.Model(image, Resize(*input_shape[:2], dtype="float32", name="logits")(x), name=NAME)
@@ -30,3 +34,9 @@ def register() -> None:
     """Make it known in this process, to command lines as well."""
     models.ARCHITECTURES[NAME] = __name__
     recipes.RECIPES[NAME] = recipes.Recipe(Rates("polynomial", 0.045))
+
+
+def reach_children() -> None:
+    """Have it known in processes that benchmarks of this process start, where warm-ups are short as well."""
+    script = Path(__file__).with_name("with_toy.py")
+    children.command = lambda *words: [sys.executable, str(script), "-m", *words]
