@@ -3,7 +3,7 @@
 A sweep file is TOML with tables [[sweep]]: `benchmark`, and its options by their long names. Lists of models,
 sizes, batches, scopes, precisions and backends are multiplied, and `model = "all"` is the list of all models;
 other lists are one option's words. One that runs out of memory or fails is recorded, and the sweep goes on;
-one that --save's folder has a record of is passed over, so that an interrupted sweep is started again to go on.
+one that --save's folder has a record of is passed over, so that an interrupted sweep can be started again.
 """
 
 import contextlib

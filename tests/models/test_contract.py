@@ -1,63 +1,40 @@
-"""What every model promises, of whichever architecture, variant or encoder; each check stands only here."""
+"""What every network promises, however it is built; each check stands only here.
 
-import functools
+A network is a line in `tests/support/cases.py` and a golden answer, whose weights all checks use. Together
+they should take no more than 15 s of a processor on a quiet machine.
+"""
+
 import importlib.util
 import os
 import subprocess
 import sys
+from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import numpy as np
+import onnxruntime as ort
 import pytest
 import tensorflow as tf
 from keras import layers
+from onnx import TensorProto
 
+import golden
 import models
 import toy
-from models import ENCODERS
-from models.networks.separable_unet import VARIANTS
+from cases import CASES, JAX, QUICK
+from data.label_sets import CITYSCAPES
+from deploy import export, operators, parity
+from inference.graph_interface import GraphInterface
 from models.weights import native
-from networks import calibrate, random_images
+from networks import narrowed, random_images
 from tiny import REPO
 
-COSTLY = "ten networks, the deepest with over a hundred layers, on three backends"
+COSTLY = "every network, at 10 to 20 s each"
 
-SIZE = (64, 64)
-CLASSES = 7
-CASES = {
-    "bayes_segnet": ("bayes_segnet", {}),
-    "fastscnn": ("fastscnn", {}),
-    "unet": ("unet", {"width": 4}),
-    **{f"separable_unet-{variant}": ("separable_unet", {"variant": variant}) for variant in VARIANTS},
-    **{f"deeplabv3+-{encoder}": ("deeplabv3+", {"encoder": encoder}) for encoder in ENCODERS},
-    "deeplabv3+-stride8": ("deeplabv3+", {"output_stride": 8}),
-}
-QUICK = ("fastscnn", "unet")
-# convolutions with a bias, which the batch norm behind them takes out again
-BIASED = {"deeplabv3+-resnet50": 53, "separable_unet-original": 23}
-# Rounding decides which of a window's nearly equal pixels wins, and unpooling puts the value back there:
-# another order of the same sums moves values. Backends are therefore compared in float64, where nothing is
-# that close; between batches, this share of logits may differ.
-PRECISION = {"bayes_segnet": "float64"}
-MOVED = {"bayes_segnet": 0.25}
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """Function of a case -> (its model, the file of its weights), made once."""
-    folder = tmp_path_factory.mktemp("contract")
-
-    @functools.cache
-    def make(case):
-        keras.utils.set_random_seed(0)
-        model = build(case)
-        calibrate(model, random_images(8, SIZE, seed=2))
-        name, options = CASES[case]
-        native.write(folder / f"{case}.h5", model, native.Origin(name, CLASSES, SIZE, options))
-        return model, folder / f"{case}.h5"
-
-    return make
+OTHER = (32, 96)  # another size than golden answers'
+LARGE = 2_000_000  # parameters, from which a copy with an eighth of the channels is converted
 
 
 @pytest.fixture(
@@ -70,129 +47,201 @@ def case(request):
 
 
 @pytest.fixture(scope="module")
-def model(kept, case):
-    return kept(case)[0]
+def model(case):
+    """Its network, shallow where it has such a form, in float32, with weights as for its golden answer."""
+    with shallow(case):
+        network = golden.build(case, precision="float32")
+    golden.fill(network)
+    return network
 
 
 @pytest.fixture(scope="module")
-def file(kept, case):
-    return kept(case)[1]
+def file(case, model, tmp_path_factory):
+    """Its weights, as a run leaves them."""
+    path = tmp_path_factory.mktemp("contract") / "model.weights.h5"
+    origin = native.Origin(CASES[case].model, golden.CLASSES, golden.SIZE, CASES[case].options)
+    native.write(path, model, origin)
+    return path
 
 
-def build(case, size=SIZE, precision="float32"):
-    name, options = CASES[case]
-    return models.build(name, (*size, 3), CLASSES, precision, **options)
+@pytest.fixture(scope="module")
+def mixed(case, file):
+    """A network that is built for float16, with the weights of the file."""
+    origin = native.read_origin(file)
+    size = models.nearest_size(origin.model, origin.options, OTHER)
+    with shallow(case), golden.undrawn():
+        network = models.build(origin.model, (*size, 3), origin.classes, "mixed_float16", **origin.options)
+    native.load(file, network)
+    return network
+
+
+@pytest.fixture(scope="module")
+def exported(model):
+    """(a network, its graph)."""
+    small = model
+    if model.count_params() > LARGE:
+        with golden.undrawn():
+            small = narrowed(model, 8)
+        golden.fill(small)
+    return small, export.export(small, GraphInterface(), CITYSCAPES)
+
+
+@contextmanager
+def shallow(case):
+    """Inside, networks of a case are built with fewer of their repeated blocks."""
+    with pytest.MonkeyPatch.context() as patch:
+        for constant, value in CASES[case].shallow.items():
+            patch.setattr(constant, value)
+        yield
 
 
 def logits(model, images, training=False):
     return keras.ops.convert_to_numpy(model(images, training=training))
 
 
-def assert_close(actual, expected, moved=0.0):
-    """Equal to 1e-4 of the largest value but for a share `moved`, and neither constant nor without end."""
-    largest = np.abs(expected).max()
-    assert np.isfinite(expected).all() and np.isfinite(actual).all() and expected.std() > 1e-2 * largest
-    differences = np.abs(actual - expected) / largest
-    assert np.mean(differences > 1e-4) <= moved, differences.max()
+def test_every_architecture_and_variant_has_its_case():
+    here = [(case.model, case.options) for case in CASES.values()]
+    for name, found in models.ARCHITECTURES.items():
+        for options in found.variants if name != toy.NAME else ():
+            complete = models.options_of(name, options)
+            small = {option: value for option, value in complete.items() if option != "width"}
+            assert any(
+                name == model and small.items() <= models.options_of(model, given).items()
+                for model, given in here
+            ), f"{name} {options}"
+    assert set(CASES) == {path.stem for path in golden.FOLDER.iterdir()}
 
 
-def test_every_architecture_has_its_case():
-    assert {name for name, _ in CASES.values()} == set(models.ARCHITECTURES) - {toy.NAME}
+class TestLogits:
+    def test_are_the_golden_ones(self, case, model):
+        expected = golden.read(case)
+        whole = model
+        if CASES[case].precision != "float32" or CASES[case].shallow:
+            whole = golden.build(case)
+            golden.fill(whole)
+        found = logits(whole, golden.image())
+        assert found.shape == (1, *golden.SIZE, golden.CLASSES) and np.isfinite(found).all()
+        assert golden.difference(golden.excerpt(found), expected) < golden.TOLERANCE
+
+    def test_are_the_same_of_bytes_and_floats(self, model):
+        image = golden.image()
+        np.testing.assert_array_equal(logits(model, image), logits(model, image.astype("float32")))
+
+    def test_are_the_same_alone_and_in_a_batch(self, case, model):
+        images = random_images(3, golden.SIZE)
+        alone, batch = logits(model, images[1:2])[0], logits(model, images)[1]
+        moved = np.abs(batch - alone) > golden.TOLERANCE * np.abs(alone).max()
+        # where rounding decides which pixel is the largest, unpooling puts the value elsewhere
+        assert np.mean(moved) <= (0 if CASES[case].precision == "float32" else 0.25)
+
+    def test_come_back_with_saved_weights(self, model, file):
+        before = logits(model, golden.image())
+        model.set_weights([np.zeros_like(array) for array in model.get_weights()])
+        native.load(file, model)
+        np.testing.assert_array_equal(logits(model, golden.image()), before)
 
 
-def test_bytes_and_floats_give_the_same_logits(model):
-    image = random_images(1, SIZE)
-    np.testing.assert_array_equal(logits(model, image), logits(model, image.astype("float32")))
-
-
-def test_saved_weights_give_the_same_logits(model, file):
-    origin = native.read_origin(file)
-    other = models.build(origin.model, (*origin.size, 3), origin.classes, **origin.options)
-    native.load(file, other)
-    np.testing.assert_array_equal(
-        logits(other, random_images(1, SIZE)), logits(model, random_images(1, SIZE))
-    )
-
-
-def test_logits_have_the_images_size_in_float32(case, model, file):
-    assert logits(model, random_images(2, SIZE)).shape == (2, *SIZE, CLASSES)
-    wide = build(case, (96, 160))
-    native.load(file, wide)  # weights know no size
-    scores = logits(wide, random_images(1, (96, 160)))
-    assert scores.shape == (1, 96, 160, CLASSES)
-    assert scores.dtype == "float32"
-    assert np.isfinite(scores).all() and scores.std() > 0
-
-
-def test_a_image_is_classified_alike_alone_and_in_a_batch(case, model):
-    images = random_images(3, SIZE)
-    assert_close(logits(model, images)[1], logits(model, images[1:2])[0], MOVED.get(case, 0.0))
-
-
-def test_a_finite_gradient_reaches_every_weight(case, model):
+def test_a_finite_gradient_reaches_every_weight(model):
     before = model.get_weights()
-    target = np.random.default_rng(1).normal(size=(3, *SIZE, CLASSES)).astype("float32")
+    target = np.random.default_rng(1).normal(size=(3, *golden.SIZE, golden.CLASSES)).astype("float32")
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(tf.nn.log_softmax(model(random_images(3, SIZE), training=True)) * target)
-    largest = {
-        variable.path: np.abs(gradient).max()
-        for variable, gradient in zip(
-            variables, tape.gradient(loss, [v.value for v in variables]), strict=True
-        )
-    }
-    model.set_weights(before)
+        scores = model(random_images(3, golden.SIZE), training=True)
+        loss = tf.reduce_mean(tf.nn.log_softmax(scores) * target)
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    model.set_weights(before)  # the moving statistics of batch norm
+    largest = {v.path: np.abs(gradient).max() for v, gradient in zip(variables, gradients, strict=True)}
     assert np.isfinite(list(largest.values())).all()
-    biases = {path for path in largest if path.endswith("_conv/bias")}
-    assert len(biases) == BIASED.get(case, 0)
-    for path, gradient in largest.items():
-        if path in biases:
-            layer = path.removesuffix("bias")
-            assert gradient < 1e-2 * max(largest[p] for p in largest if p.startswith(layer)), path
-        else:
-            assert gradient > 0, path
+    useless = biases_without_effect(model)
+    assert not [path for path, gradient in largest.items() if gradient == 0 and path not in useless]
+    for path, kernels in useless.items():
+        assert largest[path] < 1e-2 * max(largest[kernel] for kernel in kernels), path
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
-def test_logits_are_float32_and_finite_under_mixed_precision(case, model, precision):
-    mixed = build(case, precision=precision)
-    assert keras.config.dtype_policy().name == "float32"  # the policy is not left behind
-    mixed.set_weights(model.get_weights())
-    for training in (False, True):
-        scores = logits(mixed, random_images(2, SIZE), training)
-        assert scores.dtype == "float32"
-        assert np.isfinite(scores).all() and scores.std() > 0
-    kernels = [layer for layer in mixed.layers if hasattr(layer, "kernel_size") and layer.name != "logits"]
-    assert {layer.compute_dtype for layer in kernels} == {precision.removeprefix("mixed_")}
-    norms = [layer for layer in mixed.layers if isinstance(layer, layers.BatchNormalization)]
-    assert {norm.moving_mean.dtype for norm in norms} == {"float32"}
+def biases_without_effect(model) -> dict[str, list[str]]:
+    """Paths of the biases that the batch norm right behind takes out again -> of the kernels beside them."""
+    found = {}
+    for layer in model.layers:
+        normed = any(isinstance(node.operation, layers.BatchNormalization) for node in layer._outbound_nodes)
+        if normed and getattr(layer, "use_bias", False):
+            kernels = [variable.path for variable in layer.trainable_variables if variable is not layer.bias]
+            found[layer.bias.path] = kernels
+    return found
 
 
-@pytest.fixture(scope="module", params=["jax", "torch"])
-def backend(request, kept):
-    """A backend after it has written the logits of all cases beside their weights, in one process."""
-    name = request.param
-    if not importlib.util.find_spec(name):
-        pytest.skip(f"{name} is not installed: pip install -c constraints.txt -e .[backends]")
-    files = {case: kept(case)[1] for case in CASES}
-    given = files["fastscnn"].with_name("images.npy")
-    np.save(given, random_images(2, SIZE))
-    jobs = [f"{PRECISION.get(case, 'float32')}:{file}" for case, file in files.items()]
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+class TestMixedPrecision:
+    """At another size, of which weights know nothing."""
+
+    def test_logits_are_float32_and_finite(self, mixed, kind):
+        assert keras.config.dtype_policy().name == "float32"  # the policy is not left behind
+        switch(mixed, f"mixed_{kind}")
+        images = random_images(2, mixed.input_shape[1:3])
+        for training in (False, True):
+            scores = logits(mixed, images, training)
+            assert scores.shape == (*images.shape[:3], golden.CLASSES) and scores.dtype == "float32"
+            assert np.isfinite(scores).all() and scores.std() > 0
+
+    def test_convolutions_are_short_and_statistics_are_not(self, mixed, kind):
+        switch(mixed, f"mixed_{kind}")
+        inner = [layer for layer in mixed.layers if hasattr(layer, "kernel_size") and layer.name != "logits"]
+        assert {layer.compute_dtype for layer in inner} == {kind}
+        norms = [layer for layer in mixed.layers if isinstance(layer, layers.BatchNormalization)]
+        assert {norm.moving_mean.dtype for norm in norms} == {"float32"}
+
+
+def switch(model, policy: str) -> None:
+    """Give the layers of mixed precision another policy of it, which spares building the network again."""
+    for layer in model.layers:
+        if layer.dtype_policy.name.startswith("mixed_"):
+            layer.dtype_policy = policy
+
+
+class TestExport:
+    def test_is_known_to_tensorrt_and_clean(self, exported):
+        model, graph = exported
+        assert operators.violations(graph) == []
+        kinds = Counter(node.op_type for node in graph.graph.node)
+        assert kinds["BatchNormalization"] == 0 and kinds["Transpose"] <= 2 and kinds["Conv"] >= 19
+        assert not {"Identity", "Tile", "Loop", "If", "Shape"} & set(kinds)
+        names = {layer.name for layer in model.layers} | {"input"}
+        assert all(node.name.split("/")[0] in names for node in graph.graph.node)
+        assert wide_numbers(graph) == []
+
+    def test_calculates_what_keras_does(self, exported):
+        model, graph = exported
+        images = random_images(2, golden.SIZE)
+        assert parity.measure(graph, model, GraphInterface(), CITYSCAPES, images).passed
+        session = ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        (answer,) = session.run(None, {session.get_inputs()[0].name: images[:1]})
+        assert answer.std((1, 2)).max() > 0.05 * np.abs(answer).max()  # or agreement would say little
+
+
+def wide_numbers(graph) -> list[str]:
+    """What is float64, or int64 but neither a shape, nor axes, nor what ArgMax returns."""
+    indices = {output for node in graph.graph.node if node.op_type == "ArgMax" for output in node.output}
+    wide = (TensorProto.DOUBLE, TensorProto.INT64)
+    found = [v.name for v in graph.graph.value_info if v.type.tensor_type.elem_type in wide]
+    found = [name for name in found if name not in indices]
+    for constant in graph.graph.initializer:
+        short = constant.data_type == TensorProto.INT64 and np.prod(constant.dims) <= 8
+        if constant.data_type in wide and not short:
+            found.append(constant.name)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("backend", "cases"), [("torch", tuple(CASES)), ("jax", JAX)])
+def test_golden_logits_on_another_backend(backend, cases):
+    if not importlib.util.find_spec(backend):
+        pytest.skip(f"{backend} is not installed: pip install -c constraints.txt -e .[backends]")
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("logits_on_a_backend.py"), given, *jobs],
-        env=os.environ | {"KERAS_BACKEND": name, "PYTHONPATH": str(REPO), "JAX_ENABLE_X64": "1"},
+        [sys.executable, Path(__file__).with_name("golden_on_a_backend.py"), *cases],
+        env=os.environ
+        | {"KERAS_BACKEND": backend, "PYTHONPATH": f"{REPO}:{REPO}/tests/support", "JAX_ENABLE_X64": "1"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    return name
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("of", CASES)
-def test_the_same_weights_give_the_same_logits_on_every_backend(backend, kept, of):
-    model, file = kept(of)
-    if of in PRECISION:
-        model = build(of, precision=PRECISION[of])
-        native.load(file, model)
-    assert_close(np.load(file.with_suffix(f".{backend}.npy")), logits(model, random_images(2, SIZE)))
+    told = dict(line.split() for line in done.stdout.splitlines())
+    assert {case: float(told[case]) < golden.TOLERANCE for case in cases} == dict.fromkeys(cases, True), told

@@ -41,6 +41,7 @@ def imported() -> None:
     import toy
 
     toy.register()
+    toy.reach_children()
 
 
 def serve(requests: socket.socket) -> list[str]:

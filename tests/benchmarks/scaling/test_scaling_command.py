@@ -8,10 +8,11 @@ import pytest
 
 import benchmark
 import models
+import toy
+from benchmarks import children
 from benchmarks.scaling import scaling_command
 from common.errors import UserError
 from data.label_sets import CITYSCAPES
-from tiny import TRAIN
 
 SMALL = ("-t", "32,64", "-b", "2", "--rounds", "3", "--seconds", "0.1")
 
@@ -80,8 +81,8 @@ def test_a_launcher_that_is_missing_is_named():
 def test_two_ranks_are_measured_and_recorded(tmp_path, monkeypatch, capsys):
     if not importlib.util.find_spec("horovod"):
         pytest.skip("Horovod is not installed: make horovod")
-    with_toy = [sys.executable, str(TRAIN[0]), "-m"]
-    monkeypatch.setattr(scaling_command.children, "command", lambda *words: [*with_toy, *words])
+    monkeypatch.setattr(children, "command", children.command)  # what `reach_children` changes comes back
+    toy.reach_children()
     words = ["benchmark.py", "scaling", "-m", "toy", *SMALL, "--mode", "strong", "--save", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", words)
     assert benchmark.main() == 0

@@ -1,9 +1,10 @@
 """A process of its own, because Keras's backend holds for the whole process.
 
-    KERAS_BACKEND=jax python step_on_a_backend.py weights.npz float32
+    KERAS_BACKEND=jax python step_on_a_backend.py weights.npz float32 float16
 
-Fills a small U-Net, trains it for a few steps on one batch, and writes a line of JSON: losses of forward,
-gradients and steps, and the loss that NumPy calculates from the first logits, where that needs no compiler.
+Fills the network of `toy.py`, trains it for a few steps on one batch, and writes a line of JSON for each
+precision: losses of forward, gradients and steps, and the loss that NumPy calculates from the first logits,
+where that needs no compiler.
 """
 
 import json
@@ -13,6 +14,7 @@ import keras
 import numpy as np
 
 import models
+import toy
 from benchmarks import backend_devices
 from benchmarks.train import steps, synthetic
 from data.label_sets import IGNORED
@@ -21,8 +23,14 @@ SIZE, CLASSES, STEPS = (32, 64), 19, 4
 
 
 def main():
-    weights, precision = sys.argv[1:]
-    model = models.build("unet", (*SIZE, 3), CLASSES, backend_devices.POLICIES[precision], width=4)
+    weights, *precisions = sys.argv[1:]
+    for precision in precisions:
+        print(json.dumps(losses(weights, precision)))
+
+
+def losses(weights, precision: str) -> dict:
+    """Train in a precision, "float32" or "float16"; the losses."""
+    model = build(backend_devices.POLICIES[precision])
     with np.load(weights) as arrays:
         model.set_weights([arrays[f"arr_{number}"] for number in range(len(arrays))])
     images, labels = synthetic.inputs(2, SIZE, CLASSES)
@@ -32,8 +40,14 @@ def main():
     optimizer = synthetic.optimizer(model, precision == "float16")
     getattr(optimizer, "inner_optimizer", optimizer).learning_rate = 0.1
     made = steps.compiled(model, optimizer, images, labels, backend_devices.of_backend().gpu)
-    losses = {"numpy": by_numpy, "forward": made.forward(), "gradients": made.gradients()}
-    print(json.dumps(losses | {"steps": [made.step() for _ in range(STEPS)]}))
+    found_by = {"numpy": by_numpy, "forward": made.forward(), "gradients": made.gradients()}
+    return found_by | {"steps": [made.step() for _ in range(STEPS)]}
+
+
+def build(policy: str = "float32"):
+    """The network; what dropout draws differs between backends, so that there is none."""
+    toy.register()
+    return models.build(toy.NAME, (*SIZE, 3), CLASSES, policy, dropout=0.0)
 
 
 def cross_entropy(logits, labels):

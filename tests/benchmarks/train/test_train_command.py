@@ -5,7 +5,7 @@ import pytest
 from benchmarks import record
 from processes import assert_one_line_error, run_script
 
-SMALL = ["-m", "unet", "--width", 4, "-t", "32,64", "--turns", 3, "--seconds", 0.05]
+SMALL = ["-m", "toy", "--width", 4, "-t", "32,64", "--turns", 3, "--seconds", 0.05]
 
 
 @pytest.mark.slow
@@ -17,10 +17,10 @@ def test_precisions_of_the_suites_own_step(tmp_path):
     assert left_out == [] and {one["settings"]["precision"] for one in kept} == {"float32", "bfloat16"}
     for one in kept:
         settings, results = one["settings"], one["results"]
-        assert (settings["model"], settings["size"], settings["batch"]) == ("unet", [32, 64], 2)
+        assert (settings["model"], settings["size"], settings["batch"]) == ("toy", [32, 64], 2)
         assert settings["input"] == "synthetic" and settings["ranks"] == 1
         assert settings["options"] == {"width": 4}
-        assert len(results["turns"]) == 3 and results["calls"] >= 3 and results["warm_up"]["seconds"] >= 2
+        assert len(results["turns"]) == 3 and results["calls"] >= 3
         rate = results["pictures_per_second"]
         assert results["pictures_per_second_per_device"] == rate
         assert rate["median"] == pytest.approx(2 / results["latency"]["p50"], rel=0.5)

@@ -1,0 +1,52 @@
+"""The networks that `tests/models/test_contract.py` looks at: one line for each that is built differently.
+
+A new one needs its golden answer as well: `python tests/models/make_golden.py NAME`, see `golden.py`.
+"""
+
+from typing import NamedTuple
+
+
+class Case(NamedTuple):
+    """What `models.build` is given.
+
+    Attributes:
+        model: name of the architecture.
+        options: the architecture's own.
+        precision: of golden answers. float64 for networks that compare numbers: rounding decides which of
+            nearly equal ones wins, and other backends and batches round otherwise.
+        shallow: constants of modules -> their values for all checks but the golden answer, of networks in
+            which a block is repeated so often that these would take over 15 s.
+    """
+
+    model: str
+    options: dict = {}  # noqa: RUF012
+    precision: str = "float32"
+    shallow: dict = {}  # noqa: RUF012
+
+
+CASES = {
+    "bayes_segnet": Case("bayes_segnet", precision="float64"),
+    "deeplabv3+-mobilenetv2": Case("deeplabv3+"),
+    "deeplabv3+-modified_xception": Case(
+        "deeplabv3+",
+        {"encoder": "modified_xception"},
+        shallow={"models.encoders.modified_xception.MIDDLE_UNITS": 2},
+    ),
+    "deeplabv3+-resnet50": Case("deeplabv3+", {"encoder": "resnet50"}),
+    "deeplabv3+-stride8": Case("deeplabv3+", {"output_stride": 8}),
+    "deeplabv3+-xception": Case("deeplabv3+", {"encoder": "xception"}),
+    "fastscnn": Case("fastscnn"),
+    "separable_unet-large": Case("separable_unet", {"variant": "large"}),
+    "separable_unet-original": Case("separable_unet"),
+    "unet": Case("unet", {"width": 4}),
+}
+QUICK = ("fastscnn", "unet")  # what `make test-fast` looks at
+# JAX compiles every network for one image. This suite's own code there is `models.jax_kernels`; the rest is
+# Keras's, of which each kind of layer is in one of these:
+JAX = (
+    "fastscnn",  # depthwise and separable convolutions with strides, average pooling, bilinear resizing
+    "separable_unet-original",  # separable convolutions with biases and of even size, nearest neighbours
+    "deeplabv3+-mobilenetv2",  # strides turned into dilation, image pooling
+    "bayes_segnet",  # pooling with positions, unpooling
+    "unet",  # transposed convolutions
+)
