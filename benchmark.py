@@ -15,7 +15,7 @@
     python benchmark.py report benchmarks/results -o report    # HTML page, Markdown and charts
     python benchmark.py compare OLD NEW --fail-below 0.95      # two records, folders or commits
 
-Contestants take turns, so quote the ratios: they hold when the machine's speed drifts.
+What is compared takes turns, so quote the ratios: they hold when the machine's speed drifts.
 With --save a record of the figures and the machine goes to benchmarks/results/.
 """
 
@@ -27,7 +27,7 @@ from common import cli
 BENCHMARKS = {
     "inference": "benchmarks.inference.inference_command",
     "train": "benchmarks.train.train_command",
-    "pipeline": "benchmarks.pipeline",
+    "pipeline": "benchmarks.input_pipeline",
     "train-step": "benchmarks.train_step",
     "memory": "benchmarks.memory",
     "scores": "benchmarks.scoring",
@@ -36,8 +36,8 @@ BENCHMARKS = {
     "summary": "benchmarks.summary",
     "accuracy": "benchmarks.accuracy",
 }
-COMMANDS = BENCHMARKS | {"sweep": "benchmarks.sweep"}
-READERS = {  # of records; they measure nothing that is kept
+COMMANDS = BENCHMARKS | {"sweep": "benchmarks.sweep_command"}
+READERS = {  # of records; they measure nothing
     "report": "benchmarks.report.report_command",
     "compare": "benchmarks.compare.compare_command",
 }
@@ -69,7 +69,7 @@ def main() -> int:
     if options.benchmark in READERS:
         return import_module(READERS[options.benchmark]).run(options)
     measured = import_module(COMMANDS[options.benchmark]).run(options)
-    for one in [measured] if isinstance(measured, dict) else measured:  # a sweep's are kept one by one
+    for one in [measured] if isinstance(measured, dict) else measured:  # a sweep's are saved one by one
         if options.save:
             from benchmarks import record
 

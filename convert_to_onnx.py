@@ -119,9 +119,9 @@ def main() -> int:
 
     from common.files import write_bytes
     from deploy import convert
-    from inference.graph_interface import Form
+    from inference.graph_interface import GraphInterface
 
-    form = Form(
+    interface = GraphInterface(
         options.batch,
         options.input_format,
         options.float_input,
@@ -129,7 +129,7 @@ def main() -> int:
         options.opset,
         options.samples or 0,
     )
-    made = convert.convert(options.weights, options.model, options.target_size, form, samples)
+    made = convert.convert(options.weights, options.model, options.target_size, interface, samples)
     path = options.output or made.default_path(precision(options))
     convert.require_folder(path)
     print(f"parity with Keras: {made.parity}")
@@ -138,7 +138,7 @@ def main() -> int:
         print(f"mIoU on {len(samples)} images: Keras {before:.4f}, ONNX {after:.4f}")
     model = made.model
     if options.int8 or options.fp16:
-        model = smaller(made, form, options, samples, images)
+        model = smaller(made, interface, options, samples, images)
     write_bytes(path, model.SerializeToString())
     print(f"wrote {path}", file=sys.stderr)
     return 0
@@ -160,8 +160,10 @@ def require_fitting(options) -> None:
 
 def labelled_calibration(options):
     """The path of --calibration if it is a data set, which can judge as well; else None."""
+    from data import datasets
+
     path = options.calibration
-    return path if path and (path / "leftImg8bit").is_dir() else None
+    return path if path and datasets.found(path) else None
 
 
 def calibration_images(options) -> list[Path]:
@@ -180,7 +182,7 @@ def precision(options) -> str:
     return {None: "fp16" if options.fp16 else "", "tensorrt": "int8", "cpu": "int8-cpu"}[options.int8]
 
 
-def smaller(made, form, options, samples, paths):
+def smaller(made, interface, options, samples, paths):
     """The graph in float16 or int8; prints what that costs."""
     from deploy import convert
 
@@ -189,7 +191,7 @@ def smaller(made, form, options, samples, paths):
         model, after = convert.float16(made, samples, max_drop)
         print(f"mIoU of float16: {after:.4f}")
         return model
-    found = convert.int8(made, form, options.int8, paths, samples, max_drop)
+    found = convert.int8(made, interface, options.int8, paths, samples, max_drop)
     kept = f"; kept in float: {', '.join(found.kept)}" if found.kept else ""
     print(f"mIoU of int8, calibrated on {len(paths)} images: {found.miou:.4f}{kept}")
     return found.model
@@ -199,9 +201,9 @@ def labelled(root, split):
     """The split's images with labels; none without a root."""
     if root is None:
         return []
-    from data import index
+    from data import datasets
 
-    return index.labelled(cli.dataset_path(root), split)
+    return datasets.opened(cli.dataset_path(root)).labelled(split)
 
 
 if __name__ == "__main__":

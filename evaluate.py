@@ -29,7 +29,12 @@ def arguments():
     """Read the command line."""
     parser = cli.Parser(description=__doc__)
     parser.add_argument("-m", "--model", help="model's name (default: the one stored with the weights)")
-    parser.add_argument("--backbone", help="backbone's name (default: the one stored with the weights)")
+    parser.add_argument(
+        "--encoder",
+        "--backbone",
+        metavar="NAME",
+        help="encoder's name (default: the one stored with the weights)",
+    )
     parser.add_argument(
         "-w",
         "--weights",
@@ -91,10 +96,13 @@ def main():
     root = cli.dataset_path(options.path)
 
     # slow imports wait until the command line is known to be right
-    from evaluation import official, predictions, report
+    from data import datasets
+    from evaluation import official, predictions, report, scored_labels
     from evaluation.scores import scores
 
-    samples = truth_samples(root, options.split, options.coarse)
+    data_set = datasets.opened(root)
+    samples = truth_samples(data_set, options.split, options.coarse)
+    labels = scored_labels.of(data_set.label_set)
     if options.official:
         official.require_label_ids(samples)
     folder = options.results_path or default_results(options)
@@ -103,14 +111,14 @@ def main():
     if options.predictions:
         counts = predictions.score_files(samples, files)
     else:
-        counts = score_classifier(classifier(options, root), samples, files, folder)
+        counts = score_classifier(classifier(options, data_set), samples, files, folder)
 
-    result = scores(counts)
-    print(report.table(result))
+    result = scores(counts, labels)
+    print(report.table(result, labels))
     lacking = predictions.missing_instances(samples)
-    if lacking:
+    if lacking and labels.with_instances.any():
         print(f"nIoU needs an instanceIds image beside every label; {lacking.label} has none")
-    report.write(folder, result, about(options, root, len(samples)))
+    report.write(folder, result, about(options, root, len(samples)), labels)
     print(f"scores written to {folder}", file=sys.stderr)
     return compare_official(samples, files, result, lacking is None) if options.official else 0
 
@@ -120,23 +128,19 @@ def require_one_source(options):
     sources = [options.weights, options.predictions, options.baseline]
     if sum(source is not None for source in sources) != 1:
         raise UserError("give one thing to score: -w/--weights RUN, --predictions FOLDER, or --baseline NAME")
-    of_a_model = (options.model, options.backbone, options.target_size, options.samples, options.provider)
+    of_a_model = (options.model, options.encoder, options.target_size, options.samples, options.provider)
     if not options.weights and (any(of_a_model) or cli.passes(options)):
         raise UserError(
-            "-m, --backbone, -t, --provider, --samples, --tile, --scales and --flip belong to a model: "
+            "-m, --encoder, -t, --provider, --samples, --tile, --scales and --flip belong to a model: "
             "leave them out, or give its -w/--weights"
         )
     cli.require_samples_with_seed(options)
     cli.passes(options)  # refuses what does not go together
 
 
-def truth_samples(root, split, coarse):
+def truth_samples(data_set, split, coarse):
     """The sorted samples of the split."""
-    from data import index
-
-    if split == "val":
-        return index.validation_samples(root, coarse)
-    return index.labelled(root, split, index.COARSE if coarse else index.FINE)
+    return data_set.validation(coarse) if split == "val" else data_set.labelled(split, coarse)
 
 
 def default_results(options):
@@ -164,38 +168,38 @@ def image_files(options, folder, samples):
     if not options.official and not options.results_path:
         return None
     # named as by predict.py, so that --predictions finds them again
-    return [folder / LABEL_FOLDER / sample.city / f"{sample.name}_labelIds.png" for sample in samples]
+    return [folder / LABEL_FOLDER / sample.folder / f"{sample.name}_labelIds.png" for sample in samples]
 
 
-def classifier(options, root):
+def classifier(options, data_set):
     """What is scored: a function, image uint8 [H, W, 3] -> (train ids uint8 [H, W], uncertainty if any)."""
     if options.baseline:
-        from data.index import labelled
         from evaluation.baselines import BASELINES
 
-        baseline = BASELINES[options.baseline](labelled(root, "train"))
+        baseline = BASELINES[options.baseline](data_set.labelled("train"))
         return lambda image: (baseline(image), None)
-    from inference.predict import segment
+    from data.label_sets import require_same_classes
     from inference.runtimes import load
+    from inference.segment import segment
 
-    runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
+    runtime = load(options.weights, options.model, options.target_size, options.encoder, options.provider)
+    require_same_classes(runtime.label_set, options.weights, data_set.label_set, data_set.root)
     if options.samples:
-        from inference.predict import segment_sampled
         from inference.runtimes import sampling_of
+        from inference.segment import segment_sampled
 
         sampling = sampling_of(runtime, options.samples, options.seed or 0)
         return lambda image: segment_sampled(sampling, image)
     if cli.passes(options):
-        from inference.runtimes import refined
+        from inference.runtimes import with_passes
 
-        runtime = refined(runtime, **cli.passes(options))
+        runtime = with_passes(runtime, **cli.passes(options))
     return lambda image: (segment(runtime, image), None)
 
 
 def score_classifier(classify, samples, files, folder):
     """Classify every sample and count; write label images to `files`, if given, and their uncertainty."""
     from data import png
-    from data.labels import TRAIN_TO_LABEL
     from evaluation.predictions import score_arrays
     from evaluation.report import prepare
 
@@ -203,7 +207,7 @@ def score_classifier(classify, samples, files, folder):
 
     def predict(sample, image):
         train_ids, doubt = classify(image)
-        label = TRAIN_TO_LABEL[train_ids]  # uint8 [H, W]
+        label = sample.label_set.train_to_file[train_ids]  # uint8 [H, W]
         if targets:
             prepare(targets[sample].parent)
             png.write(targets[sample], label)
@@ -219,9 +223,9 @@ def write_uncertainty(folder, sample, doubt):
     from evaluation.report import prepare
     from inference import uncertainty
 
-    target = folder / uncertainty.FOLDER / sample.city
+    target = folder / uncertainty.FOLDER / sample.folder
     prepare(target)
-    uncertainty.write(target, sample.name, doubt)
+    uncertainty.write(target, sample.name, doubt, sample.label_set.classes)
 
 
 def about(options, root, images):

@@ -20,7 +20,7 @@ labelIds/*_labelIds.png as the Cityscapes server takes them, color/*_color.png, 
 Images that are no data set's may be grey, RGBA, of a palette or of 16 bits as well: they are converted to
 8-bit RGB, and one line says so.
 With --samples also uncertainty/*_uncertainty.npz, arrays in nats (predictive `entropy`, and
-`mutual_information`: the part on which the passes disagree), and images of both, brightest at ln 19 and
+`mutual_information`: the part on which the passes disagree), and images of both, brightest at ln CLASSES and
 ln 2: uncertainty/*_entropy.png, uncertainty/*_mutualInformation.png.
 
 With --output instead one H.264 video: the frames under their classes' colours, frames per second, and a
@@ -48,7 +48,12 @@ def arguments():
         choices=sorted(ARCHITECTURES),
         help="model's name (default: the one stored with the weights)",
     )
-    parser.add_argument("--backbone", help="backbone's name (default: the one stored with the weights)")
+    parser.add_argument(
+        "--encoder",
+        "--backbone",
+        metavar="NAME",
+        help="encoder's name (default: the one stored with the weights)",
+    )
     parser.add_argument(
         "-w",
         "--weights",
@@ -174,13 +179,13 @@ def write_images(options):
 
 def load_runtime(options):
     """The trained model; takes seconds, so only once all else is known to be right."""
-    from inference.runtimes import load, refined, sampling_of
+    from inference.runtimes import load, sampling_of, with_passes
 
-    runtime = load(options.weights, options.model, options.target_size, options.backbone, options.provider)
+    runtime = load(options.weights, options.model, options.target_size, options.encoder, options.provider)
     if options.samples:
         return sampling_of(runtime, options.samples, options.seed or 0)
     passes = cli.passes(options)
-    return refined(runtime, **passes) if passes else runtime
+    return with_passes(runtime, **passes) if passes else runtime
 
 
 if __name__ == "__main__":

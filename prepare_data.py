@@ -79,10 +79,12 @@ def verify(arguments) -> int:
     """Print errors and remarks as they are found, then a summary."""
     from tqdm import tqdm
 
-    from data.verify import check, plan
+    from data import datasets
+    from data.verify import check
 
     start = time.perf_counter()
-    planned = plan(cli.dataset_path(arguments.folder or arguments.path), arguments.coarse)
+    data_set = datasets.opened(cli.dataset_path(arguments.folder or arguments.path))
+    planned = data_set.plan(arguments.coarse)
     found = {True: 0, False: 0}
     for finding in check(planned, arguments.workers, progress_bar("verify", len(planned.jobs))):
         found[finding.error] += 1
@@ -110,16 +112,16 @@ def synthesize(arguments) -> int:
 
 def stats(arguments) -> int:
     """Print the class table; write it as JSON where asked."""
-    from data import stats
-    from data.index import COARSE, FINE, labelled, training_samples
+    from data import datasets, stats
 
     root = cli.dataset_path(arguments.folder or arguments.path)
     if arguments.json and not arguments.json.parent.is_dir():  # said before the minutes of counting
         raise UserError(f"cannot write {arguments.json}: the folder does not exist; create it first")
+    data_set = datasets.opened(root)
     if arguments.split == "train":
-        samples = training_samples(root, arguments.coarse)
+        samples = data_set.training(arguments.coarse)
     else:
-        samples = labelled(root, arguments.split, COARSE if arguments.coarse else FINE)
+        samples = data_set.labelled(arguments.split, arguments.coarse)
     counts = stats.count(samples, arguments.workers, progress_bar("stats", len(samples)))
     kind = "coarse" if arguments.coarse else "fine"
     print(f"{counts.images} label maps of split '{arguments.split}' ({kind}) in {root}")

@@ -3,7 +3,7 @@
     python train.py -m fastscnn                                    # $CITYSCAPES_DATASET at 1024x2048
     python train.py -m fastscnn -p /data/cityscapes -t 512,1024 -b 8 --mixed-precision --cache memory
     python train.py -m fastscnn -p town -t 256,512 -e 20           # a town of prepare_data.py synthesize
-    python train.py -m deeplabv3+ --backbone resnet50 --encoder-weights imagenet --freeze-encoder 5
+    python train.py -m deeplabv3+ --encoder resnet50 --encoder-weights imagenet --freeze-encoder 5
     python train.py -m unet --remat -b 1                           # full resolution in less memory
     python train.py -m fastscnn --resume                           # go on with the newest run
     python train.py -m fastscnn --schedule onecycle --max-lr 0.1 --plot-schedule
@@ -16,66 +16,19 @@ Everything goes to logs/<model>/<timestamp>/: checkpoints, log, TensorBoard even
 SIGTERM, SIGUSR1 and Ctrl-C save at the next step; --resume goes on there. Exit statuses: docs/runs.md.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from common import cli
 from common.errors import UserError
 from models import ARCHITECTURES
-from training import options as recipe
-from training import run_options
+from training import command_line
+from training.command_line import given
 from training.run.interruptions import Interruptions
 
 
-def arguments():
-    """Read the command line. What is not given is None: a resumed run keeps its own settings."""
-    parser = cli.Parser(description=__doc__)
-    parser.add_argument("-m", "--model", choices=sorted(ARCHITECTURES), help="what to train")
-    parser.add_argument(
-        "-r",
-        "--resume",
-        nargs="?",
-        const="newest",
-        metavar="RUN|FILE",
-        help="go on exactly where a run stopped (bare: the newest run of the model)",
-    )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="repeat the run of this config.json; options replace its parts",
-    )
-    parser.add_argument("--init-weights", metavar="RUN|FILE", help="start a new run from these weights")
-    parser.add_argument(
-        "-e",
-        "--epochs",
-        type=cli.positive_int,
-        help="passes over the data, whatever the number of GPUs (default: 500)",
-    )
-    parser.add_argument(
-        "--seed", type=cli.natural, help="of weights, order, augmentation, dropout (default: 0)"
-    )
-    parser.add_argument(
-        "--deterministic",
-        action="store_true",
-        default=None,
-        help="the same bits each time on a GPU as well, at some cost in speed; a CPU gives them anyway",
-    )
-    parser.add_argument("--logs", type=Path, default=Path("logs"), help="where runs are kept (default: logs)")
-    cli.add_model_options(parser)
-    run_options.add_encoder_arguments(parser.add_argument_group("encoder", "of bayes_segnet and deeplabv3+"))
-    run_options.add_data_arguments(parser.add_argument_group("data"))
-    run_options.add_progress_arguments(parser.add_argument_group("scores and checkpoints"))
-    run_options.add_rank_arguments(parser.add_argument_group("many GPUs", "see docs/hpc.md"))
-    group = parser.add_argument_group
-    recipe.add_rate_arguments(group("learning rate", "by default the model's published one"))
-    recipe.add_optimizer_arguments(group("optimizer"))
-    recipe.add_loss_arguments(group("loss"))
-    recipe.add_finder_arguments(group("learning-rate finder", "instead of training"))
-    return parser.parse_args()
-
-
 def main() -> int:
-    options = arguments()
+    options = command_line.arguments(__doc__)
     if options.doctor:
         from training.ranks import doctor
 
@@ -129,7 +82,15 @@ def resumed_path(options) -> Path:
 
 
 def started(options):
-    """The configuration of a new run, from the command line and --config."""
+    """The configuration of a new run, from the command line, --config and the data set."""
+    from data import datasets
+
+    settings = chosen(options)
+    return replace(settings, label_set=datasets.opened(Path(settings.path)).label_set)
+
+
+def chosen(options):
+    """The configuration that the command line and --config name."""
     from training import config
 
     if not options.config:
@@ -144,25 +105,24 @@ def started(options):
 
 def samples(settings):
     """(training, validation) images whose headers are sound."""
-    from data import index
+    from data import datasets
+    from data.samples import require_sound_headers
 
-    found = [
-        read(Path(settings.path), settings.coarse)
-        for read in (index.training_samples, index.validation_samples)
-    ]
-    index.require_sound_headers([*found[0], *found[1]])
+    data_set = datasets.opened(Path(settings.path))
+    found = data_set.training(settings.coarse), data_set.validation(settings.coarse)
+    require_sound_headers([*found[0], *found[1]])
     return found
 
 
 def prepare_for_training(options) -> int:
     """Draw the schedule, or find a learning rate."""
-    from data import index
+    from data import datasets
     from training import config
 
     settings = started(options)
     if options.plot_schedule:
-        images = index.training_samples(Path(settings.path), settings.coarse)
-        return plot_schedule(settings, len(images), recipe.plot_file(options))
+        images = datasets.opened(Path(settings.path)).training(settings.coarse)
+        return plot_schedule(settings, len(images), command_line.plot_file(options))
     training, _ = samples(settings)
     settings = config.with_class_weights(settings, training)
     cli.quiet_tensorflow()
@@ -170,7 +130,7 @@ def prepare_for_training(options) -> int:
     from training.ranks import distributed
 
     ranks = distributed.start(settings.compression, settings.strategy, settings.stall_timeout)
-    bounds = recipe.finder_bounds(options)
+    bounds = command_line.finder_bounds(options)
     return finder_session.find(settings, training, options.logs, *bounds, ranks)
 
 
@@ -182,43 +142,6 @@ def plot_schedule(settings, images: int, path: Path) -> int:
     schedules.draw(path, settings.rates, -(-images // settings.batch), settings.epochs)
     print(f"drew {path}")
     return 0
-
-
-def given(options) -> dict:
-    """The settings that the command line names, as fields of `training.config.Config`."""
-    from common import devices
-
-    fields = (
-        "model",
-        "coarse",
-        "target_size",
-        "batch",
-        "epochs",
-        "seed",
-        "cache",
-        "workers",
-        "init_weights",
-        "encoder_weights",
-        "freeze_encoder",
-        "remat",
-        "deterministic",
-        "validate_every",
-        "patience",
-        "save_every",
-        "wandb",
-        "mlflow",
-        "strategy",
-        "compression",
-        "stall_timeout",
-        "job",
-    )
-    found = {name: getattr(options, name) for name in fields if getattr(options, name) is not None}
-    found |= recipe.given(options)
-    if cli.model_options(options):
-        found["options"] = cli.model_options(options)
-    if options.mixed_precision:
-        found["precision"] = devices.precision(options.mixed_precision)
-    return found
 
 
 if __name__ == "__main__":

@@ -80,57 +80,73 @@ def settings_of(options, dataset: str, split: str, size, passes: dict) -> dict:
 
 def score(options, root: Path, split: str) -> dict:
     """Run the weights over a split and score them, as evaluate.py does."""
-    from data import index
-    from data.labels import TRAIN_TO_LABEL
-    from evaluation import predictions
+    from data import datasets
+    from data.label_sets import require_same_classes
+    from evaluation import predictions, scored_labels
     from evaluation.scores import scores
-    from inference.predict import segment
     from inference.runtimes import load
+    from inference.segment import segment
 
-    samples = index.validation_samples(root) if split == "val" else index.labelled(root, split)
+    data_set = datasets.opened(root)
+    samples = data_set.validation() if split == "val" else data_set.labelled(split)
     runtime = load(options.weights, options.model, options.target_size, None, options.provider)
-    counts = predictions.score_arrays(samples, lambda _, image: TRAIN_TO_LABEL[segment(runtime, image)])
-    return results_of(scores(counts), len(samples), OWN)
+    labels = data_set.label_set
+    require_same_classes(runtime.label_set, options.weights, labels, root)
+    counts = predictions.score_arrays(samples, lambda _, image: labels.train_to_file[segment(runtime, image)])
+    return results_of(scores(counts, scored_labels.of(labels)), len(samples), OWN, labels)
 
 
 def read(options) -> tuple[dict, dict]:
-    """The settings and results that a results folder of evaluate.py tells.
+    """The settings and results of a results folder of evaluate.py, as a record holds them.
 
     Raises:
         UserError: it holds no scores, or not those of the weights.
     """
     path = options.scores / "scores.json"
     try:
-        told = json.loads(path.read_text())
-        hashed, found = told.get("weightsSha256"), results_of(told, told["pictures"], READ)
+        scored = json.loads(path.read_text())
+        hashed, found = (
+            scored.get("weightsSha256"),
+            results_of(scored, scored["pictures"], READ, label_set_of(options)),
+        )
     except OSError as error:
         raise UserError(f"no scores in {options.scores} ({error.strerror}); run evaluate.py first") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no result of evaluate.py; run evaluate.py again") from error
     if hashed is None:
-        raise UserError(f"{path} does not say of which weights it is; run evaluate.py -w again")
-    size = told.get("targetSize")
-    passes = {name: told[name] for name in PASSES if name in told}
-    settings = settings_of(options, Path(told["dataset"]).name, told["split"], size, passes)
+        raise UserError(f"{path} does not name its weights; run evaluate.py -w again")
+    size = scored.get("targetSize")
+    passes = {name: scored[name] for name in PASSES if name in scored}
+    settings = settings_of(options, Path(scored["dataset"]).name, scored["split"], size, passes)
     if hashed != settings["weights"]["sha256"]:
         raise UserError(f"{path} has the scores of other weights than {options.weights}; correct one of them")
     return settings, found
 
 
-def results_of(scores: dict, count: int, source: str) -> dict:
-    """The scores of a record from those of `evaluation.scores`; null where one is not defined."""
-    from evaluation.scored_labels import CATEGORIES, NAMES, SCORED, SCORED_CATEGORIES
+def label_set_of(options):
+    """The label set that the weights are of."""
+    if is_graph(options.weights):
+        from inference import onnx_file
 
-    def values(kind, names, counted):
-        return {name: defined(scores[kind][name]) for name, is_counted in zip(names, counted) if is_counted}
+        return onnx_file.label_set(onnx_file.read(options.weights), options.weights)
+    from models.weights.loading import origin_of
+
+    return origin_of(options.weights, options.model).label_set
+
+
+def results_of(scores: dict, count: int, source: str, label_set) -> dict:
+    """The scores of a record from those of `evaluation.scores`; null where one is not defined."""
+
+    def values(kind, names):
+        return {name: defined(scores[kind][name]) for name in names}
 
     return {
         "miou": defined(scores["averageScoreClasses"]),
-        "iou": values("classScores", NAMES, SCORED),
+        "iou": values("classScores", label_set.names),
         "mniou": defined(scores["averageScoreInstClasses"]),
-        "niou": values("classInstScores", NAMES, SCORED),
+        "niou": values("classInstScores", label_set.names),
         "category_miou": defined(scores["averageScoreCategories"]),
-        "categories": values("categoryScores", CATEGORIES, SCORED_CATEGORIES),
+        "categories": values("categoryScores", dict.fromkeys(label_set.categories)),
         "pictures": count,
         "source": source,
     }

@@ -1,133 +1,216 @@
-"""Counts the memory of activations, for one image in float32, from the shapes of a functional model.
+"""Counts the memory of activations, for one image in float32, from the shapes of a model's tensors.
 
-Counted are the tensors that pass between layers, and the map inside a separable convolution. Layers run one
-after another in Keras's order, none overwrites its input, and what a kernel needs as scratch space is left
-out; compilers do better on the first, libraries worse on the second.
+Counted are the tensors that pass between layers and operations, also inside nested models and layers that
+hold others, and the map inside a separable convolution. Layers run one after another in Keras's order, none
+overwrites its input, and what a kernel needs as scratch space is left out; compilers do better on the first,
+libraries worse on the second.
+
+The gradient of a layer or operation that is not listed below is taken to read its inputs: so does that of a
+convolution, a norm, or a product of two tensors.
 """
 
 import math
 
-from keras import layers, tree
+import keras
+from keras import layers
 
-from models.depthwise import DepthwiseConv2D, SeparableConv2D
+from benchmarks.graph import Call, Graph
 from models.encoders.resnet50 import CaffeNormalize
-from models.layers import BatchNorm, Resize
+from models.layers import Resize
 from models.pooling import DilatedMaxPooling2D, PoolWithPosition, Unpool
 
 FLOAT32 = 4  # bytes
 
 
-def inference_bytes(model) -> int:
-    """The most that is held at once: a tensor from the layer that makes it to the last one that reads it."""
-    last = {id(tensor): layer for layer in model.operations for tensor in inputs(layer)}
-    last |= dict.fromkeys(map(id, model.outputs))  # these stay
+def inference_bytes(graph: Graph) -> int:
+    """The most bytes held at once; a tensor is held from the call that makes it to the last that reads it."""
+    calls = graph.leaves()
+    last = {id(tensor): call for call in calls for tensor in call.inputs}
+    last |= dict.fromkeys(map(id, graph.outputs))  # these stay
     held = peak = 0
-    for layer in model.operations:
-        made = outputs(layer)
-        held += sum(map(size, made))
-        peak = max(peak, held + inner(layer))
-        done = {id(tensor): tensor for tensor in inputs(layer) + made if last.get(id(tensor), layer) is layer}
-        held -= sum(map(size, done.values()))
+    for call in calls:
+        held += sum(map(size, call.outputs))
+        peak = max(peak, held + inner(call))
+        done = {id(tensor): tensor for tensor in call.inputs + call.outputs}
+        held -= sum(size(tensor) for key, tensor in done.items() if last.get(key, call) is call)
     return peak
 
 
-def training_bytes(model) -> int:
-    """What the backward pass reads, all of it held at the end of the forward pass; the loss reads the logits.
-
-    Raises:
-        TypeError: nothing is known about layers of some type.
-    """
-    kept = {id(tensor): tensor for tensor in model.outputs}
-    for layer in model.operations:
-        kept |= {id(tensor): tensor for tensor in read_by_gradient(layer)}
-    noted = sum(inner(layer) + mask(layer) for layer in model.operations)
-    return sum(map(size, kept.values())) + noted
+def training_bytes(graph: Graph) -> int:
+    """Bytes that the backward pass reads, all held when the forward pass ends; the loss reads the logits."""
+    held = {id(tensor): tensor for tensor in graph.outputs}
+    for call in graph.leaves():
+        held |= {id(tensor): tensor for tensor in read_by_gradient(call)}
+    noted = sum(inner(call) + mask(call) for call in graph.leaves())
+    return sum(map(size, held.values())) + noted
 
 
-def read_by_gradient(layer) -> list:
-    """Those of a layer's inputs and outputs that its gradient needs.
-
-    Raises:
-        TypeError: nothing is known about layers of this type.
-    """
-    if type(layer) in READ_BY_GRADIENT:
-        return READ_BY_GRADIENT[type(layer)](layer)
-    raise TypeError(
-        f"what the gradient of layer '{layer.name}' needs is unknown: "
-        f"add {type(layer).__name__} to benchmarks/activations.py"
-    )
+def read_by_gradient(call: Call) -> list:
+    """Those of a call's inputs and outputs that its gradient needs; of an unknown layer, its inputs."""
+    if isinstance(call.operation, layers.Layer):
+        rules = (rule for kinds, rule in LAYERS.items() if isinstance(call.operation, kinds))
+        return next(rules, inputs)(call)
+    return OPERATIONS.get(type(call.operation).__name__, inputs)(call)
 
 
-def inputs(layer) -> list:
-    """A layer's input tensors."""
-    return [] if isinstance(layer, layers.InputLayer) else tree.flatten(layer.input)
-
-
-def outputs(layer) -> list:
-    """A layer's output tensors."""
-    return tree.flatten(layer.output)
-
-
-def inner(layer) -> int:
+def inner(call: Call) -> int:
     """Bytes of the map between the depthwise and the pointwise part of a separable convolution, else 0."""
+    layer = call.operation
     if not isinstance(layer, layers.SeparableConv2D):
         return 0
-    return size(layer.output) // layer.filters * layer.pointwise_kernel.shape[2]
+    return size(call.outputs[0]) // layer.filters * layer.pointwise_kernel.shape[2]
 
 
-def mask(layer) -> int:
-    """Bytes that tell in training which values dropout has dropped: one for each value, else 0."""
-    return size(layer.output) // FLOAT32 if isinstance(layer, layers.Dropout) else 0
+def mask(call: Call) -> int:
+    """Bytes of the mask that dropout keeps in training, one for each value; of other layers 0."""
+    return size(call.outputs[0]) // FLOAT32 if isinstance(call.operation, layers.Dropout) else 0
 
 
 def size(tensor) -> int:
-    """Bytes of a tensor [B, ...] for one image."""
-    return FLOAT32 * math.prod(tensor.shape[1:])
+    """Bytes of a tensor; an axis without a known length counts as 1."""
+    return FLOAT32 * math.prod(length or 1 for length in tensor.shape)
 
 
 def none(_) -> list:
-    """No tensors: the gradient of these layers follows from shapes and weights, or a mask."""
+    """No tensors: the gradient follows from shapes and weights, or a mask."""
     return []
 
 
-def inputs_and_maxima(layer) -> list:
+def inputs(call: Call) -> list:
+    """The input tensors."""
+    return call.inputs
+
+
+def outputs(call: Call) -> list:
+    """The output tensors."""
+    return call.outputs
+
+
+def inputs_and_maxima(call: Call) -> list:
     """The gradient of maximum pooling finds the winners anew; positions pass none on."""
-    return inputs(layer) + outputs(layer)[:1]
+    return call.inputs + call.outputs[:1]
 
 
-def positions(layer) -> list:
+def positions(call: Call) -> list:
     """Where the values of [values, positions] went; TensorFlow keeps four masks of a byte each instead."""
-    return inputs(layer)[1:]
+    return call.inputs[1:]
 
 
-# Exact types: a subclass may compute something else.
-CONVOLUTIONS = (
+def of_activation(call: Call) -> list:
+    """What the gradient of an activation is a function of, as far as Keras's own are known by their names."""
+    name = getattr(call.operation.activation, "__name__", "")
+    return call.outputs if name in FROM_OUTPUT else none(call) if name == "linear" else call.inputs
+
+
+def of_kernel(call: Call) -> list:
+    """The inputs of a layer with a kernel, and what its activation's gradient needs: the outputs."""
+    name = getattr(call.operation.activation, "__name__", "")
+    return call.inputs + (call.outputs if name in FROM_OUTPUT else [])
+
+
+def of_product(call: Call) -> list:
+    """The factors; of a tensor by constants none, as constants need no gradient."""
+    weights = any(isinstance(value, keras.Variable) for value in call.arguments[0])
+    return call.inputs if weights or len(call.inputs) > 1 else []
+
+
+# activations whose derivative is a function of their value
+FROM_OUTPUT = {
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "sigmoid",
+    "softmax",
+    "log_softmax",
+    "softplus",
+    "tanh",
+}
+KERNELS = (
+    layers.Conv1D,
     layers.Conv2D,
+    layers.Conv3D,
+    layers.DepthwiseConv1D,
     layers.DepthwiseConv2D,
+    layers.SeparableConv1D,
     layers.SeparableConv2D,
+    layers.Conv1DTranspose,
     layers.Conv2DTranspose,
-    DepthwiseConv2D,
-    SeparableConv2D,
+    layers.Conv3DTranspose,
+    layers.Dense,
+    layers.EinsumDense,
 )
-NORMS = (layers.BatchNormalization, BatchNorm)
-POOLINGS = (layers.MaxPooling2D, DilatedMaxPooling2D, PoolWithPosition)
 LINEAR = (
     layers.InputLayer,
     layers.Rescaling,
     CaffeNormalize,
     layers.Dropout,
+    layers.Identity,
     layers.Add,
+    layers.Subtract,
+    layers.Average,
     layers.Concatenate,
+    layers.Flatten,
+    layers.Permute,
+    layers.Reshape,
+    layers.Cropping2D,
     layers.ZeroPadding2D,
     layers.AveragePooling2D,
+    layers.AdaptiveAveragePooling2D,
+    layers.GlobalAveragePooling1D,
     layers.GlobalAveragePooling2D,
     layers.UpSampling2D,
     Resize,
 )
-READ_BY_GRADIENT = {
-    **dict.fromkeys(CONVOLUTIONS + NORMS, inputs),
-    **dict.fromkeys((layers.ReLU, layers.Activation), outputs),
-    **dict.fromkeys(POOLINGS, inputs_and_maxima),
+# a layer is of the first kind that it inherits from
+LAYERS = {
+    (layers.ReLU, layers.LeakyReLU, layers.ELU, layers.Softmax): outputs,
+    layers.Activation: of_activation,
+    KERNELS: of_kernel,
+    (
+        layers.MaxPooling2D,
+        layers.GlobalMaxPooling2D,
+        DilatedMaxPooling2D,
+        PoolWithPosition,
+    ): inputs_and_maxima,
     Unpool: positions,
-    **dict.fromkeys(LINEAR, none),
+    LINEAR: none,
+}
+LINEAR_OPERATIONS = (
+    *("Add", "Subtract", "Negative", "Sum", "Mean", "Cast", "ConvertToTensor", "Identity", "StopGradient"),
+    *(
+        "Reshape",
+        "Transpose",
+        "Moveaxis",
+        "Swapaxes",
+        "Squeeze",
+        "ExpandDims",
+        "BroadcastTo",
+        "Ravel",
+        "Flip",
+    ),
+    *(
+        "Concatenate",
+        "Stack",
+        "Split",
+        "Unstack",
+        "GetItem",
+        "Slice",
+        "Take",
+        "Repeat",
+        "Tile",
+        "Roll",
+        "Pad",
+    ),
+    *("PadImages", "CropImages", "ExtractPatches", "Unfold", "Fold", "SpaceToDepth", "DepthToSpace"),
+    *("AveragePool", "AdaptiveAveragePool", "Resize"),
+)
+# by the names of Keras's classes behind `keras.ops`, which are not public
+OPERATIONS = {
+    **dict.fromkeys(LINEAR_OPERATIONS, none),
+    **dict.fromkeys(("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Sigmoid", "Softplus", "Tanh"), outputs),
+    **dict.fromkeys(("Softmax", "LogSoftmax", "Exp", "Sqrt", "Rsqrt"), outputs),
+    **dict.fromkeys(("Multiply", "Matmul", "Einsum", "Dot", "Inner", "Tensordot"), of_product),
+    **dict.fromkeys(("MaxPool", "AdaptiveMaxPool", "Max", "Amax"), inputs_and_maxima),
 }

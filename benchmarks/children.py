@@ -1,4 +1,4 @@
-"""Processes of their own that measure, and what became of those that do not come back."""
+"""Child processes that measure: how they start, send their results, and fail."""
 
 import contextlib
 import json
@@ -14,13 +14,13 @@ from common.errors import EXIT_USER_ERROR
 
 ROOT = Path(__file__).parent.parent
 OUT_OF_MEMORY = "out of memory"
-# as NumPy, TensorFlow, JAX, PyTorch, ONNX Runtime, C++ and CUDA say it
+# as NumPy, TensorFlow, JAX, PyTorch, ONNX Runtime, C++ and CUDA put it
 STARVED = (
     *("MemoryError", "Unable to allocate", "ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when allocating"),
     *("OutOfMemory", "out of memory", "an't allocate memory", "Cannot allocate memory", "bad_alloc"),
     *("Failed to allocate memory", "std::length_error", "failed to map segment"),
 )
-PROGRESS = "progress"  # key of an object that is for people
+PROGRESS = "progress"  # key of an object whose text is only printed
 KILLED = -9  # by the kernel, which ends processes for nothing else
 
 
@@ -36,11 +36,11 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 class Ended(Exception):
-    """A process that ended before it had measured.
+    """A process ended before it had measured.
 
     Attributes:
-        why: `OUT_OF_MEMORY`, or its last words.
-        mistake: it was the user's.
+        why: `OUT_OF_MEMORY`, or the last line that it wrote to stderr.
+        mistake: whether it ended because of a mistake of the user.
     """
 
     def __init__(self, status: int, errors: str):
@@ -48,15 +48,15 @@ class Ended(Exception):
         super().__init__(self.why)
 
     def result(self) -> dict:
-        """What a record says instead of figures."""
+        """What a record holds instead of figures: `failed`, the reason, and `mistake`."""
         return {"failed": self.why, "mistake": self.mistake}
 
 
 def reason(status: int, errors: str) -> str:
-    """Why a process ended: `OUT_OF_MEMORY`, or its last words.
+    """Why a process ended: `OUT_OF_MEMORY`, or the last line that it wrote to stderr.
 
     Args:
-        status: of its end, negative for a signal.
+        status: its exit status; negative for a signal.
         errors: what it wrote to stderr.
     """
     if status == KILLED or any(word in errors for word in STARVED):
@@ -69,20 +69,24 @@ def reason(status: int, errors: str) -> str:
     return lines[-1] if lines else f"ended with status {status}"
 
 
-def tell(**values) -> None:
-    """Of such a process: write an object of JSON in a line of its own."""
+def send(**values) -> None:
+    """In a child process: write values to stdout as one line of JSON, which the parent reads."""
     print(json.dumps(values), flush=True)
 
 
-def progress(text: str) -> None:
-    """Of such a process: have the one that reads its lines print what it is doing."""
-    tell(**{PROGRESS: text})
+def send_progress(text: str) -> None:
+    """In a child process: have the parent print a text."""
+    send(**{PROGRESS: text})
 
 
-def told(lines: Iterable[str]) -> Iterator[dict]:
-    """The objects that a process tells; its progress is printed as it comes."""
+def received(lines: Iterable[str]) -> Iterator[dict]:
+    """Yield the objects that a child process sends, and print its progress.
+
+    Args:
+        lines: of its stdout.
+    """
     for line in lines:
-        if line.startswith("{"):  # libraries may write as well
+        if line.startswith("{"):  # libraries write to stdout as well
             found = json.loads(line)
             if PROGRESS in found:
                 print(f"  {found[PROGRESS]}", flush=True)
@@ -91,10 +95,10 @@ def told(lines: Iterable[str]) -> Iterator[dict]:
 
 
 def run(module: str, argument: str, **variables: str) -> str:
-    """Run a module of this suite to its end; returns the last line it wrote.
+    """Run a module of this suite to its end; returns the last line that it wrote to stdout.
 
     Raises:
-        Ended: it failed.
+        Ended: its exit status is not 0.
     """
     done = subprocess.run(
         command(module, argument), env=environment(**variables), capture_output=True, text=True, check=False
@@ -108,7 +112,7 @@ def objects(module: str, argument: str, **variables: str) -> tuple[list[dict], E
     """Run a module of this suite to its end, and print its progress.
 
     Returns:
-        (what it told until it ended, see `tell`; how it failed, if it did).
+        (the objects that it sent, see `send`; why it failed, or None).
     """
     with tempfile.TemporaryFile("w+") as errors:  # no pipe: it could fill up while the other one is read
         process = subprocess.Popen(
@@ -120,7 +124,7 @@ def objects(module: str, argument: str, **variables: str) -> tuple[list[dict], E
         )
         with process:
             try:
-                found = list(told(process.stdout))
+                found = list(received(process.stdout))
             except BaseException:
                 process.kill()
                 raise
@@ -129,6 +133,6 @@ def objects(module: str, argument: str, **variables: str) -> tuple[list[dict], E
 
 
 def die_first() -> None:
-    """Have the kernel end this process, and no other, where memory runs out."""
+    """Have the kernel end this process rather than another if memory runs out."""
     with contextlib.suppress(OSError):  # not Linux, or not allowed
         Path("/proc/self/oom_score_adj").write_text("1000")

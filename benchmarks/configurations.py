@@ -1,16 +1,16 @@
-"""Configurations one after the other: what is measured already is left out, what does not fit is halved."""
+"""Measures configurations one after the other; skips those with a record, halves batches that do not fit."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 from benchmarks.children import OUT_OF_MEMORY
-from benchmarks.existing import Kept
+from benchmarks.existing import ExistingRecords
 from common.errors import UserError
 
 
 def measure(
     benchmark: str, configurations: Iterable[dict], measure_one: Callable[[dict], dict], options
 ) -> Iterator[dict]:
-    """Measure what is not measured yet; yields what records hold.
+    """Measure what has no record yet; yields what the new records hold.
 
     Args:
         benchmark: its name.
@@ -21,13 +21,13 @@ def measure(
     Raises:
         UserError: nothing was measured.
     """
-    kept = kept_by(options)
+    existing = existing_records(options)
     done, complaint = False, None
     for settings in configurations:
         batches = halves(settings["batch"]) if vars(options).get("batch_back_off") else [settings["batch"]]
         for batch in batches:
             now = settings | {"batch": batch}
-            earlier = kept.find(benchmark, now)
+            earlier = existing.find(benchmark, now)
             if earlier:
                 print(f"measured already: {benchmark} {described(now)}, record {earlier['id']}", flush=True)
             results = earlier["results"] if earlier else measure_one(now)
@@ -48,15 +48,15 @@ def measure(
         raise UserError(f"nothing was measured: {complaint}")
 
 
-def kept_by(options) -> Kept:
-    """The records that --continue passes over.
+def existing_records(options) -> ExistingRecords:
+    """The records of configurations that --continue skips.
 
     Raises:
         UserError: --continue without --save.
     """
     if options.proceed and not options.save:
         raise UserError("--continue goes by the records in --save's folder; add --save")
-    return Kept(options.save if options.proceed else None)
+    return ExistingRecords(options.save if options.proceed else None)
 
 
 def halves(batch: int) -> list[int]:
@@ -70,7 +70,7 @@ def parts(results: dict) -> list[dict]:
 
 
 def failed(results: dict) -> list[dict]:
-    """Those of the figures that there are none of."""
+    """The parts of results that failed."""
     return [part for part in parts(results) if "failed" in part]
 
 

@@ -1,16 +1,16 @@
-"""The records that a folder already has of this code on a machine like this one."""
+"""Finds records that a folder already has of the same code on a machine like this one."""
 
 from pathlib import Path
 
 from benchmarks import record
 from benchmarks.children import OUT_OF_MEMORY
-from common.environment import environment
+from common import environment as machine
 
 # another node with the same hardware and software is as good; another commit, driver or version is not
 DECISIVE = ("cpu", "cpus", "threads", "packages", "libraries")
 
 
-class Kept:
+class ExistingRecords:
     """Finds a configuration's record.
 
     Args:
@@ -25,7 +25,7 @@ class Kept:
         if self._folder is None or not self._folder.is_dir():
             return None
         if self._records is None:
-            here = conditions(environment())
+            here = conditions(machine.environment())
             found = sorted(record.read_folder(self._folder)[0], key=lambda one: one["date"])
             self._records = {
                 one["id"]: one for one in found if is_sound(one) and conditions(one["environment"]) == here
@@ -33,16 +33,18 @@ class Kept:
         return self._records.get(record.make_id(benchmark, settings))
 
 
-def conditions(told: dict) -> dict:
-    """What of an environment decides a speed and can be compared."""
-    git = told["git"]
-    gpus = [[word.strip() for word in line.split(",")[:2]] for line in told.get("gpus", [])]  # name, driver
+def conditions(environment: dict) -> dict:
+    """The part of a record's environment that decides speed: hardware, threads, versions, code."""
+    git = environment["git"]
+    gpus = [
+        [word.strip() for word in line.split(",")[:2]] for line in environment.get("gpus", [])
+    ]  # name, driver
     code = (git.get("commit"), git.get("diff", "unknown" if git.get("dirty") else None))
-    return {name: told.get(name) for name in DECISIVE} | {"gpus": gpus, "code": code}
+    return {name: environment.get(name) for name in DECISIVE} | {"gpus": gpus, "code": code}
 
 
 def is_sound(found: dict) -> bool:
-    """Whether nothing failed but for lack of memory, which would come again."""
+    """Whether nothing failed, or only for lack of memory, as it would again."""
     results = found["results"]
     figures = results.get("runtimes", {"": results}).values()
     return all(part.get("failed", OUT_OF_MEMORY) == OUT_OF_MEMORY for part in figures)

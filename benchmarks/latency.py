@@ -76,8 +76,8 @@ def take_turn(
     Args:
         call: what is timed; may return seconds of its stages.
         least: seconds.
-        slow: one call will do, and the first one counts; else there are `LEAST_CALLS`, after one that does
-            not count because caches are others'.
+        slow: at least one call, and the first one counts; else at least `LEAST_CALLS`, after one that does
+            not count, as other programs have filled the caches.
         now: the clock.
     """
     if not slow:
@@ -94,7 +94,7 @@ def take_turn(
 
 
 def settled(taken: list[list[Turn]], least: int = LEAST_TURNS) -> bool:
-    """Whether each contestant has had `least` turns, and its turns agree: of slow calls that is enough."""
+    """Whether each list has `least` turns or more, and its turns agree: enough for slow calls."""
     return all(len(turns) >= least and not is_noisy(medians(turns)) for turns in taken)
 
 
@@ -114,7 +114,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def figures(turns: list[Turn], batch: int) -> dict:
-    """What turns say together.
+    """The figures of turns together.
 
     Args:
         turns: `LEAST_TURNS` or more.
@@ -122,7 +122,7 @@ def figures(turns: list[Turn], batch: int) -> dict:
 
     Returns:
         `calls`; `latency` in seconds of a call, p99 only from `SAMPLES_OF_P99` calls on; `turns`, medians;
-        `images_per_second`, images over wall time, of the turns; whether they are `noisy`; and `stages`.
+        `pictures_per_second`, images over wall time, of the turns; whether they are `noisy`; and `stages`.
     """
     seconds = [second for turn in turns for second in turn.seconds]
     shares = [share for share in PERCENTILES if share < 99 or len(seconds) >= SAMPLES_OF_P99]

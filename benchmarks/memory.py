@@ -2,9 +2,10 @@
 
 import json
 
-from benchmarks import children, devices
+from benchmarks import backend_devices, children
 from common import cli
 from common.errors import UserError
+from models import model_options
 
 HELP = "peak memory of a training step, with and without --remat"
 CHILD = "benchmarks.memory_of_steps"
@@ -20,19 +21,19 @@ def add_arguments(parser) -> None:
     parser.add_argument("-b", "--batch", type=cli.positive_int, default=1, help="(default: 1)")
     parser.add_argument(
         "--precision",
-        choices=tuple(devices.POLICIES),
+        choices=tuple(backend_devices.POLICIES),
         default="float32",
         help="(default: float32)",
     )
     parser.add_argument("--steps", type=cli.positive_int, default=2, help="(default: 2)")
-    cli.add_model_options(parser)
+    model_options.add_arguments(parser)
 
 
 def run(options) -> dict:
     """Measure both; returns bytes and seconds of each, or why there are none."""
     settings = {
         "model": options.model,
-        "options": cli.model_options(options),
+        "options": model_options.given(options),
         "size": options.target_size,
         "batch": options.batch,
         "precision": options.precision,
@@ -46,7 +47,7 @@ def run(options) -> dict:
 
 
 def measured(settings: dict) -> dict:
-    """What the child process tells; a process that dies for lack of memory is a result too.
+    """The child process's figures; or `failed`, the reason, such as lack of memory.
 
     Raises:
         UserError: settings that the model does not take.

@@ -1,7 +1,7 @@
-"""Runs training steps and tells the peak of memory; a process of its own for `benchmarks.memory`.
+"""Runs training steps and prints the peak of memory; a child process of `benchmarks.memory`.
 
-On a GPU it is what TensorFlow allocated there. On a CPU it is the resident memory of the process, that of
-the libraries included, which `before` tells.
+On a GPU the peak is what TensorFlow allocated there. On a CPU it is the resident memory of the process, with
+that of the libraries; `before` is the peak before the first step.
 """
 
 import json
@@ -13,28 +13,28 @@ from common import cli
 
 
 def main() -> int:
-    """Run the steps that the first argument, JSON, tells; print what they took as JSON."""
+    """Run the steps of the settings in the first argument, JSON; print bytes and seconds as JSON."""
     settings = json.loads(sys.argv[1])
     die_first()
     cli.quiet_tensorflow()
     import tensorflow as tf
 
     import models
-    from benchmarks.devices import POLICIES, tensorflow_device
+    from benchmarks.backend_devices import POLICIES, tensorflow_device
     from benchmarks.train import synthetic
     from common import devices
-    from data.labels import CLASS_COUNT
+    from data.label_sets import CITYSCAPES
     from training.steps import step
 
     jit = devices.prepare()
     size = tuple(settings["size"])
     precision = settings["precision"]
     model = models.build(
-        settings["model"], (*size, 3), CLASS_COUNT, POLICIES[precision], **settings["options"]
+        settings["model"], (*size, 3), CITYSCAPES.classes, POLICIES[precision], **settings["options"]
     )
     optimizer = synthetic.optimizer(model, precision == "float16")
     run = step.training_step(model, optimizer, jit, settings["remat"])
-    batch = [tf.constant(array) for array in synthetic.inputs(settings["batch"], size, CLASS_COUNT)]
+    batch = [tf.constant(array) for array in synthetic.inputs(settings["batch"], size, CITYSCAPES.classes)]
     device, seconds = tensorflow_device(), []
     before = device.state()["memory"]["peak_bytes"]
     for _ in range(settings["steps"]):

@@ -1,4 +1,4 @@
-"""One JSON file per configuration: what was measured, on what, and the numbers; folders only ever grow.
+"""Records, one JSON file per configuration: what was measured, on what, the numbers. None is overwritten.
 
 What a record has to hold is `record_schema.json`, against which each is checked when written and when read.
 """
@@ -45,7 +45,7 @@ def make(benchmark: str, settings: dict, results: dict) -> dict:
 
 
 def make_id(benchmark: str, settings: dict) -> str:
-    """Twelve hexadecimal digits of the SHA-256 of what was measured, whenever and wherever."""
+    """Twelve hexadecimal digits of the SHA-256 of benchmark and settings; date and machine do not enter."""
     text = json.dumps([benchmark, settings], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -56,11 +56,11 @@ def write(record: dict, folder: Path, label: str = "") -> Path:
     Args:
         record: by `make`.
         folder: made if it is not there.
-        label: what the name says of the configuration: `fastscnn-1024x2048-b1`.
+        label: a part of the file's name: `fastscnn-1024x2048-b1`.
 
     Raises:
         FileExistsError: there is one of this second; records are never overwritten.
-        ValueError: it is not as `record_schema.json` says.
+        ValueError: it does not fit `record_schema.json`.
     """
     text = json.dumps(record, indent=2, allow_nan=False) + "\n"
     if wrong := fault(json.loads(text)):
@@ -75,10 +75,10 @@ def write(record: dict, folder: Path, label: str = "") -> Path:
 
 
 def read(path: Path) -> dict:
-    """A record, with its `id` whatever its version.
+    """Read a record, and add the `id` that version 1 lacks.
 
     Raises:
-        BrokenRecordError: not readable, no JSON, or not as `record_schema.json` says.
+        BrokenRecordError: not readable, no JSON, or unfit for `record_schema.json`.
     """
     try:
         found = json.loads(path.read_bytes(), parse_constant=_refuse)
@@ -101,7 +101,9 @@ def read_folder(folder: Path) -> tuple[list[dict], list[tuple[Path, str]]]:
         UserError: no such folder.
     """
     if not folder.is_dir():
-        raise UserError(f"no folder of records at {folder}; measure with --save {folder}")
+        raise UserError(
+            f"no folder of records at {folder}; `benchmark.py inference --save {folder}` makes one"
+        )
     records, left_out = [], []
     for path in sorted(folder.glob("*.json")):
         try:
@@ -112,7 +114,7 @@ def read_folder(folder: Path) -> tuple[list[dict], list[tuple[Path, str]]]:
 
 
 def fault(content) -> str | None:
-    """What is wrong with plain values that ought to be a record, in one line; None where nothing is."""
+    """What is wrong with a record's plain values, in one line; None if nothing is."""
     import fastjsonschema
 
     if not isinstance(content, dict) or not {"version", "benchmark", "results"} <= set(content):

@@ -25,6 +25,7 @@ def add_arguments(parser) -> None:
 def run(options) -> dict:
     """Score the same made-up images both ways, in turns; returns times, ratios, largest difference."""
     from evaluation import official, predictions
+    from evaluation.scored_labels import OFFICIAL
     from evaluation.scores import scores
 
     found = {}
@@ -33,18 +34,18 @@ def run(options) -> dict:
         samples, files = write_images(Path(folder), options.pictures, options.size, options.objects)
 
         def ours(workers):
-            found["ours"] = scores(predictions.score_files(samples, files, workers))
+            found["ours"] = scores(predictions.score_files(samples, files, workers), OFFICIAL)
 
         def theirs():
             found["official"] = official.official_scores(samples, files, instances=True, quiet=True)
 
-        contestants = {
+        functions = {
             "decode alone": lambda: decode(samples, files),
             "one thread": lambda: ours(1),
             "all threads": lambda: ours(threads),
             "official": theirs,
         }
-        seconds = clock.take_turns(contestants, options.rounds, warmup=1)
+        seconds = clock.take_turns(functions, options.rounds, warmup=1)
     difference = official.largest_difference(found["ours"], found["official"], instances=True)
     speedups = {name: clock.ratios(seconds["official"], times) for name, times in seconds.items()}
     medians = {name: clock.summary(times)["median"] / len(samples) for name, times in seconds.items()}
@@ -86,13 +87,15 @@ def write_images(folder: Path, count: int, size: tuple[int, int], objects: int):
     import numpy as np
 
     from benchmarks.label_maps import make_image
-    from data.index import Sample
+    from data.cityscapes import CityscapesSample
 
     random = np.random.default_rng(0)
     samples, files = [], []
     for number in range(count):
         stem = f"made_{number:06}_000000"
-        samples.append(Sample(folder / f"{stem}_leftImg8bit.png", folder / f"{stem}_gtFine_labelIds.png"))
+        samples.append(
+            CityscapesSample(folder / f"{stem}_leftImg8bit.png", folder / f"{stem}_gtFine_labelIds.png")
+        )
         files.append(folder / f"{stem}_prediction.png")
         paths = samples[-1].label, folder / f"{stem}_gtFine_instanceIds.png", files[-1]
         for path, image in zip(paths, make_image(random, size, objects), strict=True):

@@ -1,6 +1,6 @@
 """Options that benchmarks share."""
 
-from benchmarks import devices, latency
+from benchmarks import backend_devices, latency
 from common import cli
 from common.errors import UserError
 
@@ -8,12 +8,15 @@ from common.errors import UserError
 def add_backend_and_precision(parser) -> None:
     """Add what Keras calculates on and in."""
     parser.add_argument(
-        "--backend", nargs="+", choices=devices.BACKENDS, help="of keras (default: KERAS_BACKEND, tensorflow)"
+        "--backend",
+        nargs="+",
+        choices=backend_devices.BACKENDS,
+        help="of keras (default: KERAS_BACKEND, tensorflow)",
     )
     parser.add_argument(
         "--precision",
         nargs="+",
-        choices=tuple(devices.POLICIES),
+        choices=tuple(backend_devices.POLICIES),
         default=["float32"],
         help="of keras; the short ones keep weights and logits in float32 (default: float32)",
     )
@@ -30,9 +33,11 @@ def add_turns(parser, turns: int) -> None:
 
 
 def require_turns(options) -> None:
-    """Raise UserError unless there are turns enough to tell a spread."""
+    """Raise UserError for fewer turns than a spread needs."""
     if options.turns is not None and options.turns < latency.LEAST_TURNS:
-        raise UserError(f"--turns {options.turns} tell no spread; give {latency.LEAST_TURNS} or more")
+        raise UserError(
+            f"--turns {options.turns} are too few for a spread; give {latency.LEAST_TURNS} or more"
+        )
 
 
 def add_continue(parser) -> None:

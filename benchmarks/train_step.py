@@ -25,24 +25,26 @@ def run(options) -> dict:
     import models
     from benchmarks.train.synthetic import inputs, optimizer
     from common import devices
-    from data.labels import CLASS_COUNT
+    from data.label_sets import CITYSCAPES
     from training.steps import step
 
     jit = devices.prepare()
     keras.utils.set_random_seed(0)
-    ours = models.build(options.model, (*options.target_size, 3), CLASS_COUNT)
+    ours = models.build(options.model, (*options.target_size, 3), CITYSCAPES.classes)
     theirs = stock(ours)
-    images, labels = (tf.constant(array) for array in inputs(options.batch, options.target_size, CLASS_COUNT))
+    images, labels = (
+        tf.constant(array) for array in inputs(options.batch, options.target_size, CITYSCAPES.classes)
+    )
 
-    def contestant(make):
+    def timed(make):
         compiled = make()
         return lambda: float(compiled(images, labels))
 
     seconds = clock.take_turns(
         {
-            "stock Keras": contestant(lambda: stock_step(theirs, optimizer(theirs), jit)),
-            "fused batch norm": contestant(lambda: stock_step(ours, optimizer(ours), jit)),
-            "this suite": contestant(lambda: step.training_step(ours, optimizer(ours), jit)),
+            "stock Keras": timed(lambda: stock_step(theirs, optimizer(theirs), jit)),
+            "fused batch norm": timed(lambda: stock_step(ours, optimizer(ours), jit)),
+            "this suite": timed(lambda: step.training_step(ours, optimizer(ours), jit)),
         },
         options.rounds,
     )

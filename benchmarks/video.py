@@ -33,14 +33,14 @@ def run(options) -> dict:
     cli.quiet_tensorflow()
     import models
     from common.devices import prepare
-    from data.labels import CLASS_COUNT
+    from data.label_sets import CITYSCAPES
     from inference.keras_runtime import KerasRuntime
     from inference.video import film, frames, stages
     from inference.video.h264 import H264File
 
     jit = prepare()
-    network = models.build(options.model, (*options.target_size, 3), CLASS_COUNT)
-    runtime = KerasRuntime(network, jit)
+    network = models.build(options.model, (*options.target_size, 3), CITYSCAPES.classes)
+    runtime = KerasRuntime(network, jit, CITYSCAPES)
 
     with tempfile.TemporaryDirectory() as folder:
         drive = Path(folder) / "drive.mp4"
@@ -50,7 +50,7 @@ def run(options) -> dict:
         def overlapped(source, infer, write):
             return stages.overlapped(source, infer, write, Event()).busy
 
-        def contestant(name, way):
+        def timed(name, way):
             def once():
                 with H264File(Path(folder) / f"{name}.mp4", Fraction(20)) as file:
                     busy[name] = way(frames.VideoFile(drive), *film.work(runtime, file))
@@ -59,8 +59,8 @@ def run(options) -> dict:
             return once
 
         ways = {"overlapped": overlapped, "one after the other": stages.one_after_the_other}
-        contestants = {name: contestant(name, way) for name, way in ways.items()}
-        seconds = clock.take_turns(contestants, options.rounds, warmup=1)
+        functions = {name: timed(name, way) for name, way in ways.items()}
+        seconds = clock.take_turns(functions, options.rounds, warmup=1)
     for name, times in seconds.items():
         rate = options.frames / clock.summary(times)["median"]
         print(f"{name:20} {rate:7.1f} frames/s   {busy[name]}")

@@ -13,9 +13,24 @@ import os
 import sys
 from pathlib import Path
 
+from common import arguments
 from common.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
 
 DATASET_VARIABLE = "CITYSCAPES_DATASET"
+# option -> argument of library functions, where these call it otherwise
+ARGUMENTS = {
+    "weights": "source",
+    "path": "paths",
+    "target_size": "size",
+    "results_path": "folder",
+    "output": "folder",
+    "tile": "overlap",
+    "fps": "rate",
+    "dla_core": "dla",
+    "calibration": "paths",
+    "calibration_cache": "cache",
+    "benchmark_line": "benchmark",
+}
 
 
 def run(main) -> None:
@@ -24,7 +39,7 @@ def run(main) -> None:
         status = main()
         sys.stdout.flush()
     except UserError as error:
-        print(f"{program()}: error: {error}", file=sys.stderr)
+        print(f"{program()}: error: {arguments.as_options(str(error))}", file=sys.stderr)
         status = error.status
     except KeyboardInterrupt:
         print(f"{program()}: interrupted", file=sys.stderr)
@@ -107,9 +122,29 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options):
         super().__init__(**{"formatter_class": argparse.RawDescriptionHelpFormatter, **options})
 
+    def parse_known_args(self, args=None, namespace=None):
+        """Parse; from now on messages name this command line's options, see `common.arguments`."""
+        arguments.are_set_by(self._options_by_argument())
+        return super().parse_known_args(args, namespace)
+
+    def _options_by_argument(self) -> dict[str, str]:
+        found = {
+            action.dest: written(action.option_strings) for action in self._actions if action.option_strings
+        }
+        for name, argument in ARGUMENTS.items():
+            if name in found:
+                found.setdefault(argument, found[name])
+        return found
+
     def error(self, message):
         """Exit with status 2; argparse would print the whole usage first."""
         self.exit(EXIT_USER_ERROR, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def written(strings: list[str]) -> str:
+    """An option as messages name it, in its short and its long form: `-p/--path`."""
+    short = [string for string in strings if not string.startswith("--")][:1]
+    return "/".join(short + [string for string in strings if string.startswith("--")][:1])
 
 
 def positive_int(text: str) -> int:
@@ -158,32 +193,6 @@ def size(text: str) -> tuple[int, int]:
     if not height or not width:
         raise argparse.ArgumentTypeError(f"'{text}': height and width must be at least 1")
     return height, width
-
-
-def add_model_options(parser) -> None:
-    """Add the options that single architectures have; `model_options` collects them."""
-    group = parser.add_argument_group("architecture", "each for the models that have it, see docs/models.md")
-    group.add_argument("--width", type=positive_int, help="unet: channels at full resolution (default: 64)")
-    group.add_argument(
-        "--variant", help="separable_unet: original (default), or large: deeper, wider, for full resolution"
-    )
-    group.add_argument(
-        "--backbone", help="deeplabv3+: mobilenetv2 (default), resnet50, xception, modified_xception"
-    )
-    group.add_argument(
-        "--output-stride", type=positive_int, metavar="16|8", help="deeplabv3+: of the backbone (default: 16)"
-    )
-    group.add_argument(
-        "--separable",
-        action=argparse.BooleanOptionalAction,
-        help="deeplabv3+: separable convolutions in pyramid and decoder (default: all but resnet50)",
-    )
-
-
-def model_options(options) -> dict:
-    """Those of `add_model_options` that are given, as `models.build` takes them."""
-    names = ("width", "variant", "backbone", "output_stride", "separable")
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
 def add_provider(parser) -> None:
@@ -256,7 +265,7 @@ def add_passes(parser) -> None:
 
 
 def passes(options) -> dict:
-    """Those of `add_passes` that are given, as `inference.runtimes.refined` takes them.
+    """Those of `add_passes` that are given, as `inference.runtimes.with_passes` takes them.
 
     Raises:
         UserError: together with --samples.

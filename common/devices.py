@@ -5,13 +5,13 @@ from collections.abc import Callable
 from common import cli
 
 
-def precision(option: str) -> str:
-    """Keras's dtype policy for `--mixed-precision`: float16, bfloat16, or auto.
+def precision(kind: str) -> str:
+    """Keras's dtype policy for mixed precision in float16, bfloat16, or auto.
 
     auto takes float16 on a GPU of compute capability below 8, which lacks bfloat16, else bfloat16.
     """
-    if option != "auto":
-        return f"mixed_{option}"
+    if kind != "auto":
+        return f"mixed_{kind}"
     cli.quiet_tensorflow()
     import tensorflow as tf
 

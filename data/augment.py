@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from data.labels import IGNORED
+from data.label_sets import IGNORED
 
 SCALES = (0.5, 2.0)  # of the image resized to the target size
 PADDING = 127  # grey, about 0 after normalisation

@@ -1,7 +1,7 @@
 """Decoded images, kept: decoding a PNG costs ten times what augmenting it does.
 
-`load(sample)` gives uint8 image [H, W, 3] and label map [H, W] as decoded: label ids, or train ids
-where the file holds those.
+`load(sample)` gives uint8 image [H, W, 3] and label map [H, W] as decoded: the file's values, which
+`Sample.to_train_ids` turns into train ids.
 """
 
 import hashlib
@@ -13,12 +13,11 @@ import numpy as np
 
 from common.errors import UserError
 from common.files import write_bytes
-from data import png
-from data.index import Sample
+from data.samples import Sample
 
 
 def open_cache(option: str, samples: list[Sample]):
-    """The cache that `--cache` names: `none`, `memory`, or a folder.
+    """The cache of that name: `none`, `memory`, or a folder.
 
     Raises:
         UserError: not enough memory for all images, or the folder cannot be written.
@@ -31,24 +30,12 @@ def open_cache(option: str, samples: list[Sample]):
     return FolderCache(Path(option))
 
 
-def decode(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-    """Decode a pair and compare their sizes.
-
-    Raises:
-        UserError: damaged files, unknown label values, or different sizes.
-    """
-    image = png.decode_image(sample.image)
-    label = png.decode_labels(sample.label, sample.train_ids)
-    png.require_equal_size(image.shape[:2], sample.image, label.shape, sample.label)
-    return image, label
-
-
 class NoCache:
     """Decodes anew each time."""
 
     def load(self, sample: Sample):
         """Decode."""
-        return decode(sample)
+        return sample.decode()
 
 
 class MemoryCache:
@@ -60,7 +47,7 @@ class MemoryCache:
     def load(self, sample: Sample):
         """Decode once."""
         if sample not in self._pairs:
-            self._pairs[sample] = decode(sample)
+            self._pairs[sample] = sample.decode()
         return self._pairs[sample]
 
 
@@ -76,7 +63,7 @@ class FolderCache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"cannot make the folder {folder}: {error.strerror}; see --cache") from error
+            raise UserError(f"cannot make the folder {folder}: {error.strerror}; see `cache`") from error
 
     def load(self, sample: Sample):
         """Map the cached arrays, after decoding and writing them the first time."""
@@ -84,7 +71,7 @@ class FolderCache:
         try:
             return _map_pair(image, label)
         except (OSError, ValueError, EOFError, tokenize.TokenError):  # not there yet, or damaged: made anew
-            pair = decode(sample)
+            pair = sample.decode()
             for path, array in zip((image, label), pair):
                 _save(path, array)
             return pair
@@ -113,12 +100,12 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 def require_memory(samples: list[Sample]) -> None:
     """Raise UserError unless all decoded images fit into three quarters of the free memory."""
-    need = sum(4 * height * width for height, width in (png.header(sample.image).size for sample in samples))
+    need = sum(4 * height * width for height, width in (sample.image_size() for sample in samples))
     free = _available_memory()
     if free is not None and need > 0.75 * free:
         raise UserError(
-            f"--cache memory needs {need / 2**30:.1f} GiB for {len(samples)} images, "
-            f"{free / 2**30:.1f} GiB are free; use --cache FOLDER"
+            f"`cache` memory needs {need / 2**30:.1f} GiB for {len(samples)} images, "
+            f"{free / 2**30:.1f} GiB are free; use `cache` FOLDER"
         )
 
 

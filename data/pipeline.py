@@ -15,8 +15,8 @@ import tensorflow as tf
 from common.errors import UserError
 from data import augment
 from data.closing import closed_at_exit
-from data.index import Sample
-from data.labels import IGNORED, LABEL_TO_TRAIN, TRAIN_TO_TRAIN
+from data.label_sets import IGNORED
+from data.samples import Sample
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Batches:
     def _load(self, index: int):
         sample = self.samples[index]
         image, label = self.cache.load(sample)
-        return image, label, TRAIN_TO_TRAIN if sample.train_ids else LABEL_TO_TRAIN
+        return image, label, sample.to_train_ids
 
     def _iterate(self, indices: np.ndarray, load) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         return closed_at_exit(self._elements(indices, load))

@@ -14,7 +14,6 @@ import numpy as np
 
 from common.errors import UserError
 from common.files import write_bytes
-from data.labels import CLASS_COUNT, HIGHEST_LABEL_ID, IGNORED
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -93,22 +92,6 @@ def require_equal_size(image_size, image, label_size, label) -> None:
         )
 
 
-def require_known_ids(label: np.ndarray, path, train_ids: bool) -> None:
-    """Raise UserError if a label map [H, W] holds a value that no Cityscapes label has."""
-    if train_ids:
-        unknown = label[(label >= CLASS_COUNT) & (label != IGNORED)]
-        known = f"0..{CLASS_COUNT - 1} and {IGNORED}"
-    elif int(label.max()) > HIGHEST_LABEL_ID:
-        unknown, known = label[label > HIGHEST_LABEL_ID], f"0..{HIGHEST_LABEL_ID}"
-    else:
-        return
-    if unknown.size:
-        raise UserError(
-            f"{path}: label value {int(unknown[0])} in {unknown.size} pixels, known are {known}; "
-            "restore the file from the data set"
-        )
-
-
 def decode_image(path: Path) -> np.ndarray:
     """Decode an 8-bit RGB PNG to uint8 [H, W, 3].
 
@@ -120,18 +103,16 @@ def decode_image(path: Path) -> np.ndarray:
     return _decode(content, path)[..., :3]  # a tRNS chunk, "this colour is transparent", adds a channel
 
 
-def decode_labels(path: Path, train_ids: bool = False) -> np.ndarray:
-    """Decode a label map to uint8 [H, W] of label ids (or of train ids where the file holds those).
+def decode_labels(path: Path) -> np.ndarray:
+    """Decode a label map, an 8-bit grey PNG, to uint8 [H, W] of the values that it holds.
 
     Raises:
-        UserError: as `decode_image`, or a value outside the known ids.
+        UserError: as `decode_image`.
     """
     content = _read(path)
     require_labels(_parse(content[:26], path), path)
     label = _decode(content, path)
-    label = label if label.ndim == 2 else label[..., 0]  # a tRNS chunk adds a channel here as well
-    require_known_ids(label, path, train_ids)
-    return label
+    return label if label.ndim == 2 else label[..., 0]  # a tRNS chunk adds a channel here as well
 
 
 def decode_any(path: Path) -> np.ndarray:

@@ -10,30 +10,38 @@ import numpy as np
 from common.errors import UserError
 from common.files import write_bytes
 from common.threads import bounded_map
-from data import png
-from data.index import Sample
-from data.labels import CLASS_COUNT, CLASS_NAMES, IGNORED, LABEL_TO_TRAIN, TRAIN_TO_TRAIN
+from data.label_sets import IGNORED, LabelSet
+from data.samples import Sample
 
 ENET_CONSTANT = 1.02  # bounds the weight of a rare class: at most 1 / ln(1.02) = 50.5
 
 
-def _zeros() -> np.ndarray:
-    return np.zeros(CLASS_COUNT, np.int64)
-
-
 @dataclass
 class Counts:
-    """Sums over label maps; the arrays have one entry a train id."""
+    """Sums over label maps of a label set; the arrays have one entry a train id, int64 [classes].
 
+    Attributes:
+        label_set: of the maps.
+        images: how many.
+        ignored: pixels of no class.
+        pixels: of the class.
+        occurs: images in which the class occurs.
+        around: pixels of those images, ignored ones included.
+    """
+
+    label_set: LabelSet
     images: int = 0
-    ignored: int = 0  # pixels
-    pixels: np.ndarray = field(default_factory=_zeros)  # [19] of the class
-    occurs: np.ndarray = field(default_factory=_zeros)  # [19] images in which the class occurs
-    around: np.ndarray = field(default_factory=_zeros)  # [19] pixels of those images, ignored ones included
+    ignored: int = 0
+    pixels: np.ndarray = field(init=False)
+    occurs: np.ndarray = field(init=False)
+    around: np.ndarray = field(init=False)
+
+    def __post_init__(self):
+        self.pixels, self.occurs, self.around = np.zeros((3, self.label_set.classes), np.int64)
 
     def add(self, histogram: np.ndarray) -> None:
         """Add one image's pixels for each train id, int64 [256]."""
-        pixels = histogram[:CLASS_COUNT]
+        pixels = histogram[: self.label_set.classes]
         self.images += 1
         self.ignored += int(histogram[IGNORED])
         self.pixels += pixels
@@ -41,13 +49,12 @@ class Counts:
         self.around += np.where(pixels > 0, histogram.sum(), 0)
 
     def shares(self) -> np.ndarray:
-        """The share of each class among the labelled pixels, [19]."""
+        """The share of each class among the labelled pixels, [classes]."""
         return self.pixels / self.pixels.sum()
 
 
-def histogram(label: np.ndarray, train_ids: bool = False) -> np.ndarray:
-    """Pixels for each train id, int64 [256], of a label map [H, W] of label ids (or train ids)."""
-    table = TRAIN_TO_TRAIN if train_ids else LABEL_TO_TRAIN
+def histogram(label: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Pixels for each train id, int64 [256], of a label map [H, W] whose values a table [256] translates."""
     result = np.zeros(256, np.int64)
     np.add.at(result, table, np.bincount(label.ravel(), minlength=256))
     return result
@@ -59,7 +66,7 @@ def count(
     """Count the pixels of all label maps.
 
     Args:
-        samples: the images of a split; only their label maps are read.
+        samples: the images of a split, at least one; only their label maps are read.
         workers: threads; None: one for each usable processor.
         progress: wraps the iterator over images, for a progress bar.
 
@@ -68,9 +75,9 @@ def count(
     """
 
     def read(sample):
-        return histogram(png.decode_labels(sample.label, sample.train_ids), sample.train_ids)
+        return histogram(sample.decode_label(), sample.to_train_ids)
 
-    counts = Counts()
+    counts = Counts(samples[0].label_set)
     for one in progress(bounded_map(read, samples, workers)):
         counts.add(one)
     if not counts.pixels.any():
@@ -79,20 +86,21 @@ def count(
 
 
 def median_frequency_weights(counts: Counts) -> np.ndarray:
-    """Median frequency balancing, float64 [19]: median(f) / f_c (Eigen & Fergus 2015; SegNet, 1511.00561).
+    """Median frequency balancing, float64 [classes]: median(f) / f_c.
 
     f_c is the share of class c among the pixels of the images in which c occurs; the median is over the
     classes that occur. A class that never occurs has no frequency; its weight is 0, which no pixel uses.
+    Source: Eigen & Fergus, ICCV 2015; SegNet, arXiv 1511.00561.
     """
     present = counts.pixels > 0
     frequency = counts.pixels[present] / counts.around[present]
-    weights = np.zeros(CLASS_COUNT)
+    weights = np.zeros(len(present))
     weights[present] = np.median(frequency) / frequency
     return weights
 
 
 def enet_weights(counts: Counts) -> np.ndarray:
-    """1 / ln(1.02 + p_c), float64 [19], p_c the share among labelled pixels (ENet, arXiv 1606.02147).
+    """1 / ln(1.02 + p_c), float64 [classes], p_c the share among labelled pixels (ENet, arXiv 1606.02147).
 
     A class that never occurs has weight 0, as in `median_frequency_weights`.
     """
@@ -103,7 +111,7 @@ def table(counts: Counts) -> str:
     """The counts and weights as text, one line a class."""
     lines = [f"{'class':<14} {'pixels':>14} {'share':>8} {'pictures':>8} {'median freq.':>12} {'ENet':>7}"]
     shares, median, enet = counts.shares(), median_frequency_weights(counts), enet_weights(counts)
-    for c, name in enumerate(CLASS_NAMES):
+    for c, name in enumerate(counts.label_set.names):
         weights = f"{median[c]:12.4f} {enet[c]:7.4f}" if counts.pixels[c] else f"{'absent':>12} {'absent':>7}"
         lines.append(f"{name:<14} {counts.pixels[c]:14,} {shares[c]:8.3%} {counts.occurs[c]:8,} {weights}")
     total = int(counts.pixels.sum()) + counts.ignored
@@ -118,7 +126,7 @@ def record(counts: Counts) -> dict:
     return {
         "pictures": counts.images,
         "ignored_pixels": counts.ignored,
-        "classes": list(CLASS_NAMES),
+        "classes": list(counts.label_set.names),
         "pixels": counts.pixels.tolist(),
         "share_of_labelled": counts.shares().tolist(),
         "images_with_class": counts.occurs.tolist(),

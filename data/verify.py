@@ -6,17 +6,17 @@ An *error* is something that training, or the evaluation on `val`, would fail on
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from common.errors import UserError
 from common.threads import bounded_map
 from data import png
-from data.index import COARSE, FINE, IMAGES, Sample, files_ending, label_candidates, splits, unlabelled
-from data.labels import IGNORED, LABEL_TO_TRAIN, TRAIN_TO_TRAIN
+from data.label_sets import IGNORED
 
-CITYSCAPES_COUNTS = {"train": 2975, "val": 500, "test": 1525, "train_extra": 19998}
+if TYPE_CHECKING:
+    from data.samples import Sample  # whose data sets make plans
 
 
 @dataclass(frozen=True)
@@ -32,87 +32,30 @@ class Finding:
 
 @dataclass(frozen=True)
 class Job:
-    """One image with the label maps that belong to it, fine or coarse."""
+    """One image, and a sample for each of the label maps that belong to it."""
 
     split: str
-    image: Path
-    labels: tuple[Path, ...]
+    image: "Sample"
+    labels: tuple["Sample", ...]
 
 
 @dataclass
 class Plan:
-    """The images to decode, and what the folders alone already show."""
+    """The images to decode, and what the folders alone already show.
+
+    Attributes:
+        jobs: the images.
+        findings: what the folders show.
+        cure_of_instances: what to do where instance maps are missing; empty: the data set has none.
+    """
 
     jobs: list[Job] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    cure_of_instances: str = ""
 
     def note(self, error: bool, text: str) -> None:
         """Add a finding."""
         self.findings.append(Finding(error, text))
-
-
-def plan(root: Path, coarse: bool = False) -> Plan:
-    """List the splits of a data set, without opening a file.
-
-    Args:
-        root: the folder that holds `leftImg8bit` and `gtFine`.
-        coarse: look at `gtCoarse` and the split `train_extra` as well.
-
-    Raises:
-        UserError: `root` is not a Cityscapes folder.
-    """
-    splits(root)
-    result = Plan()
-    for split in ("train", "val", "test") + (("train_extra",) if coarse else ()):
-        _plan_split(result, Path(root), split, coarse)
-    return result
-
-
-def _plan_split(result: Plan, root: Path, split: str, coarse: bool) -> None:
-    try:
-        images = [sample.image for sample in unlabelled(root, split)]
-    except UserError as error:
-        needed = split in ("train", "val") or (root / COARSE / split).is_dir()
-        result.note(needed, str(error))
-        return
-    if len(images) != CITYSCAPES_COUNTS[split]:
-        whole = f"the whole of Cityscapes has {CITYSCAPES_COUNTS[split]}"
-        result.note(False, f"{root / IMAGES / split}: {_count(len(images), 'image')}, {whole}")
-    labels = {image: [] for image in images}
-    for kind in _kinds(root, split, coarse):
-        _pair(result, root / kind / split, kind, labels)
-    result.jobs += [Job(split, image, tuple(found)) for image, found in labels.items()]
-
-
-def _kinds(root: Path, split: str, coarse: bool) -> list[str]:
-    """The kinds of label to look for: what training reads, and with `coarse` whatever else is there."""
-    if split == "test" or not coarse:
-        return [FINE]
-    kinds = [kind for kind in (FINE, COARSE) if (root / kind / split).is_dir()]
-    return kinds if COARSE in kinds or (split == "val" and kinds) else [*kinds, COARSE]
-
-
-def _pair(result: Plan, folder: Path, kind: str, labels: dict[Path, list[Path]]) -> None:
-    """Add to `labels` each image's label map in `folder`; note the missing and the left-over ones."""
-    there = {
-        path for ids in ("labelIds", "labelTrainIds") for path in files_ending(folder, f"_{kind}_{ids}.png")
-    }
-    used = set()
-    optional = folder.name == "test"
-    if not there and not optional:
-        needed = folder.name != "train_extra" or folder.is_dir()  # training takes train_extra where it exists
-        result.note(needed, f"{folder}: no label maps; unpack {kind} beside {IMAGES}")
-        return
-    for image, found in labels.items():
-        candidates = label_candidates(image, kind)
-        label = next((path for path in candidates if path in there), None)
-        used.update(candidates)
-        if label:
-            found.append(label)
-        elif not optional:
-            result.note(True, f"{image}: no label, {candidates[0]} is missing; unpack {kind} again")
-    for path in sorted(there - used):
-        result.note(False, f"{path}: a label without its image; unpack {IMAGES} again, or remove the label")
 
 
 def check(
@@ -121,7 +64,7 @@ def check(
     """Decode every image of a plan and yield all findings: the plan's own, per file, per split.
 
     Args:
-        planned: from `plan`.
+        planned: of `data.samples.DataSet.plan`.
         workers: threads; None: one for each usable processor.
         progress: wraps the iterator over images, for a progress bar.
     """
@@ -133,16 +76,17 @@ def check(
         if checked.size:
             sizes.setdefault(job.split, Counter())[checked.size] += 1
         without_instances[job.split] += checked.lacks_instances
-    for split, counted in sizes.items():
-        if len(counted) > 1:
-            listed = ", ".join(f"{h}x{w} ({_count(n, 'image')})" for (h, w), n in counted.most_common(4))
-            more = ", ..." if len(counted) > 4 else ""
-            yield Finding(False, f"split '{split}' has images of {len(counted)} sizes: {listed}{more}")
-    if lacking := without_instances["val"]:
+    for split, found in sizes.items():
+        if len(found) > 1:
+            listed = ", ".join(f"{h}x{w} ({counted(n, 'image')})" for (h, w), n in found.most_common(4))
+            more = ", ..." if len(found) > 4 else ""
+            yield Finding(False, f"split '{split}' has images of {len(found)} sizes: {listed}{more}")
+    lacking = without_instances["val"]
+    if lacking and planned.cure_of_instances:
         yield Finding(
             False,
-            f"split 'val' has no instanceIds for {_count(lacking, 'image')}: evaluation leaves nIoU out; "
-            f"unpack {FINE} again if you want it",
+            f"split 'val' has no instanceIds for {counted(lacking, 'image')}: evaluation leaves nIoU out; "
+            f"{planned.cure_of_instances}",
         )
 
 
@@ -159,33 +103,30 @@ def _check_job(job: Job) -> _Checked:
     training = job.split != "test"  # damage in `test` is worth a remark, but stops no training
     size = None
     try:
-        size = png.decode_image(job.image).shape[:2]
+        size = job.image.decode_image().shape[:2]
     except UserError as error:
         findings.append(Finding(training, str(error)))
     lacks_instances = False
-    for label in job.labels:
-        sample = Sample(job.image, label)
+    for sample in job.labels:
         findings += _check_label(sample, size, training)
-        if f"_{FINE}_" in label.name:
+        if sample.fine:
             lacks_instances = sample.instances is None
             findings += _check_instances(sample, size, job.split == "val")
     return _Checked(findings, size, lacks_instances)
 
 
-def _check_label(sample: Sample, size: tuple[int, int] | None, training: bool) -> list[Finding]:
+def _check_label(sample: "Sample", size: tuple[int, int] | None, training: bool) -> list[Finding]:
     try:
-        label = png.decode_labels(sample.label, sample.train_ids)
+        label = sample.train_ids()
         _require_size(sample, sample.label, label, size)
     except UserError as error:
         return [Finding(training, str(error))]
-    fine = f"_{FINE}_" in sample.label.name
-    table = TRAIN_TO_TRAIN if sample.train_ids else LABEL_TO_TRAIN
-    if training and fine and (table[label] == IGNORED).all():
+    if training and sample.fine and (label == IGNORED).all():
         return [Finding(False, f"{sample.label}: no pixel of a scored class, nothing to learn from it")]
     return []
 
 
-def _check_instances(sample: Sample, size: tuple[int, int] | None, evaluated: bool) -> list[Finding]:
+def _check_instances(sample: "Sample", size: tuple[int, int] | None, evaluated: bool) -> list[Finding]:
     """Instance maps are read by the evaluation alone; other splits than `val` get a remark."""
     if sample.instances is None:
         return []
@@ -199,10 +140,11 @@ def _check_instances(sample: Sample, size: tuple[int, int] | None, evaluated: bo
     return []
 
 
-def _require_size(sample: Sample, path: Path, decoded: np.ndarray, size: tuple[int, int] | None) -> None:
+def _require_size(sample: "Sample", path, decoded: np.ndarray, size: tuple[int, int] | None) -> None:
     if size:  # unknown where the image itself is damaged
         png.require_equal_size(size, sample.image, decoded.shape, path)
 
 
-def _count(number: int, thing: str) -> str:
+def counted(number: int, thing: str) -> str:
+    """A number of things in words: `1 image`, `2 images`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"

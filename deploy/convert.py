@@ -10,15 +10,15 @@ import models
 from common.errors import UserError
 from data import png
 from data.augment import resize_image
-from data.index import Sample
-from data.labels import CLASS_COUNT, LABEL_TO_TRAIN, TRAIN_TO_TRAIN
+from data.label_sets import require_same_classes
+from data.samples import Sample
 from deploy import export, operators, parity, sample_parity
 from evaluation.confusion import confusion_matrix, mean_iou
 from inference import image_files
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from inference.onnx_runtime import OnnxRuntime
-from inference.predict import segment
+from inference.segment import segment
 from models.weights import run_files
 from models.weights.loading import load_network
 from models.weights.native import Origin
@@ -32,7 +32,7 @@ class Conversion:
         model: the graph.
         network: the Keras model.
         parity: how they compare.
-        form: what the graph takes and returns.
+        interface: what the graph takes and returns.
         origin: of the weights.
         home: the run's folder, or that of the weights file.
     """
@@ -40,7 +40,7 @@ class Conversion:
     model: onnx.ModelProto
     network: object
     parity: parity.Parity | sample_parity.SampledParity
-    form: Form
+    interface: GraphInterface
     origin: Origin
     home: Path
 
@@ -51,31 +51,34 @@ class Conversion:
 
     def default_path(self, precision: str = "") -> Path:
         """Where the file goes unless told otherwise."""
-        return self.home / self.form.file_name(self.origin.model, self.size, precision)
+        return self.home / self.interface.file_name(self.origin.model, self.size, precision)
 
 
 def convert(
-    source: Path, model: str | None, size: tuple[int, int] | None, form: Form, samples=()
+    source: Path, model: str | None, size: tuple[int, int] | None, interface: GraphInterface, samples=()
 ) -> Conversion:
     """Convert weights and check the result.
 
     Args:
         source, model, size: see `models.weights.loading.load_network`.
-        form: what the graph takes and returns.
+        interface: what the graph takes and returns.
         samples: images to compare on; without any, those of the synthetic town.
 
     Raises:
         UserError: weights that cannot be loaded, an operator that TensorRT lacks, or outputs that differ.
     """
     network, origin = load_network(source, model, size)
+    if samples:
+        require_same_classes(origin.label_set, source, samples[0].label_set, samples[0].image)
     size = tuple(network.input_shape[1:3])
     home = run_files.home(Path(source))
-    graph = export.export(network, form, about(origin, home))
+    graph = export.export(network, interface, origin.label_set, about(origin, home))
     require_operators(graph)
-    measure = sample_parity.measure if form.samples else parity.measure
-    found = measure(graph, network, form, parity.sample_images(size, [sample.image for sample in samples]))
+    measure = sample_parity.measure if interface.dropout_passes else parity.measure
+    images = parity.sample_images(size, samples)
+    found = measure(graph, network, interface, origin.label_set, images)
     parity.require(found, "the exported graph")
-    return Conversion(graph, network, found, form, origin, home)
+    return Conversion(graph, network, found, interface, origin, home)
 
 
 def about(origin, home: Path) -> dict:
@@ -86,7 +89,7 @@ def about(origin, home: Path) -> dict:
     return {
         "model": origin.model,
         "model_options": origin.options,
-        "backbone": models.options_of(origin.model, origin.options).get("backbone"),
+        "backbone": models.options_of(origin.model, origin.options).get("encoder"),
         "training_run": home.resolve().name if is_run else None,
         "training_config": (home / run_files.CONFIG).read_text() if is_run else None,
         "code_version": git_state().get("commit"),
@@ -99,24 +102,26 @@ def require_operators(model: onnx.ModelProto) -> None:
     found = operators.violations(model)
     if found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        raise UserError(f"TensorRT would refuse the graph: {found[0]}{more}; export another form or model")
+        raise UserError(
+            f"TensorRT would refuse the graph: {found[0]}{more}; export with other options, or another model"
+        )
 
 
 def require_folder(path: Path) -> None:
     """Raise UserError unless a file can go there."""
     if not path.parent.is_dir() or path.is_dir():
-        raise UserError(f"cannot write {path}: no folder for it or a folder itself; correct -o/--output")
+        raise UserError(f"cannot write {path}: no folder for it or a folder itself; correct `output`")
 
 
 def miou(runtime, samples: list[Sample]) -> float:
-    """Mean IoU of the 19 classes over labelled images, at the labels' resolution, 0..1."""
-    matrix = np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64)
+    """Mean IoU of the runtime's classes over labelled images, at the labels' resolution, 0..1."""
+    classes = runtime.label_set.classes
+    matrix = np.zeros((classes, classes), np.int64)
     for sample in samples:
-        label = png.decode_labels(sample.label, sample.train_ids)
-        truth = (TRAIN_TO_TRAIN if sample.train_ids else LABEL_TO_TRAIN)[label]
-        prediction = segment(runtime, png.decode_image(sample.image))
+        truth = sample.train_ids()
+        prediction = segment(runtime, sample.decode_image())
         png.require_equal_size(prediction.shape, sample.image, truth.shape, sample.label)
-        matrix += confusion_matrix(truth, prediction, CLASS_COUNT)
+        matrix += confusion_matrix(truth, prediction, classes)
     return mean_iou(matrix)
 
 
@@ -124,17 +129,19 @@ def scores(made: Conversion, samples) -> tuple[float, float]:
     """mIoU of the Keras model and of the graph."""
     from common.devices import prepare
 
-    keras = KerasRuntime(made.network, prepare())
-    keras = keras.sampling(made.form.samples) if made.form.samples else keras
+    keras = KerasRuntime(made.network, prepare(), made.origin.label_set)
+    keras = keras.sampling(made.interface.dropout_passes) if made.interface.dropout_passes else keras
     return miou(keras, samples), miou(OnnxRuntime(made.model, "the exported graph"), samples)
 
 
-def int8(made: Conversion, form: Form, target: str, paths: list[Path], samples, max_drop: float):
+def int8(
+    made: Conversion, interface: GraphInterface, target: str, paths: list[Path], samples, max_drop: float
+):
     """The graph in int8, see `deploy.quantize.int8`, checked for its target.
 
     Args:
         made: the float32 graph.
-        form: what it takes and returns.
+        interface: what it takes and returns.
         target: a key of `deploy.quantize.TARGETS`.
         paths: images to measure ranges on.
         samples: labelled images to judge by.
@@ -146,7 +153,7 @@ def int8(made: Conversion, form: Form, target: str, paths: list[Path], samples, 
     from deploy import quantize
 
     images = np.stack([resize_image(image_files.decode(path), made.size) for path in paths])
-    found = quantize.int8(made.model, form, target, images, _score(samples), max_drop)
+    found = quantize.int8(made.model, interface, target, images, _score(samples), max_drop)
     if target == "tensorrt":
         require_operators(found.model)
     _note_precision(found.model, f"int8 for {target}")

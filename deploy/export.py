@@ -13,63 +13,66 @@ import tensorflow as tf
 import tf2onnx
 
 from common import cli
-from data.labels import CLASS_COUNT, CLASS_NAMES, PALETTE
+from data.label_sets import LabelSet
 from deploy import onnx_graph, onnx_samples
 from inference import sampling
-from inference.graph_interface import IMAGE, LABELS, LOGITS, Form
+from inference.graph_interface import IMAGE, LABELS, LOGITS, GraphInterface
 
 # Else tf2onnx copies the graph with all weights before each of its passes, to go on without one that fails:
 # 14 of a ResNet-50's 34 s. Here such a failure is one.
 os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "false")
 
 
-def export(network, form: Form, about: dict | None = None) -> onnx.ModelProto:
+def export(
+    network, interface: GraphInterface, label_set: LabelSet, about: dict | None = None
+) -> onnx.ModelProto:
     """Export a model for inference, its normalisation inside, batch norm folded into convolutions.
 
     Args:
         network: a Keras model, RGB in 0..255 [N, H, W, 3] -> logits [N, H, W, classes or more].
-        form: what the graph takes and returns.
-        about: more to store in the metadata, besides model, classes, palette, input and samples.
+        interface: what the graph takes and returns.
+        label_set: the classes of the network's first outputs.
+        about: more to store in the metadata, besides model, label set, classes, palette, input and samples.
 
     Raises:
         UserError: samples of a network without dropout.
     """
-    marked, rates = _marked(network) if form.samples else (network, {})
-    function = _function(marked, form)
+    marked, rates = _marked(network) if interface.dropout_passes else (network, {})
+    function = _function(marked, interface, label_set)
     with cli.quiet_libraries():  # TensorFlow counts GPUs there
         model, _ = tf2onnx.convert.from_function(
             function,
             input_signature=function.input_signature,
-            opset=form.opset,
+            opset=interface.opset,
             # tf2onnx's own is Mul(Cast) + Mul(Cast(Not)): NaN where an infinity was not selected
             custom_op_handlers={"SelectV2": (_select_as_where, [])},
         )
     model = onnx_graph.tidy(model, {layer.name for layer in network.layers})
-    if form.samples:
-        model = onnx_samples.sampled(model, rates, form)
-    onnx.helper.set_model_props(model, _metadata(network, form, about or {}))
+    if interface.dropout_passes:
+        model = onnx_samples.sampled(model, rates, interface)
+    onnx.helper.set_model_props(model, _metadata(network, interface, label_set, about or {}))
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
-def _function(network, form: Form):
+def _function(network, interface: GraphInterface, label_set: LabelSet):
     height, width = network.input_shape[1:3]
-    shape = (height, width, 3) if form.layout == "nhwc" else (3, height, width)
-    kind = tf.float32 if form.float_input else tf.uint8
+    shape = (height, width, 3) if interface.layout == "nhwc" else (3, height, width)
+    kind = tf.float32 if interface.float_input else tf.uint8
 
-    @tf.function(input_signature=[tf.TensorSpec((form.batch, *shape), kind, name=IMAGE)], autograph=False)
+    @tf.function(
+        input_signature=[tf.TensorSpec((interface.batch, *shape), kind, name=IMAGE)], autograph=False
+    )
     def infer(image):
         image = tf.cast(image, tf.float32)  # first, because TensorRT does nothing else with bytes
-        if form.layout == "nchw":
+        if interface.layout == "nchw":
             image = tf.transpose(image, (0, 2, 3, 1))
-        logits = network(image, training=False)  # [N, H, W, classes or more]
-        if logits.shape[-1] > CLASS_COUNT:  # void, an old network's last output, is no answer
-            logits = logits[..., :CLASS_COUNT]
-        if form.samples:  # the end is attached to the repeated passes
+        logits = label_set.without_void(network(image, training=False))  # [N, H, W, classes]
+        if interface.dropout_passes:  # the end is attached to the repeated passes
             return {LOGITS: tf.transpose(logits, (0, 3, 1, 2))}
-        if form.argmax:
+        if interface.argmax:
             return {LABELS: tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)}
-        return {LOGITS: tf.transpose(logits, (0, 3, 1, 2)) if form.layout == "nchw" else logits}
+        return {LOGITS: tf.transpose(logits, (0, 3, 1, 2)) if interface.layout == "nchw" else logits}
 
     return infer
 
@@ -96,14 +99,15 @@ def _select_as_where(context, node, name, arguments):
     node.type = "Where"
 
 
-def _metadata(network, form: Form, about: dict) -> dict[str, str]:
+def _metadata(network, interface: GraphInterface, label_set: LabelSet, about: dict) -> dict[str, str]:
     values = {
         "model": network.name,
-        "classes": list(CLASS_NAMES),
-        "palette": PALETTE[:CLASS_COUNT].tolist(),
-        "input": f"RGB 0..255, {'float32' if form.float_input else 'uint8'}, {form.layout.upper()}",
+        "label_set": label_set.to_json(),
+        "classes": label_set.names,
+        "palette": label_set.colors,
+        "input": f"RGB 0..255, {'float32' if interface.float_input else 'uint8'}, {interface.layout.upper()}",
         "normalization": "inside the graph",
-        "samples": form.samples or None,
+        "samples": interface.dropout_passes or None,
         **about,
     }
     return {

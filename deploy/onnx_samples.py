@@ -11,38 +11,38 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from deploy import onnx_graph
-from inference.graph_interface import LABELS, PROBABILITIES, Form
+from inference.graph_interface import LABELS, PROBABILITIES, GraphInterface
 
 MARKER = "LeakyRelu"  # where a graph of one pass has its dropouts, under their layers' names
 TAIL = "samples"  # what stands before the slash in the names of the nodes behind the passes
 DRAW, KEEP = "uniform", "kept"
 
 
-def sampled(model: onnx.ModelProto, rates: dict[str, float], form: Form) -> onnx.ModelProto:
-    """Repeat the random part of a graph `form.samples` times.
+def sampled(model: onnx.ModelProto, rates: dict[str, float], interface: GraphInterface) -> onnx.ModelProto:
+    """Repeat the random part of a graph `interface.dropout_passes` times.
 
     Args:
         model: one pass, tidied, to logits [N, classes, H, W]; each dropout is a `MARKER` of its layer's name.
         rates: share of values that a layer drops, by its name.
-        form: what the result takes and returns.
+        interface: what the result takes and returns.
     """
     graph = model.graph
     shapes, nodes = onnx_graph.shapes(graph), list(graph.node)
     random = _random(nodes, rates)
     logits, repeated = graph.output[0].name, [node for node in nodes if node.output[0] in random]
     made, total = [node for node in nodes if node.output[0] not in random], None
-    for number in range(1, form.samples + 1):
+    for number in range(1, interface.dropout_passes + 1):
         made += _pass(repeated, random, rates, shapes, number)
         softmax = _node("Softmax", [f"{logits}/sample{number}"], "softmax", number, axis=1)
         made.append(softmax)
         if total is not None:
             made.append(_node("Add", [total, *softmax.output], "sum", number))
         (total,) = made[-1].output
-    tail, output = _tail(total, shapes[logits], form)
+    tail, output = _tail(total, shapes[logits], interface)
     del graph.node[:], graph.value_info[:], graph.output[:]
     graph.node.extend([*made, *tail])
     graph.output.append(output)
-    constants = {f"{TAIL}/zero": 0.0, f"{TAIL}/share": 1 / form.samples}
+    constants = {f"{TAIL}/zero": 0.0, f"{TAIL}/share": 1 / interface.dropout_passes}
     for layer, rate in rates.items():
         constants |= {f"{layer}/rate": rate, f"{layer}/scale": 1 / (1 - rate)}
     graph.initializer.extend(
@@ -152,18 +152,18 @@ def _node(operator, inputs, name, number=None, output=None, **attributes):
     return helper.make_node(operator, inputs, [output or name], name, **attributes)
 
 
-def _tail(total, shape, form):
+def _tail(total, shape, interface):
     """From the sum of all softmax [N, classes, H, W] to the output."""
     count, classes, height, width = shape
     info = helper.make_tensor_value_info
-    if form.argmax:
+    if interface.argmax:
         index = _node("ArgMax", [total], "argmax", axis=1, keepdims=0)
         # through float32, because TensorRT 8.5 makes bytes of nothing else
         number = _node("Cast", index.output, "float", to=TensorProto.FLOAT)
         labels = _node("Cast", number.output, "labels", output=LABELS, to=TensorProto.UINT8)
         return [index, number, labels], info(LABELS, TensorProto.UINT8, (count, height, width))
     share = f"{TAIL}/share"
-    if form.layout == "nchw":
+    if interface.layout == "nchw":
         return [_node("Mul", [total, share], "mean", output=PROBABILITIES)], info(
             PROBABILITIES, TensorProto.FLOAT, shape
         )

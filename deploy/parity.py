@@ -12,8 +12,8 @@ import onnxruntime as ort
 
 from common.errors import UserError
 from data.augment import resize_image
-from data.labels import CLASS_COUNT
-from inference.graph_interface import LABELS, LOGITS, Form
+from data.label_sets import LabelSet
+from inference.graph_interface import LABELS, LOGITS, GraphInterface
 
 LARGEST_DIFFERENCE = 1e-3  # of logits, relative to the largest logit
 LEAST_AGREEMENT = 0.9999  # share of pixels with the same arg-max
@@ -73,18 +73,16 @@ class CutParity(Parity):
         )
 
 
-def sample_images(size: tuple[int, int], paths=()) -> np.ndarray:
+def sample_images(size: tuple[int, int], samples=()) -> np.ndarray:
     """`IMAGES` images to compare on, uint8 [N, H, W, 3]: the given ones, or of the synthetic town.
 
     Args:
         size: (height, width) in pixels.
-        paths: PNG files; too few are repeated.
+        samples: of a data set; too few are repeated.
     """
-    if paths:
-        from data import png
-
-        chosen = [paths[number * len(paths) // IMAGES] for number in range(IMAGES)]
-        return np.stack([resize_image(png.decode_image(path), size) for path in chosen])
+    if samples:
+        chosen = [samples[number * len(samples) // IMAGES] for number in range(IMAGES)]
+        return np.stack([resize_image(sample.decode_image(), size) for sample in chosen])
     from data.synthetic.render import render
     from data.synthetic.scene import random_scene
 
@@ -92,15 +90,20 @@ def sample_images(size: tuple[int, int], paths=()) -> np.ndarray:
     return np.stack([resize_image(render(scene)[0], size) for scene in scenes])
 
 
-def measure(model: onnx.ModelProto, network, form: Form, images: np.ndarray) -> Parity:
+def measure(
+    model: onnx.ModelProto, network, interface: GraphInterface, label_set: LabelSet, images: np.ndarray
+) -> Parity:
     """Compare an exported graph of one pass with its Keras model; for others see `deploy.sample_parity`.
 
     Args:
-        model: what `deploy.export.export` made of the network with this form.
+        model: what `deploy.export.export` made of the network with this interface.
         network: the Keras model.
+        label_set: the classes of the network's first outputs.
         images: uint8 RGB [N, H, W, 3] of the model's size.
     """
-    return whole_or_cut(model, network, lambda cut: _compare(model, network, form, images, cut))
+    return whole_or_cut(
+        model, network, lambda cut: _compare(model, network, interface, label_set, images, cut)
+    )
 
 
 def whole_or_cut(model: onnx.ModelProto, network, compare) -> Parity:
@@ -123,23 +126,23 @@ def whole_or_cut(model: onnx.ModelProto, network, compare) -> Parity:
     return CutParity(found.difference, found.agreement, found.what, whole, cut.count, cut.difference)
 
 
-def _compare(model, network, form, images, cut) -> Parity:
+def _compare(model, network, interface, label_set, images, cut) -> Parity:
     """Of a graph as it is, or of `cut` in its place."""
     last = next((node.input[0] for node in model.graph.node if node.op_type == "ArgMax"), None)
-    running = session(cut.model if cut else model, last if form.argmax else None)
+    running = session(cut.model if cut else model, last if interface.argmax else None)
     names = [out.name for out in running.get_outputs()]
     difference, equal, pixels = 0.0, 0, 0
-    for start in range(0, len(images), form.batch):
-        part = np.resize(images[start : start + form.batch], (form.batch, *images.shape[1:]))
-        expected = np.asarray(network(part, training=False))[..., :CLASS_COUNT]  # [N, H, W, classes]
-        feed = {model.graph.input[0].name: form.arrange(part)}
+    for start in range(0, len(images), interface.batch):
+        part = np.resize(images[start : start + interface.batch], (interface.batch, *images.shape[1:]))
+        expected = label_set.without_void(np.asarray(network(part, training=False)))  # [N, H, W, classes]
+        feed = {model.graph.input[0].name: interface.arrange(part)}
         if cut:
             cut.watch(network, part)
             feed |= cut.operands()
         found = dict(zip(names, running.run(None, feed)))
         if cut:
             cut.compare(feed, found)
-        logits = found[last if form.argmax else LOGITS]
+        logits = found[last if interface.argmax else LOGITS]
         logits = logits if logits.shape == expected.shape else logits.transpose(0, 2, 3, 1)
         labels = found.get(LABELS, logits.argmax(-1))
         scale = np.abs(expected).max()

@@ -23,7 +23,7 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 from common.errors import UserError
 from deploy import onnx_samples
 from inference import onnx_tail
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 
 CONVOLUTIONS = ["Conv", "ConvTranspose"]
 BETWEEN = ["Add", "AveragePool", "Concat", "MaxPool", "Relu", "Resize"]
@@ -73,14 +73,14 @@ class Quantized:
 class Images(CalibrationDataReader):
     """Images uint8 [N, H, W, 3] as a graph's inputs, one batch after the other."""
 
-    def __init__(self, name: str, form: Form, images: np.ndarray):
+    def __init__(self, name: str, interface: GraphInterface, images: np.ndarray):
         self._batches = (
             {
-                name: form.arrange(
-                    np.resize(images[start : start + form.batch], (form.batch, *images.shape[1:]))
+                name: interface.arrange(
+                    np.resize(images[start : start + interface.batch], (interface.batch, *images.shape[1:]))
                 )
             }
-            for start in range(0, len(images), form.batch)
+            for start in range(0, len(images), interface.batch)
         )
 
     def get_next(self):
@@ -89,7 +89,7 @@ class Images(CalibrationDataReader):
 
 def int8(
     model: onnx.ModelProto,
-    form: Form,
+    interface: GraphInterface,
     target: str,
     images: np.ndarray,
     score: Callable[[onnx.ModelProto], float],
@@ -99,7 +99,7 @@ def int8(
 
     Args:
         model: a float32 graph.
-        form: what it takes and returns.
+        interface: what it takes and returns.
         target: a key of `TARGETS`.
         images: to measure ranges on, uint8 [N, H, W, 3] of the model's size.
         score: mIoU of a graph, 0..1.
@@ -110,11 +110,11 @@ def int8(
     """
     before, kept = score(model), []
     for _ in range(ROUNDS):
-        made = _quantize(model, form, TARGETS[target], images, kept)
+        made = _quantize(model, interface, TARGETS[target], images, kept)
         after = score(made)
         if _drop(before, after) <= max_drop:
             return Quantized(made, after, kept)
-        errors = layer_errors(model, made, form, images[: form.batch])
+        errors = layer_errors(model, made, interface, images[: interface.batch])
         before_it = predecessors(model)
         added = {
             name: errors[name] - max((errors[p] for p in before_it[name]), default=0.0) for name in errors
@@ -125,7 +125,7 @@ def int8(
         kept = [name for name in errors if name in hurt or name in kept]
     named = ", ".join(f"{name} {added[name]:.2f}" for name in worst[:NAMED])
     raise UserError(
-        f"int8 {_loss(before, after)}, more than --max-drop {max_drop}; "
+        f"int8 {_loss(before, after)}, more than `max_drop` {max_drop}; "
         f"layers that add most error: {named}; no file written"
     )
 
@@ -145,7 +145,7 @@ def float16(
     made = _infer(made)
     before, after = score(model), score(made)
     if _drop(before, after) > max_drop:
-        raise UserError(f"float16 {_loss(before, after)}, more than --max-drop {max_drop}; no file written")
+        raise UserError(f"float16 {_loss(before, after)}, more than `max_drop` {max_drop}; no file written")
     return made, after
 
 
@@ -173,9 +173,9 @@ def _casts_to(node, kind: int) -> bool:
     return node.op_type == "Cast" and node.attribute[0].i == kind
 
 
-def layer_errors(model, quantized, form: Form, images: np.ndarray) -> dict[str, float]:
+def layer_errors(model, quantized, interface: GraphInterface, images: np.ndarray) -> dict[str, float]:
     """Relative error of each convolution's output in a quantized graph, of the 2-norm, with equal masks."""
-    feed = {model.graph.input[0].name: form.arrange(images)} | onnx_samples.draw(model)
+    feed = {model.graph.input[0].name: interface.arrange(images)} | onnx_samples.draw(model)
     exact, rough = (_convolutions(onnx_samples.pinned(graph), feed) for graph in (model, quantized))
     return {
         name: float(np.linalg.norm(rough[name] - exact[name]) / max(np.linalg.norm(exact[name]), 1e-12))
@@ -209,7 +209,7 @@ def _convolutions(model, feed) -> dict[str, np.ndarray]:
     return dict(zip((node.name for node in nodes), session.run(None, feed)))
 
 
-def _quantize(model, form, target: Target, images, kept):
+def _quantize(model, interface, target: Target, images, kept):
     model = _copy(model)  # whose data the library moves to files
     if target.operators != CONVOLUTIONS:  # logits at full size are many, and would be rounded for nothing
         kept = kept + onnx_tail.channels_last(model)
@@ -219,7 +219,7 @@ def _quantize(model, form, target: Target, images, kept):
         quantize_static(
             model,
             path,
-            Images(model.graph.input[0].name, form, images),
+            Images(model.graph.input[0].name, interface, images),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=target.operators,
             per_channel=True,

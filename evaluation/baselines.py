@@ -6,10 +6,7 @@ import cv2
 import numpy as np
 
 from common.threads import bounded_map
-from data import png
-from data.cache import decode
-from data.index import Sample
-from data.labels import CLASS_COUNT, LABEL_TO_TRAIN, TRAIN_TO_TRAIN
+from data.samples import Sample
 
 LEVELS = 32  # of each colour channel: 32,768 colours
 
@@ -42,13 +39,8 @@ def colour(samples: list[Sample]) -> Callable[[np.ndarray], np.ndarray]:
 BASELINES = {"majority": majority, "colour": colour}
 
 
-def _train_ids(sample: Sample, label: np.ndarray) -> np.ndarray:
-    return (TRAIN_TO_TRAIN if sample.train_ids else LABEL_TO_TRAIN)[label]
-
-
 def _class_counts(sample: Sample) -> np.ndarray:
-    label = png.decode_labels(sample.label, sample.train_ids)
-    return np.bincount(_train_ids(sample, label).ravel(), minlength=256)[:CLASS_COUNT]
+    return np.bincount(sample.train_ids().ravel(), minlength=256)[: sample.label_set.classes]
 
 
 def _colors(image: np.ndarray) -> np.ndarray:
@@ -58,8 +50,8 @@ def _colors(image: np.ndarray) -> np.ndarray:
 
 
 def _color_counts(sample: Sample) -> np.ndarray:
-    image, label = decode(sample)
-    truth = _train_ids(sample, label)
-    scored = truth < CLASS_COUNT
-    pairs = _colors(image)[scored] * CLASS_COUNT + truth[scored]
-    return np.bincount(pairs, minlength=LEVELS**3 * CLASS_COUNT).reshape(-1, CLASS_COUNT)
+    image, label = sample.decode()
+    truth, classes = sample.to_train_ids[label], sample.label_set.classes
+    scored = truth < classes
+    pairs = _colors(image)[scored] * classes + truth[scored]
+    return np.bincount(pairs, minlength=LEVELS**3 * classes).reshape(-1, classes)

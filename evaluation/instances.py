@@ -1,4 +1,4 @@
-"""Instance statistics behind nIoU, the IoU in which every object weighs the same.
+"""Instance statistics behind Cityscapes' nIoU, the IoU in which every object weighs the same.
 
 Each object's pixels are weighted by (average size of its class) / (size of this object), so that a
 far car counts as much as a near one. Objects are the values above 1000 of an instanceIds image,
@@ -9,7 +9,7 @@ Source: Cordts et al., "The Cityscapes Dataset", CVPR 2016, section 4.1.
 
 import numpy as np
 
-from evaluation.scored_labels import CATEGORY_OF, IDS, NAMES, SCORED, WITH_INSTANCES
+from evaluation.scored_labels import OFFICIAL
 
 # Pixels per object in the data set, `args.avgClassSize` of cityscapesscripts 2.3.0. Typed here because
 # importing that script raises if CITYSCAPES_EXPORT_DIR is no folder; a test compares the two.
@@ -26,10 +26,11 @@ AVERAGE_SIZE = {
     "bicycle": 4672.3249222261,
 }
 FIRST_OBJECT = 1000  # values up to and including this one are no objects
-SIZES = np.array([AVERAGE_SIZE.get(name, np.nan) for name in NAMES])  # [34]
+SIZES = np.array([AVERAGE_SIZE.get(name, np.nan) for name in OFFICIAL.names])  # [34]
 
 ALL, HIT, CATEGORY_HIT = range(3)  # columns: weighted pixels; those of the right class; of the right category
-_SAME_CATEGORY = CATEGORY_OF[:, None] == CATEGORY_OF  # [34, 34]
+IDS = OFFICIAL.count  # 34
+_SAME_CATEGORY = OFFICIAL.category_of[:, None] == OFFICIAL.category_of  # [34, 34]
 
 
 def instance_statistics(instances: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -53,7 +54,7 @@ def instance_statistics(instances: np.ndarray, prediction: np.ndarray) -> np.nda
     values, table = _count(instances, prediction)  # [objects], [objects, 34]
     owner = values // FIRST_OBJECT
     _require_object_classes(values, owner)
-    scored = SCORED[owner]
+    scored = OFFICIAL.scored[owner]
     owner, table = owner[scored], table[scored]
     pixels = table.sum(axis=1)
     weight = SIZES[owner] / pixels
@@ -79,6 +80,6 @@ def _count(instances, prediction):
 def _require_object_classes(values, owner):
     known = owner < IDS
     # labels that are not scored are skipped, whatever they are; the others need an average size
-    wrong = ~known | (SCORED & ~WITH_INSTANCES)[np.where(known, owner, 0)]
+    wrong = ~known | (OFFICIAL.scored & ~OFFICIAL.with_instances)[np.where(known, owner, 0)]
     if wrong.any():
         raise ValueError(f"instance value {values[wrong][0]} belongs to no class that has instances")

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from common.errors import UserError
-from data.index import Sample
+from data.samples import Sample
 
 LABEL_FOLDER = "labelIds"  # where predict.py puts label images, beside color/ and overlay/
 

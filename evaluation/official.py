@@ -6,7 +6,8 @@ import math
 from pathlib import Path
 
 from common.errors import UserError
-from data.index import Sample
+from data.label_sets import CITYSCAPES
+from data.samples import Sample
 
 SCRIPT = "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling"
 TOLERANCE = 1e-9
@@ -61,10 +62,15 @@ def _script():
 
 
 def require_label_ids(samples: list[Sample]) -> None:
-    """Raise UserError if the truth is in train ids, which the original script takes for label ids."""
+    """Raise UserError unless the truth is in Cityscapes' label ids, all that the original script knows."""
     for sample in samples:
-        if sample.train_ids:
-            raise UserError(f"{sample.label}: the official script needs labelIds files; leave --official out")
+        if sample.label_set != CITYSCAPES:
+            raise UserError(
+                f"the official script scores {CITYSCAPES.described()}, not {sample.label_set.described()}; "
+                "leave `official` out"
+            )
+        if sample.holds_train_ids:
+            raise UserError(f"{sample.label}: the official script needs labelIds files; leave `official` out")
 
 
 def largest_difference(ours: dict, theirs: dict, instances: bool) -> float:

@@ -7,15 +7,16 @@ interpreter's lock.
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
 from common.errors import UserError
 from common.threads import bounded_map, usable_cpus
 from data import png
-from data.index import Sample, require_sound_headers
-from data.labels import HIGHEST_LABEL_ID, TRAIN_TO_LABEL
-from evaluation.scored_labels import SCORED
+from data.label_sets import LabelSet
+from data.samples import Sample, require_sound_headers
+from evaluation import scored_labels
 from evaluation.scores import Counts, count
 
 MOST_THREADS = 8  # an eighth of an image's time goes to NumPy calls that may hold the interpreter's lock
@@ -31,9 +32,12 @@ def score_files(samples: list[Sample], predictions: list[Path], threads: int | N
     """Score written label images.
 
     Args:
-        samples: images with labels.
-        predictions: 8-bit grey PNGs of label ids, one for each sample.
+        samples: images with labels, at least one, all of one label set.
+        predictions: 8-bit grey PNGs of the label set's file values (Cityscapes: label ids), one a sample.
         threads: images that are decoded at a time (default: `default_threads`).
+
+    Returns:
+        What was counted of `scored_labels.of(label set)`.
 
     Raises:
         UserError: an image that cannot be scored; no scored pixel in the whole truth.
@@ -42,10 +46,10 @@ def score_files(samples: list[Sample], predictions: list[Path], threads: int | N
 
     def score_one(pair):
         sample, path = pair
-        return _count(sample, decode_prediction(path), path, with_instances)
+        return _count(sample, decode_prediction(path, sample.label_set), path, with_instances)
 
     pairs = zip(samples, predictions, strict=True)
-    return _total(bounded_map(score_one, pairs, threads or default_threads()), len(samples))
+    return _total(bounded_map(score_one, pairs, threads or default_threads()), samples)
 
 
 def score_arrays(samples: list[Sample], predict: Callable[[Sample, np.ndarray], np.ndarray]) -> Counts:
@@ -55,11 +59,11 @@ def score_arrays(samples: list[Sample], predict: Callable[[Sample, np.ndarray], 
     the caller's thread, as GPU runtimes need it.
 
     Args:
-        samples: images with labels.
-        predict: (sample, image uint8 [H, W, 3]) -> uint8 [H, W] of label ids.
+        samples: images with labels, at least one, all of one label set.
+        predict: (sample, image uint8 [H, W, 3]) -> uint8 [H, W] of the label set's file values.
 
-    Raises:
-        UserError: as `score_files`.
+    Returns, raises:
+        as `score_files`.
     """
     require_sound_headers(samples)
     with_instances = missing_instances(samples) is None
@@ -68,9 +72,9 @@ def score_arrays(samples: list[Sample], predict: Callable[[Sample, np.ndarray], 
         sample, prediction = pair
         return _count(sample, prediction, sample.image, with_instances)
 
-    images = bounded_map(lambda sample: png.decode_image(sample.image), samples, MODEL_THREADS)
+    images = bounded_map(lambda sample: sample.decode_image(), samples, MODEL_THREADS)
     pairs = ((sample, predict(sample, image)) for sample, image in zip(samples, images))
-    return _total(bounded_map(score_one, pairs, MODEL_THREADS), len(samples))
+    return _total(bounded_map(score_one, pairs, MODEL_THREADS), samples)
 
 
 def missing_instances(samples: list[Sample]) -> Sample | None:
@@ -78,11 +82,11 @@ def missing_instances(samples: list[Sample]) -> Sample | None:
     return next((sample for sample in samples if sample.instances is None), None)
 
 
-def decode_prediction(path: Path) -> np.ndarray:
-    """Decode a written prediction to uint8 [H, W] of label ids.
+def decode_prediction(path: Path, label_set: LabelSet) -> np.ndarray:
+    """Decode a written prediction to uint8 [H, W] of file values.
 
     Raises:
-        UserError: not an 8-bit grey PNG, or an id that is no label's.
+        UserError: not an 8-bit grey PNG, or a value that the label set does not know.
     """
     found = png.header(path)
     if found.bits != 8 or found.color != "grey":
@@ -91,30 +95,36 @@ def decode_prediction(path: Path) -> np.ndarray:
             "of label ids, as predict.py writes it"
         )
     prediction = png.decode_any(path)
-    highest = int(prediction.max())
-    if highest > HIGHEST_LABEL_ID:
+    unknown, known = label_set.unknown(prediction)
+    if unknown.size:
         raise UserError(
-            f"{path}: predicted label {highest}, known are 0..{HIGHEST_LABEL_ID}; "
+            f"{path}: predicted label {int(unknown.max())}, known are {known}; "
             "write label ids (not train ids) with predict.py"
         )
     return prediction
 
 
 def decode_truth(sample: Sample) -> np.ndarray:
-    """Decode a sample's truth to uint8 [H, W] of label ids; ignored train ids become 0, "unlabeled"."""
-    label = png.decode_labels(sample.label, sample.train_ids)
-    return TRAIN_TO_LABEL[label] if sample.train_ids else label
+    """Decode a sample's truth to uint8 [H, W] of the labels that are scored of its label set.
+
+    Of Cityscapes these are label ids; ignored train ids become 0, "unlabeled".
+    """
+    labels = scored_labels.of(sample.label_set)
+    return cv2.LUT(
+        sample.decode_label(), labels.of_train_id if sample.holds_train_ids else labels.of_file_value
+    )
 
 
 def _count(sample, prediction, origin, with_instances):
-    truth = decode_truth(sample)
+    truth, labels = decode_truth(sample), scored_labels.of(sample.label_set)
     _require_shape(origin, prediction, sample.label, truth, "write full-size label images with predict.py")
+    prediction = cv2.LUT(prediction, labels.of_file_value)
     if not with_instances:
-        return count(truth, prediction)
+        return count(truth, prediction, labels)
     instances = png.decode_any(sample.instances)
     _require_shape(sample.instances, instances, sample.label, truth, "restore both from the data set")
     try:
-        return count(truth, prediction, instances)
+        return count(truth, prediction, labels, instances)
     except ValueError as error:
         raise UserError(f"{sample.instances}: {error}; restore the file from the data set") from error
 
@@ -125,13 +135,13 @@ def _require_shape(path, prediction, truth_path, truth, cure):
         raise UserError(f"{path} is {have} but the truth {truth_path} is {need}; {cure}")
 
 
-def _total(parts, count):
+def _total(parts, samples):
     total = None
-    for part in tqdm(parts, total=count, desc="score", unit="image", disable=None):
+    for part in tqdm(parts, total=len(samples), desc="score", unit="image", disable=None):
         total = part if total is None else total + part
-    if not total.matrix[SCORED].any():
+    if not total.matrix[scored_labels.of(samples[0].label_set).scored].any():
         raise UserError(
             "no pixel of a scored class in the truth, as in the `test` split, whose labels are kept by the "
-            "benchmark server; give another --split"
+            "benchmark server; give another `split`"
         )
     return total

@@ -9,25 +9,26 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_bytes
-from evaluation.scored_labels import CATEGORIES, CATEGORY_OF, NAMES, SCORED, SCORED_CATEGORIES
+from evaluation.scored_labels import ScoredLabels
 
 RULE = "-" * 32
 
 
-def table(scores: dict) -> str:
-    """The two tables of the official script: scored classes, then scored categories."""
-    classes = _lines("classes", _class_rows(scores), scores, "Classes")
-    categories = _lines("categories", _category_rows(scores), scores, "Categories")
-    return "\n".join([*classes, "", *categories])
+def table(scores: dict, labels: ScoredLabels) -> str:
+    """The two tables of the official script: scored classes, then scored categories, if there are any."""
+    lines = [*_lines("classes", _class_rows(scores, labels), scores, "Classes")]
+    if labels.categories:
+        lines += ["", *_lines("categories", _category_rows(scores, labels), scores, "Categories")]
+    return "\n".join(lines)
 
 
-def to_csv(scores: dict) -> str:
+def to_csv(scores: dict, labels: ScoredLabels) -> str:
     """One row per scored class and category: kind,name,iou,niou,pixels (pixels of the truth)."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["kind", "name", "iou", "niou", "pixels"])
-    writer.writerows(["class", *row] for row in _class_rows(scores))
-    writer.writerows(["category", *row] for row in _category_rows(scores))
+    writer.writerows(["class", *row] for row in _class_rows(scores, labels))
+    writer.writerows(["category", *row] for row in _category_rows(scores, labels))
     return text.getvalue()
 
 
@@ -45,44 +46,44 @@ def prepare(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make {folder}: {error.strerror}; give another -r/--results-path") from error
+        raise UserError(f"cannot make {folder}: {error.strerror}; give another `folder`") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"cannot write to {folder}: no permission; give another -r/--results-path")
+        raise UserError(f"cannot write to {folder}: no permission; give another `folder`")
 
 
-def write(folder: Path, scores: dict, about: dict) -> None:
+def write(folder: Path, scores: dict, about: dict, labels: ScoredLabels) -> None:
     """Write scores.txt, scores.csv and scores.json, each whole or not at all."""
     contents = {
-        "scores.txt": table(scores) + "\n",
-        "scores.csv": to_csv(scores),
+        "scores.txt": table(scores, labels) + "\n",
+        "scores.csv": to_csv(scores, labels),
         "scores.json": to_json(scores, about),
     }
     for name, text in contents.items():
         write_bytes(folder / name, text.encode())
 
 
-def _class_rows(scores):
+def _class_rows(scores, labels):
     """(name, IoU, nIoU, pixels of the truth) of each scored class."""
     pixels = [sum(row) for row in scores["confMatrix"]]
     return [
         (name, scores["classScores"][name], scores["classInstScores"][name], pixels[number])
-        for number, name in enumerate(NAMES)
-        if SCORED[number]
+        for number, name in enumerate(labels.names)
+        if labels.scored[number]
     ]
 
 
-def _category_rows(scores):
+def _category_rows(scores, labels):
     """(name, IoU, nIoU, pixels of the truth) of each scored category."""
-    pixels = [sum(row) * bool(scored) for row, scored in zip(scores["confMatrix"], SCORED)]
+    pixels = [sum(row) * bool(scored) for row, scored in zip(scores["confMatrix"], labels.scored)]
     return [
         (
             name,
             scores["categoryScores"][name],
             scores["categoryInstScores"][name],
-            sum(count for count, category in zip(pixels, CATEGORY_OF) if category == number),
+            sum(count for count, category in zip(pixels, labels.category_of) if category == number),
         )
-        for number, name in enumerate(CATEGORIES)
-        if SCORED_CATEGORIES[number]
+        for number, name in enumerate(labels.categories)
+        if labels.scored_categories[number]
     ]
 
 

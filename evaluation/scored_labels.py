@@ -1,19 +1,97 @@
-"""What the scores need of the label table, as arrays over label ids 0..33 and categories."""
+"""What scores need of a label set, as arrays over the labels that are counted and their categories.
+
+Counted are numbers from 0, rows and columns of the confusion matrix. Of Cityscapes these are all label ids,
+as in the official script: what is predicted as a label that is not scored is a miss, and nIoU needs more than
+the classes. Of other label sets they are the train ids, and one number more for all that is not scored.
+"""
+
+import functools
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from cityscapesscripts.helpers.labels import category2labels, id2label
 
-from data.labels import HIGHEST_LABEL_ID
+from data.label_sets import CITYSCAPES, LabelSet
 
-IDS = HIGHEST_LABEL_ID + 1  # 34
-LABELS = [id2label[number] for number in range(IDS)]
-NAMES = tuple(label.name for label in LABELS)
-SCORED = np.array([not label.ignoreInEval for label in LABELS])  # [34]
-WITH_INSTANCES = np.array([label.hasInstances for label in LABELS])  # [34]
+OTHERS = "not scored"  # as a name among those of classes
 
-CATEGORIES = tuple(category2labels)  # 8, "void" first
-CATEGORY_OF = np.array([CATEGORIES.index(label.category) for label in LABELS])  # [34] label id -> category
-MEMBERS = np.equal.outer(range(len(CATEGORIES)), CATEGORY_OF)  # [8, 34]
-SCORED_CATEGORIES = (MEMBERS & SCORED).any(axis=1)  # [8]
-# an instance-weighted score exists only where every label of the category has instances
-INSTANCE_CATEGORIES = (WITH_INSTANCES | ~MEMBERS).all(axis=1)  # [8]
+
+@dataclass(frozen=True, eq=False)
+class ScoredLabels:
+    """The labels that are counted, N of them, and their K categories.
+
+    Attributes:
+        names: of the labels.
+        scored: bool [N].
+        with_instances: bool [N]; nIoU is defined for these.
+        categories: names.
+        category_of: int [N] label -> category, or -1.
+        of_train_id: uint8 [256] train id -> label.
+        of_file_value: uint8 [256] value in label files and predictions -> label.
+    """
+
+    names: tuple[str, ...]
+    scored: np.ndarray
+    with_instances: np.ndarray
+    categories: tuple[str, ...]
+    category_of: np.ndarray
+    of_train_id: np.ndarray
+    of_file_value: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """N."""
+        return len(self.names)
+
+    @cached_property
+    def members(self) -> np.ndarray:
+        """Which labels a category has, bool [K, N]."""
+        return np.equal.outer(range(len(self.categories)), self.category_of)
+
+    @cached_property
+    def scored_categories(self) -> np.ndarray:
+        """Which categories have a label that is scored, bool [K]."""
+        return (self.members & self.scored).any(axis=1)
+
+    @cached_property
+    def instance_categories(self) -> np.ndarray:
+        """Where an instance-weighted score exists: all labels of the category have instances, bool [K]."""
+        return (self.with_instances | ~self.members).all(axis=1)
+
+
+def _official() -> ScoredLabels:
+    """All label ids of Cityscapes, 0..33, and 8 categories, "void" first."""
+    labels = [id2label[number] for number in range(len(CITYSCAPES.train_ids))]
+    categories = tuple(category2labels)
+    return ScoredLabels(
+        names=tuple(label.name for label in labels),
+        scored=np.array([not label.ignoreInEval for label in labels]),
+        with_instances=np.array([label.hasInstances for label in labels]),
+        categories=categories,
+        category_of=np.array([categories.index(label.category) for label in labels]),
+        of_train_id=CITYSCAPES.train_to_file,
+        of_file_value=np.arange(256, dtype=np.uint8),
+    )
+
+
+OFFICIAL = _official()
+
+
+@functools.cache
+def of(label_set: LabelSet) -> ScoredLabels:
+    """What is scored of a label set."""
+    if label_set == CITYSCAPES:
+        return OFFICIAL
+    classes = label_set.classes
+    categories = tuple(dict.fromkeys(label_set.categories))
+    category_of = [categories.index(name) for name in label_set.categories] or [-1] * classes  # -1: in none
+    return ScoredLabels(
+        names=(*label_set.names, OTHERS),
+        scored=np.arange(classes + 1) < classes,
+        with_instances=np.zeros(classes + 1, bool),
+        categories=categories,
+        category_of=np.array([*category_of, -1]),
+        of_train_id=np.minimum(label_set.train_to_train, np.uint8(classes)),
+        of_file_value=np.minimum(label_set.file_to_train, np.uint8(classes)),
+    )

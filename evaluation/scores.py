@@ -6,62 +6,60 @@ import numpy as np
 
 from evaluation.confusion import confusion_matrix, iou, mean, ratio
 from evaluation.instances import ALL, CATEGORY_HIT, HIT, instance_statistics
-from evaluation.scored_labels import (
-    CATEGORIES,
-    IDS,
-    INSTANCE_CATEGORIES,
-    MEMBERS,
-    NAMES,
-    SCORED,
-    SCORED_CATEGORIES,
-    WITH_INSTANCES,
-)
+from evaluation.scored_labels import ScoredLabels
 
 
 @dataclass(frozen=True)
 class Counts:
     """What is summed over images: confusion matrix and, where known, instance statistics."""
 
-    matrix: np.ndarray  # int64 [34, 34] over label ids, rows the truth
-    instances: np.ndarray | None  # float64 [34, 3], see evaluation.instances
+    matrix: np.ndarray  # int64 [N, N] over the labels of `ScoredLabels`, rows the truth
+    instances: np.ndarray | None  # float64 [N, 3], see evaluation.instances
 
     def __add__(self, other: "Counts") -> "Counts":
         unknown = self.instances is None or other.instances is None
         return Counts(self.matrix + other.matrix, None if unknown else self.instances + other.instances)
 
 
-def count(truth: np.ndarray, prediction: np.ndarray, instances: np.ndarray | None = None) -> Counts:
+def count(
+    truth: np.ndarray, prediction: np.ndarray, labels: ScoredLabels, instances: np.ndarray | None = None
+) -> Counts:
     """Count one image.
 
     Args:
-        truth, prediction: uint8 [H, W] of label ids 0..33.
-        instances: instanceIds image [H, W], or None where there is none.
+        truth, prediction: uint8 [H, W] of the numbers that `labels` counts.
+        labels: see `evaluation.scored_labels`.
+        instances: instanceIds image [H, W] of Cityscapes, or None where there is none.
 
     Raises:
         ValueError: see `confusion_matrix` and `instance_statistics`.
     """
-    matrix = confusion_matrix(truth, prediction, IDS)
+    matrix = confusion_matrix(truth, prediction, labels.count)
     return Counts(matrix, None if instances is None else instance_statistics(instances, prediction))
 
 
-def scores(counts: Counts) -> dict:
+def scores(counts: Counts, labels: ScoredLabels) -> dict:
     """All scores of a data set, in the keys and order of the official script's JSON.
+
+    Args:
+        counts: sums over all images.
+        labels: what was counted.
 
     Returns:
         confMatrix, priors, labels, classScores, classInstScores, categoryScores, categoryInstScores and
         four averages; NaN where a score is not defined. nIoU is NaN throughout without instances.
     """
     matrix = counts.matrix
-    classes, instance_classes = _class_scores(counts)  # [34] each
-    categories, instance_categories = _category_scores(counts)  # [8] each
+    classes, instance_classes = _class_scores(counts, labels)  # [N] each
+    categories, instance_categories = _category_scores(counts, labels)  # [K] each
     return {
         "confMatrix": matrix.tolist(),
-        "priors": _named(NAMES, ratio(matrix.sum(axis=1), matrix.sum())),
-        "labels": dict(zip(NAMES, range(IDS))),
-        "classScores": _named(NAMES, classes),
-        "classInstScores": _named(NAMES, instance_classes),
-        "categoryScores": _named(CATEGORIES, categories),
-        "categoryInstScores": _named(CATEGORIES, instance_categories),
+        "priors": _named(labels.names, ratio(matrix.sum(axis=1), matrix.sum())),
+        "labels": dict(zip(labels.names, range(labels.count))),
+        "classScores": _named(labels.names, classes),
+        "classInstScores": _named(labels.names, instance_classes),
+        "categoryScores": _named(labels.categories, categories),
+        "categoryInstScores": _named(labels.categories, instance_categories),
         "averageScoreClasses": mean(classes),
         "averageScoreInstClasses": mean(instance_classes),
         "averageScoreCategories": mean(categories),
@@ -73,33 +71,36 @@ def _named(names, values) -> dict[str, float]:
     return dict(zip(names, values.tolist()))
 
 
-def _on_scored_truth(matrix):
+def _on_scored_truth(matrix, labels):
     # what is predicted where the truth is not scored counts for nothing; a prediction of a label that
     # is not scored on scored truth stays, as a miss
-    return matrix * SCORED[:, None]
+    return matrix * labels.scored[:, None]
 
 
-def _class_scores(counts):
-    matrix = _on_scored_truth(counts.matrix)
-    plain = np.where(SCORED, iou(matrix), np.nan)
+def _class_scores(counts, labels):
+    matrix = _on_scored_truth(counts.matrix, labels)
+    plain = np.where(labels.scored, iou(matrix), np.nan)
     if counts.instances is None:
-        return plain, np.full(IDS, np.nan)
+        return plain, np.full(labels.count, np.nan)
     false_positives = matrix.sum(axis=0) - np.diagonal(matrix)
     weighted = ratio(counts.instances[:, HIT], counts.instances[:, ALL] + false_positives)
-    return plain, np.where(SCORED & WITH_INSTANCES, weighted, np.nan)
+    return plain, np.where(labels.scored & labels.with_instances, weighted, np.nan)
 
 
-def _category_scores(counts):
-    matrix = _on_scored_truth(counts.matrix)  # [34, 34]
-    members, scored = MEMBERS.astype(np.int64), (MEMBERS & SCORED).astype(np.int64)  # [8, 34]
+def _category_scores(counts, labels):
+    matrix = _on_scored_truth(counts.matrix, labels)  # [N, N]
+    members, scored = (
+        labels.members.astype(np.int64),
+        (labels.members & labels.scored).astype(np.int64),
+    )  # [K, N]
     hits = np.diagonal(scored @ matrix @ scored.T)
     union = scored @ (matrix.sum(axis=1) + matrix.sum(axis=0)) - hits
-    plain = np.where(SCORED_CATEGORIES, ratio(hits, union), np.nan)
+    plain = np.where(labels.scored_categories, ratio(hits, union), np.nan)
     if counts.instances is None:
-        return plain, np.full(len(CATEGORIES), np.nan)
+        return plain, np.full(len(labels.categories), np.nan)
     # here, unlike above, a predicted caravan or trailer on other truth is a false vehicle
-    between = members @ matrix @ members.T  # [8, 8]
+    between = members @ matrix @ members.T  # [K, K]
     false_positives = between.sum(axis=0) - np.diagonal(between)
-    statistics = members @ counts.instances  # [8, 3]
+    statistics = members @ counts.instances  # [K, 3]
     weighted = ratio(statistics[:, CATEGORY_HIT], statistics[:, ALL] + false_positives)
-    return plain, np.where(INSTANCE_CATEGORIES, weighted, np.nan)
+    return plain, np.where(labels.instance_categories, weighted, np.nan)

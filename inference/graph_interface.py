@@ -14,7 +14,7 @@ OLDEST_OPSET = 13  # the first whose quantization has a scale for each channel
 
 
 @dataclass(frozen=True)
-class Form:
+class GraphInterface:
     """What the exported graph takes and returns.
 
     Attributes:
@@ -23,7 +23,7 @@ class Form:
         float_input: the image is float32 in 0..255 instead of uint8.
         argmax: the output is `labels`, uint8 [N, H, W] of train ids, instead of `logits`, float32.
         opset: of ONNX.
-        samples: passes with random dropout, whose mean softmax is the output `probabilities`, float32,
+        dropout_passes: passes with random dropout, whose mean softmax is the output `probabilities`, float32,
             instead of logits; 0 for one pass without dropout.
     """
 
@@ -32,7 +32,7 @@ class Form:
     float_input: bool = False
     argmax: bool = False
     opset: int = LATEST_OPSET
-    samples: int = 0
+    dropout_passes: int = 0
 
     def arrange(self, images: np.ndarray) -> np.ndarray:
         """Images uint8 [N, H, W, 3] as the graph's input."""
@@ -40,11 +40,11 @@ class Form:
         return np.ascontiguousarray(images, np.float32 if self.float_input else np.uint8)
 
     def file_name(self, name: str, size: tuple[int, int], precision: str = "") -> str:
-        """A file name that tells what is inside: `fastscnn-1024x2048-argmax.onnx`."""
+        """The default name of the graph's file: `fastscnn-1024x2048-argmax.onnx`."""
         parts = [name, f"{size[0]}x{size[1]}"]
         parts += [f"batch{self.batch}"] * (self.batch > 1) + ["nchw"] * (self.layout == "nchw")
         parts += ["float"] * self.float_input + ["argmax"] * self.argmax
-        parts += [f"samples{self.samples}"] * bool(self.samples) + [precision] * bool(precision)
+        parts += [f"samples{self.dropout_passes}"] * bool(self.dropout_passes) + [precision] * bool(precision)
         return re.sub(r"[^\w.-]", "_", "-".join(parts)) + ".onnx"
 
 

@@ -13,10 +13,12 @@ from tqdm import tqdm
 
 from common.errors import UserError
 from common.threads import bounded_map
-from data import index, png
-from data.labels import TRAIN_TO_LABEL, colorize
+from data import datasets, png
+from data.cityscapes import IMAGES
+from data.label_sets import LabelSet
+from data.samples import Sample
 from inference import uncertainty
-from inference.predict import Uncertainty, segment, segment_sampled
+from inference.segment import Uncertainty, segment, segment_sampled
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 OVERLAY = 0.5  # share of the class colours
@@ -38,7 +40,7 @@ class Job:
     image: Path
     folder: Path  # relative to the results' labelIds/, color/, overlay/ and uncertainty/
     name: str
-    of_dataset: bool = False  # whose images are 8-bit RGB, and anything else is a mistake
+    sample: Sample | None = None  # of a data set, whose images are 8-bit RGB; anything else is a mistake
 
 
 def find(paths: list[Path], split: str, coarse: bool) -> list[Job]:
@@ -58,16 +60,16 @@ def find(paths: list[Path], split: str, coarse: bool) -> list[Job]:
 
 
 def _jobs(path: Path, split: str, coarse: bool) -> list[Job]:
-    if (path / index.IMAGES).is_dir():
-        samples = index.labelled(path, split, index.COARSE) if coarse else index.unlabelled(path, split)
-        return [Job(sample.image, Path(sample.city), sample.name, of_dataset=True) for sample in samples]
+    if data_set := datasets.found(path):
+        samples = data_set.labelled(split, coarse) if coarse else data_set.unlabelled(split)
+        return [Job(sample.image, Path(sample.folder), sample.name, sample) for sample in samples]
     if path.is_dir():
         images = sorted(file for file in path.rglob("*") if _is_image(file))
         if not images:
-            raise UserError(f"no images ({', '.join(SUFFIXES)}) in {path}; give another -p/--path")
+            raise UserError(f"no images ({', '.join(SUFFIXES)}) in {path}; correct `paths`")
         return [Job(image, image.parent.relative_to(path), _stem(image)) for image in images]
     if not path.is_file():
-        raise UserError(f"no image or folder at {path}; correct -p/--path")
+        raise UserError(f"no image or folder at {path}; correct `paths`")
     return [Job(path, Path(), _stem(path))]
 
 
@@ -77,7 +79,7 @@ def _is_image(file: Path) -> bool:
 
 
 def _stem(image: Path) -> str:
-    return image.stem.removesuffix(f"_{index.IMAGES}")
+    return image.stem.removesuffix(f"_{IMAGES}")
 
 
 def images(jobs: list[Job]) -> Iterator[np.ndarray]:
@@ -101,7 +103,7 @@ def images(jobs: list[Job]) -> Iterator[np.ndarray]:
 
 
 def _read(job: Job) -> tuple[np.ndarray, str | None]:
-    return (decode(job.image), None) if job.of_dataset else decode_any(job.image)
+    return (job.sample.decode_image(), None) if job.sample else decode_any(job.image)
 
 
 def decode(path: Path) -> np.ndarray:
@@ -199,9 +201,7 @@ def require_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
-            f"cannot make the results folder {folder}: {error.strerror}; see -r/--results-path"
-        ) from error
+        raise UserError(f"cannot make the results folder {folder}: {error.strerror}; see `folder`") from error
 
 
 def predict_all(runtime, jobs: list[Job], results: Path) -> None:
@@ -217,7 +217,7 @@ def predict_all(runtime, jobs: list[Job], results: Path) -> None:
     def labelled():
         for image, job in zip(images(jobs), jobs):  # this way round the images are read to their end
             label, doubt = segment_sampled(runtime, image) if samples else (segment(runtime, image), None)
-            yield job, image, label, results, doubt
+            yield job, image, label, runtime.label_set, results, doubt
 
     with tqdm(total=len(jobs), desc="predict", unit="image", disable=None) as bar:
         for _ in bounded_map(lambda done: write(*done), labelled(), WRITERS):
@@ -225,16 +225,25 @@ def predict_all(runtime, jobs: list[Job], results: Path) -> None:
 
 
 def write(
-    job: Job, image: np.ndarray, label: np.ndarray, results: Path, doubt: Uncertainty | None = None
+    job: Job,
+    image: np.ndarray,
+    label: np.ndarray,
+    label_set: LabelSet,
+    results: Path,
+    doubt: Uncertainty | None = None,
 ) -> None:
     """Write the three images of a label map, uint8 [H, W] of train ids, and its uncertainty if given."""
-    colors = colorize(label)
+    colors = label_set.colorize(label)
     overlay = cv2.addWeighted(image, 1 - OVERLAY, colors, OVERLAY, 0)
-    for kind, pixels in (("labelIds", TRAIN_TO_LABEL[label]), ("color", colors), ("overlay", overlay)):
+    for kind, pixels in (
+        ("labelIds", label_set.train_to_file[label]),
+        ("color", colors),
+        ("overlay", overlay),
+    ):
         target = results / kind / job.folder / f"{job.name}_{kind}.png"
         require_writable(target.parent)
         png.write(target, pixels)
     if doubt:
         folder = results / uncertainty.FOLDER / job.folder
         require_writable(folder)
-        uncertainty.write(folder, job.name, doubt)
+        uncertainty.write(folder, job.name, doubt, label_set.classes)

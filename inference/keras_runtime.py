@@ -7,7 +7,7 @@ import numpy as np
 
 import models
 from common.devices import prepare
-from data.labels import CLASS_COUNT
+from data.label_sets import LabelSet
 from inference.resizing import labels_at
 from models.weights import native
 from models.weights.loading import build_network, load_network
@@ -16,13 +16,13 @@ MOST_SCORES = 2**28  # that are resized at once on a GPU: 1 GiB of them, an imag
 
 
 def load(
-    source: Path, model: str | None = None, size: tuple[int, int] | None = None, backbone: str | None = None
+    source: Path, model: str | None = None, size: tuple[int, int] | None = None, encoder: str | None = None
 ) -> "KerasRuntime":
     """Load a trained model as a runtime; arguments and errors are those of
     `models.weights.loading.load_network`."""
     jit = prepare()
-    network, origin = load_network(source, model, size, backbone)
-    return KerasRuntime(network, jit, origin)
+    network, origin = load_network(source, model, size, encoder)
+    return KerasRuntime(network, jit, origin.label_set, origin)
 
 
 def resized_labels(logits, size: tuple[int, int], on_device: bool) -> np.ndarray:
@@ -55,25 +55,28 @@ class KerasRuntime:
     Attributes:
         name: the architecture's.
         size: (height, width) of its input in pixels.
+        label_set: the classes that it tells apart.
 
     Args:
         network: a `keras.Model` [N, H, W, 3] -> logits [N, H, W, classes or more].
         jit: compile by XLA.
+        label_set: the classes of its first outputs.
         origin: what the network was built as; needed for other sizes.
     """
 
-    def __init__(self, network, jit: bool, origin: native.Origin | None = None):
+    def __init__(self, network, jit: bool, label_set: LabelSet, origin: native.Origin | None = None):
         import tensorflow as tf
 
-        self.name, self.size = network.name, tuple(network.input_shape[1:3])
+        self.name, self.size, self.label_set = network.name, tuple(network.input_shape[1:3]), label_set
         compiled = functools.partial(tf.function, jit_compile=jit, autograph=False)
         specification = tf.TensorSpec((None, *self.size, 3), tf.uint8)
-        scores = tf.TensorSpec((None, *self.size, min(network.output_shape[-1], CLASS_COUNT)), tf.float32)
+        scores = tf.TensorSpec(
+            (None, *self.size, min(network.output_shape[-1], label_set.classes)), tf.float32
+        )
 
         @compiled(input_signature=[specification])
         def logits(images):
-            # Void, an old network's last output, means "not scored"; as an answer it would always be wrong.
-            return tf.cast(network(images, training=False)[..., :CLASS_COUNT], tf.float32)
+            return tf.cast(label_set.without_void(network(images, training=False)), tf.float32)
 
         # functions of logits, so that the network is compiled once, whatever is asked for
         @compiled(input_signature=[scores])
@@ -103,17 +106,19 @@ class KerasRuntime:
         """uint8 RGB [N, H, W, 3] of the runtime's size -> softmax, float32 [N, H, W, classes]."""
         return self._softmax(self._logits(images)).numpy()
 
-    def soft(self, scale: float = 1.0) -> "KerasRuntime":
+    def at_scale(self, scale: float = 1.0) -> "KerasRuntime":
         """A runtime with `probabilities`: this one, or of the same weights at `scale` times its size.
 
         Sides are rounded to what the architecture takes.
         """
         if scale == 1:
             return self
-        size = models.nearest_size(self._origin.model, [side * scale for side in self.size])
+        size = models.nearest_size(
+            self._origin.model, self._origin.options, [side * scale for side in self.size]
+        )
         network = build_network(self.name, self._origin, size)
         network.set_weights(self._network.get_weights())
-        return KerasRuntime(network, self._jit, self._origin)
+        return KerasRuntime(network, self._jit, self.label_set, self._origin)
 
     def sampling(self, samples: int, seed: int = 0):
         """The same model with dropout left active, a `inference.sampling.SamplingRuntime`.
@@ -127,4 +132,4 @@ class KerasRuntime:
         """
         from inference.sampling import SamplingRuntime
 
-        return SamplingRuntime(self._network, samples, seed, self._jit)
+        return SamplingRuntime(self._network, samples, seed, self._jit, self.label_set)

@@ -19,6 +19,7 @@ class TilingRuntime:
     Attributes:
         name: the architecture's.
         size: None, for images of any size.
+        label_set: the classes that it tells apart.
 
     Args:
         runtime: one with `probabilities` for images of `tile`'s size.
@@ -27,7 +28,7 @@ class TilingRuntime:
     """
 
     def __init__(self, runtime, tile: tuple[int, int], overlap: float):
-        self.name, self.size = runtime.name, None
+        self.name, self.size, self.label_set = runtime.name, None, runtime.label_set
         self._runtime, self._tile, self._overlap = runtime, tile, overlap
         self._weights = np.outer(*map(ramp, tile))[..., None]  # [h, w, 1]
 
@@ -92,9 +93,10 @@ class AveragingRuntime:
     Attributes:
         name: the architecture's.
         size: None, for images of any size.
+        label_set: the classes that it tells apart.
 
     Args:
-        runtime: one with `soft`, see `inference.runtimes`.
+        runtime: one with `at_scale`, see `inference.runtimes`.
         scales: of the model's size, for one pass each (two with `flip`).
         flip: also look at the mirrored image.
 
@@ -103,23 +105,23 @@ class AveragingRuntime:
     """
 
     def __init__(self, runtime, scales: tuple[float, ...], flip: bool):
-        self.name, self.size = runtime.name, None
+        self.name, self.size, self.label_set = runtime.name, None, runtime.label_set
         self._mean_size, self._mirrors = runtime.size, (False, True) if flip else (False,)
-        self._passes = [runtime.soft(scale) for scale in scales]
+        self._passes = [runtime.at_scale(scale) for scale in scales]
         scale_of = {}
-        for scale, at_scale in zip(scales, self._passes):
-            if at_scale.size in scale_of:
-                height, width = at_scale.size
+        for scale, scaled in zip(scales, self._passes):
+            if scaled.size in scale_of:
+                height, width = scaled.size
                 raise UserError(
-                    f"--scales {scale_of[at_scale.size]:g} and {scale:g} are both {height},{width} to "
+                    f"`scales` {scale_of[scaled.size]:g} and {scale:g} are both {height},{width} to "
                     f"{self.name}; leave one out"
                 )
-            scale_of[at_scale.size] = scale
+            scale_of[scaled.size] = scale
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of any size -> train ids, uint8 [N, H, W]."""
         means = self.probabilities(images)
-        return np.stack([labels_at(mean, images.shape[1:3], soft=True) for mean in means])
+        return np.stack([labels_at(mean, images.shape[1:3], probabilities=True) for mean in means])
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of any size -> mean softmax, float32 [N, h, w, classes] at the model's."""

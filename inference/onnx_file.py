@@ -1,5 +1,6 @@
 """ONNX files from anyone: read without following paths out of their folder, and checked for what they are."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,10 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data import label_sets
+from data.label_sets import LabelSet
 from data.png import MAX_PIXELS
-from inference.graph_interface import LABELS, LOGITS, PROBABILITIES, Form
+from inference.graph_interface import LABELS, LOGITS, PROBABILITIES, GraphInterface
 
 MAX_BYTES = 2**31  # protobuf's own limit
 
@@ -23,18 +25,20 @@ class Signature:
     Attributes:
         name: of the input.
         output: name of the output.
-        soft: the output are probabilities, not logits or labels.
+        returns_probabilities: the output are probabilities, not logits or labels.
         labels: name of the output that holds labels; see `with_labels`.
         size: (height, width) in pixels.
-        form: of both.
+        interface: of both.
+        label_set: the classes that it tells apart.
     """
 
     name: str
     output: str
-    soft: bool
+    returns_probabilities: bool
     labels: str
     size: tuple[int, int]
-    form: Form
+    interface: GraphInterface
+    label_set: LabelSet
 
 
 def read(path: Path) -> onnx.ModelProto:
@@ -45,7 +49,7 @@ def read(path: Path) -> onnx.ModelProto:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"no ONNX file at {path}; correct -w/--weights, or make one with convert_to_onnx.py")
+        raise UserError(f"no ONNX file at {path}; correct `source`, or make one with convert_to_onnx.py")
     if path.stat().st_size > MAX_BYTES:
         raise UserError(f"{path} is larger than {MAX_BYTES >> 30} GiB: no model of this project")
     try:
@@ -94,12 +98,26 @@ def metadata(model: onnx.ModelProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
+def label_set(model: onnx.ModelProto, source) -> LabelSet:
+    """The classes that a graph tells apart; a file that does not say is of Cityscapes.
+
+    Raises:
+        UserError: the file says something else.
+    """
+    try:
+        return label_sets.from_json(json.loads(metadata(model).get("label_set", "null")))
+    except ValueError as error:
+        raise UserError(f"{source} has metadata of another version ({error}); convert it anew") from error
+
+
 def signature(model: onnx.ModelProto, source) -> Signature:
     """What a graph takes and returns.
 
     Raises:
-        UserError: it is no segmentation model of this project's classes with static shapes.
+        UserError: it is no segmentation model of its label set's classes with static shapes.
     """
+    labels_of = label_set(model, source)
+    classes = labels_of.classes
     wanted = "need one image in, logits or labels out, with sizes that are fixed; convert it anew"
     graph = model.graph
     constants = {constant.name for constant in graph.initializer}
@@ -119,21 +137,22 @@ def signature(model: onnx.ModelProto, source) -> Signature:
     size = given[1:3] if layout == "nhwc" else given[2:]
     shapes = {
         (LABELS, "nhwc"): (given[0], *size),
-        (LOGITS, "nhwc"): (given[0], *size, CLASS_COUNT),
-        (LOGITS, "nchw"): (given[0], CLASS_COUNT, *size),
+        (LOGITS, "nhwc"): (given[0], *size, classes),
+        (LOGITS, "nchw"): (given[0], classes, *size),
     }
     kind = next((key for key, shape in shapes.items() if shape == returned), None)
     if kind is None:
         raise UserError(f"{source} returns {list(returned)} for {list(given)}; {wanted}")
-    form = Form(
+    interface = GraphInterface(
         batch=given[0],
         layout=layout,
         float_input=image.type.tensor_type.elem_type == TensorProto.FLOAT,
         argmax=kind[0] == LABELS,
-        samples=int(passes) if (passes := metadata(model).get("samples", "")).isdecimal() else 0,
+        dropout_passes=int(passes) if (passes := metadata(model).get("samples", "")).isdecimal() else 0,
     )
-    labels = output.name if form.argmax else "labels_of_logits"
-    return Signature(image.name, output.name, output.name == PROBABILITIES, labels, tuple(size), form)
+    labels = output.name if interface.argmax else "labels_of_logits"
+    soft = output.name == PROBABILITIES
+    return Signature(image.name, output.name, soft, labels, tuple(size), interface, labels_of)
 
 
 def _shape(value) -> tuple[int, ...]:
@@ -142,17 +161,17 @@ def _shape(value) -> tuple[int, ...]:
 
 def with_labels(model: onnx.ModelProto, found: Signature) -> onnx.ModelProto:
     """The graph with labels out, uint8 [N, H, W]: its own, or the arg-max of its logits."""
-    if found.form.argmax:
+    if found.interface.argmax:
         return model
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    channels = _shape(copy.graph.output[0]).index(CLASS_COUNT)
+    channels = _shape(copy.graph.output[0]).index(found.label_set.classes)
     copy.graph.node.extend(
         [
             helper.make_node("ArgMax", [found.output], [f"{found.labels}/index"], axis=channels, keepdims=0),
             helper.make_node("Cast", [f"{found.labels}/index"], [found.labels], to=TensorProto.UINT8),
         ]
     )
-    shape = (found.form.batch, *found.size)
+    shape = (found.interface.batch, *found.size)
     copy.graph.output[0].CopyFrom(helper.make_tensor_value_info(found.labels, TensorProto.UINT8, shape))
     return copy

@@ -7,7 +7,6 @@ import numpy as np
 
 from common.errors import UserError
 from common.threads import usable_cpus
-from data.labels import CLASS_COUNT
 from inference import resizing
 
 # name on the command line -> ONNX Runtime's; the CPU takes what the other does not know
@@ -23,7 +22,7 @@ def load(
     path: Path,
     model: str | None = None,
     size: tuple[int, int] | None = None,
-    backbone: str | None = None,
+    encoder: str | None = None,
     provider: str | None = None,
 ) -> "OnnxRuntime":
     """Load an exported model.
@@ -32,7 +31,7 @@ def load(
         path: an .onnx file with one image in and logits or labels out, all of static shape.
         model: the architecture's name that is expected; None takes the file's.
         size: (height, width) that is expected; None takes the file's.
-        backbone: the name that is expected; None takes the file's.
+        encoder: the name that is expected; None takes the file's.
         provider: a key of `PROVIDERS`; None takes CUDA where it is installed, else the CPU.
 
     Raises:
@@ -46,14 +45,12 @@ def load(
         raise UserError(f"{path} {NEEDS} ({error})") from error
     runtime = OnnxRuntime(onnx_file.read(path), str(path), provider)
     if model and model != runtime.name:
-        raise UserError(f"{path} holds {runtime.name}, not {model}; leave -m out")
-    if backbone and backbone != runtime.backbone:
-        raise UserError(
-            f"{path} holds {runtime.backbone or 'no backbone'}, not {backbone}; leave --backbone out"
-        )
+        raise UserError(f"{path} holds {runtime.name}, not {model}; leave `model` out")
+    if encoder and encoder != runtime.encoder:
+        raise UserError(f"{path} holds {runtime.encoder or 'no encoder'}, not {encoder}; leave `encoder` out")
     if size and tuple(size) != runtime.size:
         height, width = runtime.size
-        raise UserError(f"{path} takes images of {height},{width} only; leave -t out, or convert it anew")
+        raise UserError(f"{path} takes images of {height},{width} only; leave `size` out, or convert it anew")
     return runtime
 
 
@@ -62,9 +59,10 @@ class OnnxRuntime:
 
     Attributes:
         name: the architecture's, by the file's metadata, else the graph's.
-        backbone: its name by the metadata, or None.
-        samples: passes with random dropout that the graph averages, by the metadata; 0 for one without.
+        encoder: its name by the metadata, or None.
+        dropout_passes: random passes that the graph averages, by the metadata; 0 without dropout.
         size: (height, width) of its input in pixels.
+        label_set: the classes that it tells apart, by the metadata.
 
     Args:
         model: an `onnx.ModelProto`, all data inside.
@@ -80,11 +78,11 @@ class OnnxRuntime:
 
         signature = onnx_file.signature(model, source)
         self._source, self._signature, self.size = source, signature, signature.size
-        self.samples = signature.form.samples
+        self.dropout_passes, self.label_set = signature.interface.dropout_passes, signature.label_set
         self._model, self._provider = model, provider
         self._session = self._open(onnx_file.with_labels(model, signature))
         notes = onnx_file.metadata(model)
-        self.name, self.backbone = notes.get("model", model.graph.name), notes.get("backbone")
+        self.name, self.encoder = notes.get("model", model.graph.name), notes.get("backbone")
 
     def predict(self, images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
         """Classify pixels.
@@ -97,20 +95,22 @@ class OnnxRuntime:
         Returns:
             uint8 [N, height, width] of train ids.
         """
-        if size not in (None, self.size) and not self._signature.form.argmax:
+        if size not in (None, self.size) and not self._signature.interface.argmax:
             scores = (one for part in self._batches(images, self._scores) for one in part)
-            return np.stack([resizing.labels_at(one, size, self._signature.soft) for one in scores])
+            return np.stack(
+                [resizing.labels_at(one, size, self._signature.returns_probabilities) for one in scores]
+            )
         labels = np.concatenate(list(self._batches(images, self._labels)))
         return labels if size in (None, self.size) else resizing.nearest(labels, size, self._source)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """uint8 RGB [N, H, W, 3] of the runtime's size -> softmax, float32 [N, H, W, classes].
 
-        Only of a file that returns logits or probabilities, see `soft`.
+        Only of a file that returns logits or probabilities, see `at_scale`.
         """
         return np.concatenate([self._softmax(part) for part in self._batches(images, self._scores)])
 
-    def soft(self, scale: float = 1.0) -> "OnnxRuntime":
+    def at_scale(self, scale: float = 1.0) -> "OnnxRuntime":
         """This runtime, if it has `probabilities`; a file has one size, and with arg-max inside none.
 
         Raises:
@@ -119,23 +119,23 @@ class OnnxRuntime:
         if scale != 1:
             height, width = self.size
             raise UserError(
-                f"{self._source} takes images of {height},{width} only; leave --scales out, or give Keras "
+                f"{self._source} takes images of {height},{width} only; leave `scales` out, or give Keras "
                 "weights"
             )
-        if self._signature.form.argmax:
+        if self._signature.interface.argmax:
             raise UserError(
-                f"{self._source} returns labels, but --tile and --flip need logits; convert it without "
-                "--argmax, or give Keras weights"
+                f"{self._source} returns labels, but `overlap` and `flip` need logits; convert it without "
+                "`argmax`, or give Keras weights"
             )
         return self
 
     def _batches(self, images, run):
         """What `run` makes of the graph's input, a batch after the other, without what fills up the last."""
-        batch = self._signature.form.batch
+        batch = self._signature.interface.batch
         for start in range(0, len(images), batch):
             part = images[start : start + batch]
             filler = np.repeat(part[-1:], batch - len(part), axis=0)  # the graph's batch has a fixed size
-            feed = self._signature.form.arrange(np.concatenate([part, filler]) if len(filler) else part)
+            feed = self._signature.interface.arrange(np.concatenate([part, filler]) if len(filler) else part)
             yield run(feed)[: len(part)]
 
     def _labels(self, feed):
@@ -145,13 +145,14 @@ class OnnxRuntime:
     def _scores(self, feed):
         """Logits or probabilities, float32 [N, h, w, classes], in the graph's order in memory."""
         found = self._run(self._logits_session, self._signature.output, feed)
-        if found.shape == (len(feed), CLASS_COUNT, *self.size):
+        classes = self.label_set.classes
+        if found.shape == (len(feed), classes, *self.size):
             found = found.transpose(0, 2, 3, 1)
-        shape = (len(feed), *self.size, CLASS_COUNT)
+        shape = (len(feed), *self.size, classes)
         return self._require(found, (np.float32, np.float16), shape, "logits").astype(np.float32, copy=False)
 
     def _softmax(self, scores):
-        if self._signature.soft:
+        if self._signature.returns_probabilities:
             return scores
         powers = np.exp(scores - scores.max(-1, keepdims=True))
         return powers / powers.sum(-1, keepdims=True)

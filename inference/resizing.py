@@ -16,7 +16,7 @@ SMALLEST = np.finfo(np.float32).tiny  # probability; of 0 there is no logarithm
 _told = set()  # sources that `tell_of_labels` has named
 
 
-def labels_at(scores: np.ndarray, size: tuple[int, int], soft: bool = False) -> np.ndarray:
+def labels_at(scores: np.ndarray, size: tuple[int, int], probabilities: bool = False) -> np.ndarray:
     """The class of the highest score at each pixel of a size.
 
     Scores are resized bilinearly with aligned pixel centres, as by `tf.image.resize`, a few rows at a time:
@@ -25,8 +25,8 @@ def labels_at(scores: np.ndarray, size: tuple[int, int], soft: bool = False) -> 
     Args:
         scores: float [h, w, classes], in any order in memory.
         size: (height, width) in pixels.
-        soft: scores are probabilities, not logits. Their logarithms are resized: a softmax then gives the
-            labels of its logits, from which its logarithms differ by one number a pixel.
+        probabilities: scores are probabilities, not logits. Their logarithms are resized, which
+            differ from the logits by one number a pixel and thus give the same labels.
 
     Returns:
         uint8 [height, width]; of equal scores the first class.
@@ -39,7 +39,7 @@ def labels_at(scores: np.ndarray, size: tuple[int, int], soft: bool = False) -> 
         rows = slice(top, top + ROWS)
         first, last = above[rows][0], below[rows][-1]
         block = scores[first : last + 1].transpose(2, 0, 1).astype(np.float32, order="C")  # [classes, k, w]
-        if soft:
+        if probabilities:
             np.log(np.maximum(block, SMALLEST, out=block), out=block)
         wide = _widened(block, size[1])  # [classes, k, width]
         labels[rows] = _arg_max(wide, above[rows] - first, below[rows] - first, share[rows, None])
@@ -101,6 +101,6 @@ def tell_of_labels(source: str) -> None:
     _told.add(source)
     print(
         f"{source} returns labels, which only nearest neighbours bring to another size; "
-        "convert it without --argmax to have logits resized",
+        "convert it without `argmax` to have logits resized",
         file=sys.stderr,
     )

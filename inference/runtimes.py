@@ -6,13 +6,14 @@
 | `.onnx` | ONNX Runtime (`inference.onnx_runtime`) |
 | `.engine` | TensorRT (`inference.tensorrt.runtime`) |
 
-Every runtime has `name`, `size` (height, width), and
+Every runtime has `name`, `size` (height, width), `label_set`, and
 `predict(images uint8 RGB [N, h, w, 3] of that size, size=None) -> train ids uint8 [N, *size]`. For another
 size than its own it resizes its logits before the arg-max (`inference.resizing`), or labels without logits.
-One whose size is None takes images of any size alone, and returns labels of that: `refined` wraps runtimes
-that have `soft` into such.
+One whose size is None takes images of any size and returns labels of that size: `with_passes` makes such a
+runtime of one that has `at_scale` and `probabilities`.
 """
 
+import json
 from pathlib import Path
 
 from common import cli
@@ -25,7 +26,7 @@ def load(
     source: Path,
     model: str | None = None,
     size: tuple[int, int] | None = None,
-    backbone: str | None = None,
+    encoder: str | None = None,
     provider: str | None = None,
 ):
     """Load a trained model by what its file is.
@@ -35,28 +36,28 @@ def load(
         model: the architecture's name that is expected; None takes the file's.
         size: (height, width) that images are brought to; None takes the file's. An exported graph has one
             size only.
-        backbone: the name that is expected; None takes the file's.
+        encoder: the name that is expected; None takes the file's.
         provider: what runs an .onnx file, a key of `inference.onnx_runtime.PROVIDERS`; None takes the best.
 
     Raises:
-        UserError: no or broken file, one of another model, backbone or size, or an option it lacks.
+        UserError: no or broken file, one of another model, encoder or size, or an option it lacks.
     """
     source = Path(source)
     if source.suffix.lower() == ONNX:
         from inference import onnx_runtime
 
-        return onnx_runtime.load(source, model, size, backbone, provider)
+        return onnx_runtime.load(source, model, size, encoder, provider)
     if provider:
-        raise UserError(f"--provider belongs to an {ONNX} file, not to {source}; leave it out")
+        raise UserError(f"`provider` belongs to an {ONNX} file, not to {source}; leave it out")
     if source.suffix.lower() == ENGINE:
-        return _engine(source, model, size, backbone)
+        return _engine(source, model, size, encoder)
     cli.quiet_tensorflow()
     from inference import keras_runtime
 
-    return keras_runtime.load(source, model, size, backbone)
+    return keras_runtime.load(source, model, size, encoder)
 
 
-def refined(
+def with_passes(
     runtime, scales: tuple[float, ...] | None = None, flip: bool = False, overlap: float | None = None
 ):
     """The same model on several versions of an image, or on its tiles, or both.
@@ -73,29 +74,42 @@ def refined(
     Raises:
         UserError: the model gives no probabilities, or not at these scales.
     """
-    if not hasattr(runtime, "soft"):
+    if not hasattr(runtime, "at_scale"):
         raise UserError(
-            "--tile, --scales and --flip need probabilities; give Keras weights or an .onnx file with logits"
+            "`overlap`, `scales` and `flip` need probabilities; give Keras weights or an .onnx file with "
+            "logits"
         )
     from inference.multi_pass import AveragingRuntime, TilingRuntime
 
     tile = runtime.size
-    runtime = AveragingRuntime(runtime, scales or (1.0,), flip) if scales or flip else runtime.soft()
+    runtime = AveragingRuntime(runtime, scales or (1.0,), flip) if scales or flip else runtime.at_scale()
     return runtime if overlap is None else TilingRuntime(runtime, tile, overlap)
 
 
-def _engine(path: Path, model, size, backbone):
-    if model or backbone:
-        raise UserError(f"{path} does not tell its model; leave -m and --backbone out")
+def _engine(path: Path, model, size, encoder):
+    if model or encoder:
+        raise UserError(f"{path} does not tell its model; leave `model` and `encoder` out")
     if not path.is_file():
         raise UserError(f"no engine at {path}; `convert_to_onnx.py --tensorrt` builds one")
     from inference.tensorrt.runtime import TensorRTRuntime
 
-    runtime = TensorRTRuntime(path)
+    runtime = TensorRTRuntime(path, _label_set(path))
     if size and tuple(size) != runtime.size:
         height, width = runtime.size
-        raise UserError(f"{path} takes images of {height},{width} only; leave -t out")
+        raise UserError(f"{path} takes images of {height},{width} only; leave `size` out")
     return runtime
+
+
+def _label_set(engine: Path):
+    """What the file beside an engine says; without one, Cityscapes."""
+    from data import label_sets
+    from inference.tensorrt.plan import label_set_path
+
+    path = label_set_path(engine)
+    try:
+        return label_sets.from_json(json.loads(path.read_text()) if path.is_file() else None)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} tells no label set ({error}); build the engine anew") from error
 
 
 def sampling_of(runtime, samples: int, seed: int):
@@ -104,13 +118,14 @@ def sampling_of(runtime, samples: int, seed: int):
     Raises:
         UserError: the model has no dropout, or its file is an exported graph, whose passes are fixed.
     """
-    if getattr(runtime, "samples", 0):
+    if getattr(runtime, "dropout_passes", 0):
         raise UserError(
-            f"the exported graph averages {runtime.samples} random passes of its own; leave --samples out"
+            f"the exported graph averages {runtime.dropout_passes} random passes of its own; leave "
+            "`samples` out"
         )
     if not hasattr(runtime, "sampling"):
         raise UserError(
-            "--samples needs dropout, which this exported model has not; give Keras weights with -w, or "
-            "a file of convert_to_onnx.py --samples"
+            "`samples` needs dropout, which this exported model has not; give Keras weights, or a file of "
+            "`convert_to_onnx.py --samples`"
         )
     return runtime.sampling(samples, seed)

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data.label_sets import LabelSet
 from inference.resizing import labels_at
 
 PIXELS = 2**21  # of all the passes that run at a time: one Cityscapes image, whose activations fill GBs
@@ -44,20 +44,22 @@ class SamplingRuntime:
     Attributes:
         name: the architecture's.
         size: (height, width) of its input in pixels.
+        label_set: the classes that it tells apart.
 
     Args:
-        network: a functional model [N, H, W, 3] -> logits [N, H, W, classes].
+        network: a functional model [N, H, W, 3] -> logits [N, H, W, classes or more].
         samples: passes per image.
         seed: of the random numbers.
         jit: compile by XLA.
+        label_set: the classes of its first outputs.
 
     Raises:
         UserError: the network has no dropout.
     """
 
-    def __init__(self, network: keras.Model, samples: int, seed: int, jit: bool):
+    def __init__(self, network: keras.Model, samples: int, seed: int, jit: bool, label_set: LabelSet):
         self.name, self.size = network.name, tuple(network.input_shape[1:3])
-        self.samples = samples
+        self.samples, self.label_set = samples, label_set
         trunk, head, dropouts = split(network)
         self._seeds = [
             (dropout.seed_generator.state, np.array([part, 0], np.uint32))
@@ -74,7 +76,7 @@ class SamplingRuntime:
         def passes(tensors, count):
             """Sums over `count` passes of one image: softmax [H, W, classes] and its entropy [H, W]."""
             repeated = [tf.repeat(tensor, count, axis=0) for tensor in tensors]
-            log = tf.nn.log_softmax(_logits(head(repeated, training=False)))
+            log = tf.nn.log_softmax(_logits(head(repeated, training=False), label_set))
             softmax = tf.exp(log)
             return tf.reduce_sum(softmax, 0), -tf.reduce_sum(softmax * log, (0, 3))
 
@@ -118,7 +120,7 @@ class SamplingRuntime:
         if size == self.size:
             return tf.cast(tf.argmax(mean, -1, output_type=tf.int32), tf.uint8).numpy(), *maps
         linear = (cv2.resize(values, size[::-1], interpolation=cv2.INTER_LINEAR) for values in maps)
-        return labels_at(mean.numpy(), size, soft=True), *linear
+        return labels_at(mean.numpy(), size, probabilities=True), *linear
 
 
 def rounds(samples: int, size: tuple[int, int]) -> list[int]:
@@ -128,12 +130,15 @@ def rounds(samples: int, size: tuple[int, int]) -> list[int]:
     return [samples // parts + (part < samples % parts) for part in range(parts)]
 
 
-def passes_with_masks(network: keras.Model, images: np.ndarray, samples: int, seed: int = 0, run=None):
+def passes_with_masks(
+    network: keras.Model, images: np.ndarray, label_set: LabelSet, samples: int, seed: int = 0, run=None
+):
     """Passes with dropout active, each with what was dropped in it.
 
     Args:
         network: see `split`.
         images: RGB [N, H, W, 3] of the network's size.
+        label_set: the classes of the network's first outputs.
         samples: how many passes.
         seed: of the random numbers.
         run: function (a part of the network, its inputs) -> outputs in inference mode; None calls the part.
@@ -154,12 +159,12 @@ def passes_with_masks(network: keras.Model, images: np.ndarray, samples: int, se
             ones = tf.ones((len(images), *dropout.output.shape[1:]))
             kept[dropout.dropout.name] = np.asarray(dropout(ones)) > 0
             dropout.seed_generator.state.assign([state, 0])  # the pass draws the same again
-        yield tf.nn.softmax(_logits(run(head, tensors))).numpy(), kept
+        yield tf.nn.softmax(_logits(run(head, tensors), label_set)).numpy(), kept
 
 
-def _logits(outputs):
-    """float32 [N, H, W, classes]; void, an old network's last output, is no answer."""
-    return tf.cast(outputs, tf.float32)[..., :CLASS_COUNT]
+def _logits(outputs, label_set):
+    """float32 [N, H, W, classes]."""
+    return label_set.without_void(tf.cast(outputs, tf.float32))
 
 
 class ActiveDropout(keras.layers.Layer):
@@ -228,7 +233,7 @@ def with_dropouts(network: keras.Model, replace) -> tuple[keras.Model, list[kera
 def require_dropout(found, network: keras.Model) -> None:
     """Raise UserError if there is nothing random in a network."""
     if not found:
-        raise UserError(f"{network.name} has no dropout to sample; leave --samples out")
+        raise UserError(f"{network.name} has no dropout to sample; leave `samples` out")
 
 
 def _drops(operation) -> bool:

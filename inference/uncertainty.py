@@ -9,17 +9,16 @@ import numpy as np
 
 from common.files import write_bytes
 from data import png
-from data.labels import CLASS_COUNT
-from inference.predict import Uncertainty
+from inference.segment import Uncertainty
 
 FOLDER = "uncertainty"
-# Nats shown brightest: all classes are equally likely; the samples are split between two classes. They are
-# the same for every image, so that images can be compared.
-HIGHEST_ENTROPY, HIGHEST_MUTUAL_INFORMATION = math.log(CLASS_COUNT), math.log(2)
 
 
-def write(folder: Path, name: str, uncertainty: Uncertainty) -> None:
+def write(folder: Path, name: str, uncertainty: Uncertainty, classes: int) -> None:
     """Write `name`_uncertainty.npz and two images of it to a folder that exists.
+
+    Brightest are the nats of equally likely classes, and of samples that are split between two of them: the
+    same for every image, so that images can be compared.
 
     The arrays `entropy` and `mutual_information` are float16 [H, W] in nats, which keeps three digits in
     half the space.
@@ -33,8 +32,8 @@ def write(folder: Path, name: str, uncertainty: Uncertainty) -> None:
         arrays, entropy=entropy.astype(np.float16), mutual_information=mutual_information.astype(np.float16)
     )
     write_bytes(folder / f"{name}_uncertainty.npz", arrays.getvalue())
-    png.write(folder / f"{name}_entropy.png", image(entropy, HIGHEST_ENTROPY))
-    png.write(folder / f"{name}_mutualInformation.png", image(mutual_information, HIGHEST_MUTUAL_INFORMATION))
+    png.write(folder / f"{name}_entropy.png", image(entropy, math.log(classes)))
+    png.write(folder / f"{name}_mutualInformation.png", image(mutual_information, math.log(2)))
 
 
 def image(values: np.ndarray, highest: float) -> np.ndarray:

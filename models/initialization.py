@@ -4,8 +4,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def compiled_in_haste():
-    """Inside, JAX compiles quickly rather than well.
+def quick_compilation():
+    """A context in which JAX compiles without most optimizations; other backends are not touched.
 
     It makes a program for each shape that it draws numbers for, which takes a second each: 26 s for a small
     U-Net, of which 4 are left.

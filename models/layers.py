@@ -16,6 +16,7 @@ from models.depthwise import DepthwiseConv2D, SeparableConv2D
 
 BN_MOMENTUM = 0.9  # follows the weights within tens of steps, also in runs of a few hundred
 BN_EPSILON = 1e-3
+TORCH_EPSILON = 1e-5  # of batch norm in the PyTorch packages
 
 _tracked = ContextVar("tracked", default=True)
 
@@ -144,13 +145,22 @@ def normalize(image):
     return layers.Rescaling(1 / 127.5, offset=-1.0, name="normalize")(image)
 
 
-def batch_norm(x, name: str, relu: bool = True):
+def batch_norm(x, name: str, relu: bool = True, epsilon: float = BN_EPSILON):
     """Batch normalisation, then ReLU unless `relu` is false."""
-    x = BatchNorm(momentum=BN_MOMENTUM, epsilon=BN_EPSILON, name=f"{name}_bn")(x)
+    x = BatchNorm(momentum=BN_MOMENTUM, epsilon=epsilon, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
-def conv(x, filters: int, name: str, kernel: int = 3, stride: int = 1, dilation: int = 1, relu: bool = True):
+def conv(
+    x,
+    filters: int,
+    name: str,
+    kernel: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+    relu: bool = True,
+    epsilon: float = BN_EPSILON,
+):
     """Convolution without bias (batch norm has one), batch norm, ReLU."""
     x = layers.Conv2D(
         filters,
@@ -161,7 +171,7 @@ def conv(x, filters: int, name: str, kernel: int = 3, stride: int = 1, dilation:
         use_bias=False,
         name=f"{name}_conv",
     )(x)
-    return batch_norm(x, name, relu)
+    return batch_norm(x, name, relu, epsilon)
 
 
 def depthwise(x, name: str, stride: int = 1, dilation: int = 1, relu: bool = True):

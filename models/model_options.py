@@ -1,27 +1,35 @@
-"""Options of architectures: which there are, and which values they take."""
+"""Options of architectures: which there are, which values they take, and how a command line names them."""
 
+import argparse
 import inspect
 
+from common import cli
 from common.errors import UserError
+from models import registry
+
+RENAMED = {"backbone": "encoder"}  # as runs and weights files of version 0.1 call them
 
 
 class OptionError(UserError):
     """An option that the architecture does not have, or a value that it does not take."""
 
 
-def defaults(build) -> dict:
-    """The options of `build(input_shape, classes, ...)` with their default values."""
-    return {
-        name: parameter.default for name, parameter in list(inspect.signature(build).parameters.items())[2:]
-    }
+def current(options: dict) -> dict:
+    """Options by the names that they have today."""
+    return {RENAMED.get(name, name): value for name, value in options.items()}
 
 
-def require_known(name: str, build, options) -> None:
-    """Raise OptionError, naming the valid ones, unless `build(input_shape, classes, ...)` has all options."""
-    valid = list(defaults(build))
+def defaults(build, skip: int) -> dict:
+    """The options of a `build` function with their default values: its parameters but for the first ones."""
+    parameters = list(inspect.signature(build).parameters.items())[skip:]
+    return {name: parameter.default for name, parameter in parameters}
+
+
+def require_known(name: str, known: dict, options: dict) -> None:
+    """Raise OptionError, naming the valid ones, unless the architecture `name` has all options."""
     for option in options:
-        if option not in valid:
-            there_are = f"there are: {', '.join(valid)}" if valid else "it has none"
+        if option not in known:
+            there_are = f"there are: {', '.join(known)}" if known else "it has none"
             raise OptionError(f"{name} has no option '{option}'; {there_are}")
 
 
@@ -29,3 +37,39 @@ def require_one_of(what: str, value, valid) -> None:
     """Raise OptionError, naming the valid values, unless `value` is one of them."""
     if value not in tuple(valid):
         raise OptionError(f"unknown {what} '{value}'; there are: {', '.join(map(str, valid))}")
+
+
+def add_arguments(parser) -> None:
+    """Add the options that single architectures have to a command line; `given` collects them."""
+    group = parser.add_argument_group("architecture", "each for the models that have it, see docs/models.md")
+    group.add_argument(
+        "--width", type=cli.positive_int, help="unet: channels at full resolution (default: 64)"
+    )
+    group.add_argument(
+        "--variant", help="separable_unet: original (default), or large: deeper, wider, for full resolution"
+    )
+    decoders = [name for name, found in registry.ARCHITECTURES.items() if found.decoder]
+    group.add_argument(
+        "--encoder",
+        "--backbone",
+        metavar="NAME",
+        help=f"{', '.join(sorted(decoders))}: {', '.join(registry.ENCODERS)} (default of deeplabv3+: "
+        f"{registry.ARCHITECTURES['deeplabv3+'].encoder}; unet has one of its own)",
+    )
+    group.add_argument(
+        "--output-stride",
+        type=cli.positive_int,
+        metavar="16|8",
+        help="deeplabv3+: of the encoder (default: 16)",
+    )
+    group.add_argument(
+        "--separable",
+        action=argparse.BooleanOptionalAction,
+        help="deeplabv3+: separable convolutions in pyramid and decoder (default: all but resnet50)",
+    )
+
+
+def given(options) -> dict:
+    """Those of `add_arguments` that a command line names, as `models.build` takes them."""
+    names = ("width", "variant", "encoder", "output_stride", "separable")
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}

@@ -33,14 +33,15 @@ trap 'stopped=1' USR1 TERM
 
 each_node=(--nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --mpi=none)
 
-# The model of an array's task; a later -m/--model on the command line replaces it.
-MODELS=(fastscnn separable_unet bayes_segnet unet deeplabv3+)
+# The model of an array's task, in the order of models/registry.py; a later -m/--model replaces it.
 model_of_array() {
     model=()
     [ -n "${SLURM_ARRAY_TASK_ID:-}" ] || return 0
-    [ "$SLURM_ARRAY_TASK_ID" -lt "${#MODELS[@]}" ] ||
-        give_up "no model has number $SLURM_ARRAY_TASK_ID; submit with --array=0-$((${#MODELS[@]} - 1)), or a part of it"
-    model=(-m "${MODELS[SLURM_ARRAY_TASK_ID]}")
+    local models
+    read -ra models < <("$PYTHON" -c 'import models; print(*models.ARCHITECTURES)') || true
+    [ "$SLURM_ARRAY_TASK_ID" -lt "${#models[@]}" ] ||
+        give_up "no model has number $SLURM_ARRAY_TASK_ID; submit with --array=0-$((${#models[@]} - 1)), or a part of it"
+    model=(-m "${models[SLURM_ARRAY_TASK_ID]}")
 }
 
 # With STAGE=1: unpacks $CITYSCAPES_DATASET.tar, which is made where it is missing, on each node; $dataset names it.

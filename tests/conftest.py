@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["costs"]
+pytest_plugins = ["processor_time"]
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

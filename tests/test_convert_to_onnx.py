@@ -99,7 +99,7 @@ def test_samples_from_weights_to_images_and_scores(town, here, capsys, tmp_path)
 
 def test_samples_of_a_network_without_dropout_are_one_line(here, tmp_path):
     path = weights_file(tmp_path / "narrow.weights.h5", "unet", (32, 64), width=3)
-    with pytest.raises(UserError, match="^unet has no dropout to sample; leave --samples out$"):
+    with pytest.raises(UserError, match="^unet has no dropout to sample; leave `samples` out$"):
         here("-w", path, "--samples", 2)
     with pytest.raises(UserError, match="--samples belongs to converting, not to --tensorrt"):
         here("--tensorrt", "--onnx", path, "--samples", 2)
@@ -109,7 +109,7 @@ def test_a_graph_that_disagrees_is_not_written(trained, here, tmp_path, monkeypa
     other = network("toy", SIZE)
     other.get_layer("scores").bias.assign([1.0] * 19)
     real = export.export
-    monkeypatch.setattr(export, "export", lambda model, form, about: real(other, form, about))
+    monkeypatch.setattr(export, "export", lambda model, *others: real(other, *others))
     with pytest.raises(UserError, match="the exported graph and its Keras model disagree"):
         here("-w", trained, "-o", tmp_path / "wrong.onnx")
     assert not list(tmp_path.iterdir())
@@ -134,7 +134,7 @@ def test_mistakes_are_one_line(trained, here, tmp_path):
         here("-w", trained, "-m", "unet")
     with pytest.raises(UserError, match="multiples of 32"):
         here("-w", trained, "-t", "30,64")
-    with pytest.raises(UserError, match="correct -o/--output"):
+    with pytest.raises(UserError, match="correct `output`"):
         here("-w", trained, "-o", tmp_path / "no" / "a.onnx")
     with pytest.raises(UserError, match="no data set at"):
         here("-w", trained, "--verify-on", tmp_path / "no")

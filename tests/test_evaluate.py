@@ -14,8 +14,8 @@ import pytest
 import evaluate
 from common import cli
 from common.errors import UserError
-from data import index, png
-from data.labels import TRAIN_TO_LABEL
+from data import datasets, png
+from data.label_sets import CITYSCAPES
 from models.weights import native
 from tiny import tiny_dataset
 
@@ -26,11 +26,11 @@ REPO = Path(evaluate.__file__).parent
 def town(tmp_path):
     """A tiny data set and a folder as predict.py leaves it, with a wrong patch in every prediction."""
     root, results = tiny_dataset(tmp_path / "town", train=1, val=3), tmp_path / "results"
-    for sample in index.labelled(root, "val"):
+    for sample in datasets.opened(root).labelled("val"):
         prediction = png.decode_labels(sample.label)
         prediction[:30, :40] = 26
         for kind, image in (("labelIds", prediction), ("color", np.zeros((64, 128, 3), np.uint8))):
-            path = results / kind / sample.city / f"{sample.name}_{kind}.png"
+            path = results / kind / sample.folder / f"{sample.name}_{kind}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             png.write(path, image)
     return root, results
@@ -130,10 +130,10 @@ def model(monkeypatch):
     """A stand-in for a model: labels follow from the colours. Returns what `load` was called with."""
     calls = []
 
-    def load(weights, model, size, backbone, provider):
-        assert backbone is None and provider is None
+    def load(weights, model, size, encoder, provider):
+        assert encoder is None and provider is None
         calls.append((weights, model, size))
-        return SimpleNamespace(size=size or (64, 128))
+        return SimpleNamespace(size=size or (64, 128), label_set=CITYSCAPES)
 
     def segment(runtime, image):
         return (image.sum(axis=2) // 8 % 19).astype(np.uint8)
@@ -173,9 +173,9 @@ def test_model_with_images_scores_like_its_images(town, model, tmp_path, monkeyp
     assert model == [(weights, None, None)]
     results = tmp_path / "evaluation"
     from_model = json.loads((results / "scores.json").read_text())
-    sample = index.labelled(root, "val")[0]
-    written = png.decode_labels(results / "labelIds" / sample.city / f"{sample.name}_labelIds.png")
-    expected = TRAIN_TO_LABEL[(png.decode_image(sample.image).sum(axis=2) // 8 % 19)]
+    sample = datasets.opened(root).labelled("val")[0]
+    written = png.decode_labels(results / "labelIds" / sample.folder / f"{sample.name}_labelIds.png")
+    expected = CITYSCAPES.train_to_file[(png.decode_image(sample.image).sum(axis=2) // 8 % 19)]
     assert (written == expected).all()
     assert evaluate_here(monkeypatch, "--predictions", results, "-p", root, "-r", tmp_path / "again") == 0
     from_images = json.loads((tmp_path / "again" / "scores.json").read_text())
@@ -194,12 +194,12 @@ def test_samples_are_averaged_and_their_uncertainty_is_written(town, tmp_path, m
     assert evaluate_here(monkeypatch, *options, "-r", results) == 0
     data = json.loads((results / "scores.json").read_text())
     assert data["samples"] == 3 and data["seed"] == 0
-    for sample in index.labelled(root, "val"):
-        stem = results / "uncertainty" / sample.city / sample.name
+    for sample in datasets.opened(root).labelled("val"):
+        stem = results / "uncertainty" / sample.folder / sample.name
         with np.load(f"{stem}_uncertainty.npz") as file:
             assert file["entropy"].shape == file["mutual_information"].shape == (64, 128)
         assert png.decode_image(Path(f"{stem}_entropy.png")).shape == (64, 128, 3)
-        assert (results / "labelIds" / sample.city / f"{sample.name}_labelIds.png").is_file()
+        assert (results / "labelIds" / sample.folder / f"{sample.name}_labelIds.png").is_file()
     assert evaluate_here(monkeypatch, *options) == 0
     assert sorted(path.name for path in (tmp_path / "evaluation").iterdir()) == [
         "scores.csv",
@@ -212,7 +212,7 @@ def test_samples_are_averaged_and_their_uncertainty_is_written(town, tmp_path, m
 
 def test_samples_belong_to_a_model(town, monkeypatch):
     root, results = town
-    with pytest.raises(UserError, match="-m, --backbone, -t, --provider, --samples, .* belong to a model"):
+    with pytest.raises(UserError, match="-m, --encoder, -t, --provider, --samples, .* belong to a model"):
         evaluate_here(monkeypatch, "--predictions", results, "-p", root, "--samples", 3)
     with pytest.raises(UserError, match="--seed belongs to --samples"):
         evaluate_here(monkeypatch, "--predictions", results, "-p", root, "--seed", 3)
@@ -247,8 +247,10 @@ def test_data_set_from_the_environment(town, monkeypatch, capsys):
 
 def test_passes_over_a_image_are_scored_and_recorded(town, tmp_path, monkeypatch):
     from evaluation import predictions
+    from evaluation.scored_labels import OFFICIAL
     from evaluation.scores import scores
-    from inference import predict, runtimes
+    from inference import runtimes
+    from inference.segment import segment
     from trained import weights_file
 
     root, _ = town
@@ -257,11 +259,14 @@ def test_passes_over_a_image_are_scored_and_recorded(town, tmp_path, monkeypatch
     assert evaluate_here(monkeypatch, *options, "--scales", "0.5,1", "--flip", "--tile") == 0
     data = json.loads((tmp_path / "results" / "scores.json").read_text())
     assert (data["scales"], data["flip"], data["overlap"]) == ([0.5, 1.0], True, 0.25)
-    runtime = runtimes.refined(runtimes.load(weights), (0.5, 1.0), True, 0.25)
+    runtime = runtimes.with_passes(runtimes.load(weights), (0.5, 1.0), True, 0.25)
     counts = predictions.score_arrays(
-        index.labelled(root, "val"), lambda _, image: TRAIN_TO_LABEL[predict.segment(runtime, image)]
+        datasets.opened(root).labelled("val"),
+        lambda _, image: CITYSCAPES.train_to_file[segment(runtime, image)],
     )
-    assert data["averageScoreClasses"] == pytest.approx(scores(counts)["averageScoreClasses"], abs=1e-12)
+    assert data["averageScoreClasses"] == pytest.approx(
+        scores(counts, OFFICIAL)["averageScoreClasses"], abs=1e-12
+    )
 
 
 def test_logits_are_resized_to_the_truth(town, tmp_path, monkeypatch):
@@ -279,9 +284,9 @@ def test_logits_are_resized_to_the_truth(town, tmp_path, monkeypatch):
 
     def predict(_, image):
         logits = model(resize_image(image, (32, 64))[None], training=False)
-        return TRAIN_TO_LABEL[tf.image.resize(logits, (64, 128))[0].numpy().argmax(-1)]
+        return CITYSCAPES.train_to_file[tf.image.resize(logits, (64, 128))[0].numpy().argmax(-1)]
 
-    expected = predictions.score_arrays(index.labelled(root, "val"), predict).matrix
+    expected = predictions.score_arrays(datasets.opened(root).labelled("val"), predict).matrix
     found = np.array(json.loads((tmp_path / "results" / "scores.json").read_text())["confMatrix"])
     assert found.sum() == expected.sum() > 10000
     assert np.abs(found - expected).sum() <= 4  # two pixels, whose best classes differ by rounding

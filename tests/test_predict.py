@@ -13,9 +13,9 @@ import models
 import predict
 from common import cli
 from common.errors import UserError
-from data import index, png
+from data import datasets, png
 from data.augment import resize_image
-from data.labels import CLASS_COUNT, PALETTE, TRAIN_TO_LABEL
+from data.label_sets import CITYSCAPES
 from inference import image_files, runtimes, uncertainty
 from models.weights import native
 from processes import assert_one_line_error, run_script
@@ -30,12 +30,12 @@ KERNEL = "stem_conv/kernel"
 def trained(tmp_path_factory):
     """Weights of a network with batch statistics of real images, so that it sees several classes."""
     path = tmp_path_factory.mktemp("trained") / "model.weights.h5"
-    model = models.build("toy", (*SIZE, 3), CLASS_COUNT)
+    model = models.build("toy", (*SIZE, 3), CITYSCAPES.classes)
     for layer in model.layers:
         if layer.name.endswith("_bn"):
             layer.momentum = 0.0
     model(np.stack([noise(*SIZE, seed) for seed in range(4)]), training=True)
-    native.write(path, model, native.Origin("toy", CLASS_COUNT, SIZE))
+    native.write(path, model, native.Origin("toy", CITYSCAPES.classes, SIZE))
     return path
 
 
@@ -94,10 +94,10 @@ def assert_agree(results, name, image):
     overlay = png.decode_image(results / "overlay" / f"{name}_overlay.png")
     assert label_ids.shape == image.shape[:2]
     train_ids = np.full(label_ids.shape, 255, np.uint8)
-    for train_id, label_id in enumerate(TRAIN_TO_LABEL[:CLASS_COUNT]):
+    for train_id, label_id in enumerate(CITYSCAPES.train_to_file[: CITYSCAPES.classes]):
         train_ids[label_ids == label_id] = train_id
-    assert (train_ids < CLASS_COUNT).all()  # only ids of the 19 classes
-    np.testing.assert_array_equal(color, PALETTE[train_ids])
+    assert (train_ids < CITYSCAPES.classes).all()  # only ids of the 19 classes
+    np.testing.assert_array_equal(color, CITYSCAPES.palette[train_ids])
     half = (image.astype(float) + color) / 2
     assert np.abs(overlay - half).max() <= 0.5
     return train_ids
@@ -115,7 +115,7 @@ class TestImages:
         found = predict_all(runtime, [town], tmp_path)
         stems = [f"tinytown/tinytown_00000{n}_000019" for n in (0, 1)] + ["ulm/ulm_000003_000019"]
         assert found == [f"{stem}_labelIds.png" for stem in stems]
-        for stem, sample in zip(stems, index.unlabelled(town, "val"), strict=True):
+        for stem, sample in zip(stems, datasets.opened(town).unlabelled("val"), strict=True):
             image = png.decode_image(sample.image)
             classes = assert_agree(tmp_path, stem, image)
             np.testing.assert_array_equal(classes, expected_classes(runtime, image))
@@ -212,12 +212,12 @@ class TestSamples:
         for name in names(tmp_path / "a"):
             if not name.endswith(".npz"):
                 assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-        for stem, sample in zip(stems, index.unlabelled(town, "val"), strict=True):
+        for stem, sample in zip(stems, datasets.opened(town).unlabelled("val"), strict=True):
             height, width = png.decode_image(sample.image).shape[:2]
             entropy, mutual = self.arrays(tmp_path / "a", stem)
             assert entropy.shape == mutual.shape == (height, width)
             assert (mutual >= 0).all() and (mutual <= entropy + 1e-3).all() and mutual.max() > 1e-3
-            assert entropy.max() <= np.log(CLASS_COUNT) + 1e-2
+            assert entropy.max() <= np.log(CITYSCAPES.classes) + 1e-2
             for kind in ("entropy", "mutualInformation"):
                 image = png.decode_image(tmp_path / "a" / "uncertainty" / f"{stem}_{kind}.png")
                 assert image.shape == (height, width, 3)
@@ -230,10 +230,10 @@ class TestSamples:
     def test_are_those_of_the_runtime(self, runtime, town, tmp_path):
         sampling = runtime.sampling(4, seed=1)
         predict_all(sampling, [town], tmp_path)
-        sample = index.unlabelled(town, "val")[0]  # of the model's own size
+        sample = datasets.opened(town).unlabelled("val")[0]  # of the model's own size
         image = png.decode_image(sample.image)
         found = sampling.sample(image[None])
-        stem = f"{sample.city}/{sample.name}"
+        stem = f"{sample.folder}/{sample.name}"
         np.testing.assert_array_equal(assert_agree(tmp_path, stem, image), found.labels[0])
         for array, expected in zip(self.arrays(tmp_path, stem), (found.entropy, found.mutual_information)):
             np.testing.assert_allclose(array, expected[0], rtol=1e-3, atol=1e-6)
@@ -251,7 +251,7 @@ def test_tiles_and_passes_from_the_command_line(trained, runtime, folder, tmp_pa
     assert done.returncode == 0, done.stderr
     image = image_files.decode(folder / "trip" / "d.webp")
     seen = assert_agree(tmp_path / "results", "d", image)  # of the image's size
-    tiling = runtimes.refined(runtimes.load(trained, size=(32, 64)), flip=True, overlap=0.5)
+    tiling = runtimes.with_passes(runtimes.load(trained, size=(32, 64)), flip=True, overlap=0.5)
     np.testing.assert_array_equal(seen, tiling.predict(image[None])[0])
     assert (seen != expected_classes(runtime, image)).any()
 
@@ -280,12 +280,12 @@ class TestMistakes:
         assert_one_line_error(done, "-p/--path", "CITYSCAPES_DATASET", "prepare_data.py synthesize")
 
     def test_a_missing_path(self, here, trained, results, tmp_path):
-        with pytest.raises(UserError, match=f"no image or folder at {tmp_path}/missing; correct -p/--path"):
+        with pytest.raises(UserError, match=f"no image or folder at {tmp_path}/missing; correct `paths`"):
             here("-w", trained, "-p", tmp_path / "missing", "-r", results)
 
     def test_an_empty_folder(self, here, trained, results, tmp_path):
         (tmp_path / "empty").mkdir()
-        with pytest.raises(UserError, match=rf"no images \(.png, .*\) in {tmp_path}/empty; give another"):
+        with pytest.raises(UserError, match=rf"no images \(.png, .*\) in {tmp_path}/empty; correct `paths`"):
             here("-w", trained, "-p", tmp_path / "empty", "-r", results)
 
     def test_a_split_that_is_not_there(self, here, trained, results, town):
@@ -294,7 +294,7 @@ class TestMistakes:
 
     def test_samples_of_a_model_without_dropout(self, here, trained, results, folder, tmp_path):
         path = copy_with_origin(trained, tmp_path / "dry.h5", options={"dropout": 0.0})
-        with pytest.raises(UserError, match="toy has no dropout to sample; leave --samples out"):
+        with pytest.raises(UserError, match="toy has no dropout to sample; leave `samples` out"):
             here("-w", path, "-p", folder, "-r", results, "--samples", 3)
 
     def test_a_seed_without_samples(self, here, trained, results, folder):
@@ -304,7 +304,7 @@ class TestMistakes:
     def test_passes_that_do_not_go_together(self, here, trained, results, folder):
         with pytest.raises(UserError, match="--samples averages passes of its own; leave --tile"):
             here("-w", trained, "-p", folder, "-r", results, "--samples", 3, "--flip")
-        with pytest.raises(UserError, match="--scales 1 and 1.1 are both 64,128 to toy; leave one out"):
+        with pytest.raises(UserError, match="`scales` 1 and 1.1 are both 64,128 to toy; leave one out"):
             here("-w", trained, "-p", folder, "-r", results, "--scales", "1,1.1")
         done = run_script("predict.py", "-w", trained, "-p", folder, "-r", results, "--scales", "0")
         assert_one_line_error(done, "--scales", "'0' is not a scale above 0")
@@ -325,6 +325,6 @@ class TestMistakes:
     @pytest.mark.parametrize("place", ["file", "file/results", "/proc/results"])
     def test_results_that_cannot_be_written(self, here, trained, folder, tmp_path, place):
         (tmp_path / "file").write_text("text")
-        with pytest.raises(UserError, match=f"the results folder {tmp_path / place}: .*--results-path"):
+        with pytest.raises(UserError, match=f"the results folder {tmp_path / place}: .*`folder`"):
             here("-w", trained, "-p", folder, "-r", tmp_path / place)
         assert (tmp_path / "file").read_text() == "text"

@@ -12,9 +12,9 @@ import pytest
 
 import videos
 from data import png
-from data.labels import PALETTE
+from data.label_sets import CITYSCAPES
 from inference import runtimes
-from inference.predict import segment
+from inference.segment import segment
 from processes import assert_one_line_error, run_script
 from tiny import REPO, tiny_dataset
 from trained import weights_file
@@ -55,7 +55,7 @@ def test_of_a_data_set_and_of_that_video(trained, tmp_path):
     paths = sorted((town / "leftImg8bit" / "val").rglob("*.png"))
     for path, frame in zip(paths, found, strict=True):
         image = png.decode_image(path)
-        half = (image.astype(float) + PALETTE[segment(runtime, image)]) / 2
+        half = (image.astype(float) + CITYSCAPES.palette[segment(runtime, image)]) / 2
         error = np.abs(frame[: SIZE[0]] - half)
         assert error[:, 64:].mean() < 16  # noisy images at half the resolution of their colours
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import damage
-from data import index, png
-from data.labels import CLASS_NAMES
+from data import datasets, png
+from data.label_sets import CITYSCAPES
 from processes import run_script
 from tiny import REPO, camvid, tiny_dataset
 
@@ -73,7 +73,7 @@ def test_verify_a_whole_set(root):
 
 
 def test_verify_a_damaged_set(root):
-    first, second, third = index.labelled(root, "train")
+    first, second, third = datasets.opened(root).labelled("train")
     damage.truncate(first.image)
     png.write(second.label, np.full((32, 64), 200, np.uint8))
     third.label.unlink()
@@ -95,7 +95,7 @@ def test_verify_coarse_looks_at_gtcoarse(root):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 def test_verify_a_file_without_permission(root):
-    image = index.labelled(root, "train")[0].image
+    image = datasets.opened(root).labelled("train")[0].image
     image.chmod(0)
     done = prepare_data("verify", root)
     assert done.returncode == 1 and f"cannot read {image}: Permission denied" in done.stdout
@@ -122,7 +122,7 @@ def test_stats_prints_and_writes_the_same_numbers(root, tmp_path):
     written = json.loads((tmp_path / "stats.json").read_text())
     assert written["split"] == "train" and written["labels"] == "fine" and written["pictures"] == 3
     rows = {line[:14].strip(): line[14:].split() for line in done.stdout.splitlines()}
-    for name, pixels in zip(CLASS_NAMES, written["pixels"], strict=True):
+    for name, pixels in zip(CITYSCAPES.names, written["pixels"], strict=True):
         assert rows[name][0] == f"{pixels:,}"
     assert sum(written["pixels"]) + written["ignored_pixels"] == 3 * 32 * 64
 
@@ -141,7 +141,7 @@ def test_stats_into_an_impossible_file_is_one_line(root, tmp_path, target):
 
 
 def test_stats_of_a_damaged_label_is_one_line(root):
-    label = index.labelled(root, "train")[1].label
+    label = datasets.opened(root).labelled("train")[1].label
     damage.flip_byte(label)
     done = prepare_data("stats", root)
     assert done.returncode == 2
@@ -156,7 +156,7 @@ def test_synthesize_makes_a_set_that_verifies(tmp_path):
     assert f"python train.py -m fastscnn -p '{town}' -t 128,256" in done.stdout
     verified = prepare_data("verify", town)
     assert verified.returncode == 0 and "verified 3 images" in verified.stdout
-    image = index.labelled(town, "train")[0].image
+    image = datasets.opened(town).labelled("train")[0].image
     assert png.header(image).size == (128, 256)
     again = tmp_path / "again"
     prepare_data("synthesize", again, *options)
@@ -194,7 +194,7 @@ def test_camvid_statistics():
 
 def test_a_damaged_copy_of_camvid_is_found(tmp_path):
     shutil.copytree(camvid(), tmp_path / "camvid", copy_function=shutil.copyfile)  # writable, whatever it was
-    sample = index.labelled(tmp_path / "camvid", "val")[7]
+    sample = datasets.opened(tmp_path / "camvid").labelled("val")[7]
     damage.flip_byte(sample.image)
     damage.truncate(sample.label)
     done = prepare_data("verify", tmp_path / "camvid")

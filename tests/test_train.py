@@ -10,7 +10,7 @@ import pytest
 import damage
 import models
 from common.errors import UserError
-from data import cache, index, pipeline, png
+from data import cache, datasets, pipeline, png
 from models.weights import native, run_files
 from processes import assert_one_line_error, run_script
 from runs import train_here
@@ -79,7 +79,7 @@ class TestOptions:
             (["--power", "0.9"], ["--power can only be used with --schedule polynomial"]),
             (["--schedule", "cyclic", "--cycle", "-1"], ["--cycle", "'-1' is not a number above 0"]),
             (["--schedule", "onecycle"], ["needs --max-lr", "for example --max-lr 0.045"]),
-            (["--warmup-epochs", "1"], ["--warmup-epochs 1 leaves nothing of --epochs 1"]),
+            (["--warmup-epochs", "1"], ["--warmup-epochs 1 leaves nothing of -e/--epochs 1"]),
             (["--lr-scaling", "cubic"], ["--lr-scaling", "linear", "sqrt", "none"]),
             (["--optimizer", "lion"], ["--optimizer", "adamw", "sgd_nesterov"]),
             (["--optimizer", "adam", "--momentum", "0.9"], ["adam takes no --momentum", "leave it out"]),
@@ -179,19 +179,19 @@ def with_text_for_a_image(root, sample):
     ],
 )
 def test_a_data_set_that_cannot_be_trained_on_is_refused_before_anything_is_made(town, logs, spoil):
-    said = spoil(town, index.training_samples(town)[2])
+    said = spoil(town, datasets.opened(town).training()[2])
     assert_one_line_error(run_script("train.py", *TINY, "-p", town, "--logs", logs), *said)
     assert not logs.exists()
 
 
 def with_truncated_image(root):
-    image = index.training_samples(root)[2].image
+    image = datasets.opened(root).training()[2].image
     damage.truncate(image)
     return image, "truncated PNG", "unpack it again"
 
 
 def with_label_200(root):
-    label = index.validation_samples(root)[1].label
+    label = datasets.opened(root).validation()[1].label
     png.write(label, np.full((64, 128), 200, np.uint8))
     return label, "label value 200 in 8192 pixels", "0..33", "restore"
 
@@ -225,13 +225,13 @@ class TestRunFolder:
     def test_that_cannot_be_made_is_named(self, town, tmp_path, place):
         (tmp_path / "file").write_text("text")
         logs = tmp_path / place  # of an absolute place, that place
-        with pytest.raises(UserError, match=f"cannot make the run folder {logs}/toy/.*; see --logs"):
+        with pytest.raises(UserError, match=f"cannot make the run folder {logs}/toy/.*; see `logs`"):
             train_here(*TINY, "-p", town, "--logs", logs)
         assert (tmp_path / "file").read_text() == "text"
 
     def test_a_cache_folder_that_cannot_be_made_comes_before_it(self, town, logs):
-        below = index.training_samples(town)[0].image / "cache"
-        with pytest.raises(UserError, match=f"{below}: Not a directory; see --cache"):
+        below = datasets.opened(town).training()[0].image / "cache"
+        with pytest.raises(UserError, match=f"{below}: Not a directory; see `cache`"):
             train_here(*TINY, "-p", town, "--logs", logs, "--cache", below)
         assert not logs.exists()
 
@@ -274,7 +274,7 @@ class TestInitialWeights:
 class TestResume:
     def test_without_a_run_says_to_start_one(self, town, logs):
         done = run_script("train.py", "-m", "toy", "-p", town, "--logs", logs, "--resume")
-        assert_one_line_error(done, "no run of toy", logs / "toy", "without --resume")
+        assert_one_line_error(done, "no run of toy", logs / "toy", "without -r/--resume")
         assert not logs.exists()
 
     @pytest.mark.parametrize("name", ["town", "missing"])
@@ -286,8 +286,8 @@ class TestResume:
     @pytest.mark.parametrize(
         ("options", "said"),
         [
-            (["-b", "3"], "batch 3 differs from the resumed run's 2"),
-            (["-t", "64,64"], r"target size (64, 64) differs from the resumed run's (64, 128)"),
+            (["-b", "3"], "-b/--batch 3 differs from the resumed run's 2"),
+            (["-t", "64,64"], r"-t/--target-size (64, 64) differs from the resumed run's (64, 128)"),
             (["-l", "0.1"], "rates"),
         ],
     )
@@ -295,14 +295,14 @@ class TestResume:
         _, run = finished
         before = contents(run)
         done = run_script("train.py", "-m", "toy", "--resume", run, *options)
-        assert_one_line_error(done, said, "leave the option out", "--init-weights")
+        assert_one_line_error(done, said, "leave it out", "--init-weights")
         assert contents(run) == before
 
     def test_of_a_run_without_checkpoints_is_one_line(self, finished, tmp_path):
         nothing_saved = shutil.ignore_patterns("epoch-*", "last", "best")
         run = shutil.copytree(finished[1], tmp_path / "run", ignore=nothing_saved)
         done = run_script("train.py", "-m", "toy", "--resume", run)
-        assert_one_line_error(done, run / "checkpoints", "without --resume")
+        assert_one_line_error(done, run / "checkpoints", "without -r/--resume")
 
     def test_whose_data_set_has_moved_is_one_line(self, finished, tmp_path):
         done = run_script("train.py", "-m", "toy", "--resume", finished[1], "-p", tmp_path / "moved")
@@ -382,7 +382,9 @@ def test_averaged_weights_are_what_was_scored_and_what_is_used(town, logs):
     assert any((own[name] != mean[name]).any() for name in own)
     model = models.build("toy", (64, 128, 3), 19)
     native.load(averaged, model)
-    batches = pipeline.Batches(index.validation_samples(town), (64, 128), 2, cache.open_cache("none", []), 1)
+    batches = pipeline.Batches(
+        datasets.opened(town).validation(), (64, 128), 2, cache.open_cache("none", []), 1
+    )
     validate = step.validation_step(model, 19, jit=False)
     losses = [validate(*batch) for batch in batches.evaluation()]
     total, labelled = sum(float(part[0]) for part in losses), sum(part[1].numpy().sum() for part in losses)

@@ -1,1 +1,1 @@
-"""B over A: how many times as fast, and how sure that is."""
+"""How many times as fast B is as A, with a confidence interval."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from common import cli
 from common.errors import UserError
 
-HELP = "how many times as fast B is as A, and how sure that is"
+HELP = "how many times as fast B is as A, with a confidence interval"
 ROUNDS = 5
 BENCHMARK = "inference -m fastscnn -t 512,1024 --turns 3 --seconds 1"
 
@@ -51,7 +51,7 @@ def run(options) -> int:
 
     count = options.rounds or ROUNDS
     if count < intervals.LEAST:
-        raise UserError(f"--rounds {count} tell no interval; give {intervals.LEAST} or more")
+        raise UserError(f"--rounds {count} are too few for an interval; give {intervals.LEAST} or more")
     if options.commands:
         outcomes = rounds.commands(options.commands, count)
     elif are_records:
@@ -69,8 +69,8 @@ def verdict(outcomes: list, limit: float | None) -> int:
     for outcome in outcomes:
         bad = outcome.interval is None or (limit is not None and outcome.interval.is_below(limit))
         below += bad
-        told = outcome.interval or f"failed: {outcome.failed}"
-        print(f"  {told}  {outcome.name}{_remark(outcome, limit)}")
+        result = outcome.interval or f"failed: {outcome.failed}"
+        print(f"  {result}  {outcome.name}{_remark(outcome, limit)}")
     ratios = [outcome.interval.ratio for outcome in outcomes if outcome.interval]
     if len(ratios) > 1:
         mean = math.exp(statistics.fmean(map(math.log, ratios)))

@@ -14,7 +14,7 @@ from common.errors import UserError
 
 @dataclass(frozen=True)
 class Measured:
-    """A configuration's speeds, one of each turn, in calls per second; `failed` says why there are none."""
+    """A configuration's speeds, one of each turn, in calls per second; `failed` is why there are none."""
 
     speeds: tuple[float, ...] = ()
     failed: str = ""
@@ -52,7 +52,7 @@ def read(path: Path) -> dict[str, Measured]:
 
 
 def configurations(record: dict) -> dict[str, Measured]:
-    """Name, which tells everything that two sides have to share, -> figures."""
+    """The configurations of a record: name -> figures; the same name means that figures can be compared."""
     if record["benchmark"] == "inference":
         rows = speeds(record)
         return {f"{row.name}, {row.group.title}": _measured(row) for row in rows}

@@ -51,8 +51,8 @@ def _run(words: list[str]) -> None:
     except OSError as error:
         raise UserError(f"cannot run '{shlex.join(words)}': {error.strerror}; no shell reads it") from error
     if done.returncode:
-        told = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        raise UserError(f"'{shlex.join(words)}' ended with status {done.returncode}: {told}")
+        error = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"'{shlex.join(words)}' ended with status {done.returncode}: {error}")
 
 
 def commits(pair: list[str], benchmark: str, rounds: int) -> list[Outcome]:
@@ -87,7 +87,7 @@ def in_turns(measure: Callable[[int, Path], dict[str, float]], rounds: int) -> l
         Outcome(name, paired(found)) for name, found in sorted(ratios.items()) if len(found) == rounds
     ]
     if not outcomes and not lacking:
-        raise UserError("the two commits have no configuration in common; choose another --with")
+        raise UserError("the two commits have no configuration in common; choose another `benchmark`")
     return outcomes + [Outcome(name, None, "B has no figures") for name in lacking]
 
 

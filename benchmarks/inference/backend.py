@@ -1,25 +1,25 @@
-"""What runtimes of `benchmark.py inference` have in common."""
+"""What every runtime of `benchmark.py inference` provides."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.devices import Device
+from benchmarks.backend_devices import Device
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """A model on a device.
+class Backend:
+    """A model on a device, as functions that can be timed.
 
     Attributes:
         name: the architecture's.
         size: (height, width) of its input in pixels.
         batch: images of a call.
         device: where it runs.
-        place: images uint8 [B, H, W, 3] -> what the others take, on the device.
-        logits: calculates logits [B, h, w, classes] on the device, complete, and returns them there.
-        labels: calculates the arg-max on the device as well, and fetches it, uint8 [B, h, w].
-        labels_at: what `logits` returned, a size (H, W) for each image -> label maps, uint8 [H, W] each, on
-            the host; logits are resized before the arg-max, as `predict.py` does it.
+        place: images uint8 [B, H, W, 3] -> the input of the other functions, on the device.
+        logits: input -> logits [B, h, w, classes] on the device; returns when they are calculated.
+        labels: input -> arg-max of the logits, uint8 [B, h, w], on the host.
+        labels_at: output of `logits`, and (H, W) of each image -> a label map uint8 [H, W] of each, on the
+            host; logits are resized before the arg-max, as by `predict.py`.
     """
 
     name: str

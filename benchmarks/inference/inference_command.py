@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import children, clock, configurations, devices
+from benchmarks import backend_devices, children, clock, configurations
 from benchmarks.inference import inference_options, inference_table, subjects, turns
 
 HELP = "latency and throughput of models on runtimes"
@@ -31,7 +31,7 @@ def run(options) -> Iterator[dict]:
     """
     inference_options.require_fitting(options)
     if "end-to-end" in options.scope:
-        subjects.tell_of_labels(options.weights)
+        subjects.warn_of_labels(options.weights)
     with tempfile.TemporaryDirectory() as folder:
         inputs = {
             "pictures": subjects.image_paths(options, Path(folder)),
@@ -53,7 +53,7 @@ def settings_of(options, inputs: dict) -> Iterator[dict]:
     for subject in subjects.subjects(options):
         for scope in options.scope:
             for precision in options.precision:
-                for backend in options.backend or [devices.default_backend()]:
+                for backend in options.backend or [backend_devices.default_backend()]:
                     yield subject | {
                         "scope": scope,
                         "precision": precision,
@@ -68,10 +68,10 @@ def settings_of(options, inputs: dict) -> Iterator[dict]:
 
 
 def measure(settings: dict) -> dict:
-    """Every runtime's figures in a configuration, or why there are none.
+    """Measure the runtimes of a configuration: name -> figures, or `failed`, the reason.
 
     Args:
-        settings: a record's, but with the path of `weights`, the paths of `images` and `calibration`, a
+        settings: a record's, but with the path of `weights`, the paths of `pictures` and `calibration`, a
             `folder` for files, and `all_turns`, see `benchmarks.inference.turns.measure`.
     """
     print(f"{configurations.described(settings)}:", flush=True)
@@ -86,7 +86,7 @@ def measure(settings: dict) -> dict:
                 children.run(
                     FILES,
                     json.dumps(settings | {"runtimes": exported}),
-                    **devices.VARIABLES | {"KERAS_BACKEND": "tensorflow"},
+                    **backend_devices.VARIABLES | {"KERAS_BACKEND": "tensorflow"},
                 )
             )
         except children.Ended as ended:
@@ -99,7 +99,7 @@ def measure(settings: dict) -> dict:
         },
         settings["turns"],
         settings["seconds"],
-        devices.VARIABLES | {"KERAS_BACKEND": settings["backend"]},
+        backend_devices.VARIABLES | {"KERAS_BACKEND": settings["backend"]},
         settings["all_turns"],
     )
     return {name: (found | failed)[name] for name in settings["runtimes"]}

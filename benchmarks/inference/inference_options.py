@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks import shared_options as shared
 from common import cli, packages
 from common.errors import UserError
-from models import ARCHITECTURES
+from models import ARCHITECTURES, model_options
 
 RUNTIMES = ("keras", "onnx", "onnx-int8", "onnx-fp16")
 SCOPES = ("model", "model+argmax", "end-to-end")
@@ -36,7 +36,7 @@ def add_arguments(parser) -> None:
     shared.add_turns(parser, TURNS)
     shared.add_back_off(parser)
     shared.add_continue(parser)
-    cli.add_model_options(parser)
+    model_options.add_arguments(parser)
 
 
 def runtimes(text: str) -> list[str]:
@@ -51,7 +51,7 @@ def runtimes(text: str) -> list[str]:
 def require_fitting(options) -> None:
     """Raise UserError for options that contradict each other."""
     shared.require_turns(options)
-    if len(options.model or []) > 1 and (options.weights or cli.model_options(options)):
+    if len(options.model or []) > 1 and (options.weights or model_options.given(options)):
         raise UserError("-w and options of an architecture are for one model; name it alone with -m")
     if options.weights:
         _require_fitting_weights(options)
@@ -73,7 +73,7 @@ def _require_fitting_weights(options) -> None:
         raise UserError(f"{options.weights} does not exist; correct -w/--weights")
     if options.weights.suffix == ".engine":
         raise UserError(f"{options.weights}: engines are measured by trtexec, see docs/jetson.md")
-    if cli.model_options(options):
+    if model_options.given(options):
         raise UserError("weights know the options of their architecture; leave those out")
     if not is_graph(options.weights):
         return

@@ -1,9 +1,11 @@
 """One runtime of one configuration; a process of its own for `benchmarks.inference.inference_command`.
 
 The first argument is JSON: `runtime`, `file` (of ONNX runtimes), `model`, `options`, `weights`, `size`,
-`batch`, `scope`, `precision`, `provider`, `images` (of end-to-end: their paths). It loads, warms up and
-tells how that went, see `benchmarks.children`. Each line of stdin then holds the least seconds of a turn, and
-is answered by the turn; an empty one is answered by the state of the device, and is the end.
+`batch`, `scope`, `precision`, `provider`, `pictures` (of end-to-end: paths of images).
+
+The process loads the model, warms up, and sends what that took, see `benchmarks.children.send`. For each line
+of stdin, the least seconds of a turn, it takes a turn and sends it as a `benchmarks.latency.Turn`. For an
+empty line it sends the state of the device, and ends.
 """
 
 import itertools
@@ -16,31 +18,31 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import latency
-from benchmarks.children import die_first, progress, tell
+from benchmarks.children import die_first, send, send_progress
 from common import cli
 
 
 def main() -> int:
-    """Get ready, then take turns as told."""
+    """Load and warm up, then take a turn for each line of stdin."""
     settings = json.loads(sys.argv[1])
     die_first()
     name = settings["runtime"]
-    progress(f"{name}: loading")
+    send_progress(f"{name}: loading")
     start = time.perf_counter()
-    contestant = load(settings)
+    backend = load(settings)
     loaded = time.perf_counter()
-    progress(f"{name}: loaded in {loaded - start:.1f} s; first call, with compilation")
-    call = call_of(contestant, settings)
+    send_progress(f"{name}: loaded in {loaded - start:.1f} s; first call, with compilation")
+    call = call_of(backend, settings)
     prepared = time.perf_counter()
     call()
     first = time.perf_counter() - prepared
-    progress(f"{name}: first call {first:.2f} s; warm-up")
+    send_progress(f"{name}: first call {first:.2f} s; warm-up")
     warm_up = latency.warm_up(call)
-    tell(
-        model=contestant.name,
-        size=contestant.size,
-        batch=contestant.batch,
-        device=contestant.device.name,
+    send(
+        model=backend.name,
+        size=backend.size,
+        batch=backend.batch,
+        device=backend.device.name,
         load_seconds=loaded - start,
         first_call_seconds=first,
         warm_up=warm_up,
@@ -48,17 +50,17 @@ def main() -> int:
     for line in sys.stdin:
         if not line.strip():
             break
-        tell(**asdict(latency.take_turn(call, float(line), latency.is_slow(warm_up))))
-    tell(**contestant.device.state())
+        send(**asdict(latency.take_turn(call, float(line), latency.is_slow(warm_up))))
+    send(**backend.device.state())
     return 0
 
 
 def load(settings: dict):
-    """The contestant that settings tell."""
+    """The `benchmarks.inference.backend.Backend` of the settings."""
     if settings["runtime"] == "keras":
-        from benchmarks import devices
+        from benchmarks import backend_devices
 
-        devices.import_keras()
+        backend_devices.import_keras()
         from benchmarks.inference import keras_backend
 
         return keras_backend.load(settings)
@@ -67,17 +69,17 @@ def load(settings: dict):
     return onnx_backend.load(Path(settings["file"]), settings["provider"], settings["scope"])
 
 
-def call_of(contestant, settings: dict):
-    """What is timed in a scope."""
+def call_of(backend, settings: dict):
+    """The function that is timed: the part of the backend that the settings' `scope` names."""
     if settings["scope"] == "end-to-end":
-        return EndToEnd(contestant, settings["pictures"])
+        return EndToEnd(backend, settings["pictures"])
     random = np.random.default_rng(0)
-    images = random.integers(0, 256, (contestant.batch, *contestant.size, 3), np.uint8)
-    placed = contestant.place(images)
-    infer = contestant.logits if settings["scope"] == "model" else contestant.labels
+    images = random.integers(0, 256, (backend.batch, *backend.size, 3), np.uint8)
+    placed = backend.place(images)
+    infer = backend.logits if settings["scope"] == "model" else backend.labels
 
     def call():
-        infer(placed)  # what it returns is no stages
+        infer(placed)  # returns nothing: a result would be taken for seconds of stages
 
     return call
 
@@ -85,27 +87,27 @@ def call_of(contestant, settings: dict):
 class EndToEnd:
     """From files to label ids of the images' own sizes, on the host; returns the seconds of each stage."""
 
-    def __init__(self, contestant, paths: list[str]):
-        self._contestant, self._paths = contestant, itertools.cycle(map(Path, paths))
+    def __init__(self, backend, paths: list[str]):
+        self._backend, self._paths = backend, itertools.cycle(map(Path, paths))
 
     def __call__(self) -> dict[str, float]:
         from data.augment import resize_image
-        from data.labels import TRAIN_TO_LABEL
+        from data.label_sets import CITYSCAPES
         from inference.image_files import decode
 
         times = [time.perf_counter()]
-        paths = itertools.islice(self._paths, self._contestant.batch)
+        paths = itertools.islice(self._paths, self._backend.batch)
         decoded = [decode(path) for path in paths]
         sizes = [one.shape[:2] for one in decoded]
         times.append(time.perf_counter())
-        images = np.stack([resize_image(one, self._contestant.size) for one in decoded])
+        images = np.stack([resize_image(one, self._backend.size) for one in decoded])
         times.append(time.perf_counter())
-        resized = set(sizes) != {tuple(self._contestant.size)}
-        infer = self._contestant.logits if resized else self._contestant.labels
-        found = infer(self._contestant.place(images))
+        resized = set(sizes) != {tuple(self._backend.size)}
+        infer = self._backend.logits if resized else self._backend.labels
+        found = infer(self._backend.place(images))
         times.append(time.perf_counter())
-        for label in self._contestant.labels_at(found, sizes) if resized else found:
-            TRAIN_TO_LABEL[label]  # uint8 [H, W]
+        for label in self._backend.labels_at(found, sizes) if resized else found:
+            CITYSCAPES.train_to_file[label]  # uint8 [H, W]
         times.append(time.perf_counter())
         names = ("decode", "resize", "infer", "label map")
         return dict(zip(names, (after - before for before, after in itertools.pairwise(times))))

@@ -8,14 +8,14 @@ MILLI = 1e3
 
 
 def speed(found: dict) -> dict:
-    """Speed of each runtime over that of the first, turn by turn, which a slow moment of the machine spares.
+    """Speed of each runtime over that of the first, turn by turn, so that a slow turn hardly matters.
 
     Args:
         found: name -> figures, see `benchmarks.latency.figures`, or `failed`.
 
     Returns:
         `over`, the first runtime's name, and name -> minimum, median, maximum, and whether they are `noisy`;
-        empty where there are no two.
+        empty with fewer than two runtimes.
     """
     measured = {name: result["turns"] for name, result in found.items() if "failed" not in result}
     if len(measured) < 2:

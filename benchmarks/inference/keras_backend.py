@@ -1,19 +1,19 @@
-"""A Keras model on its backend as a contestant: TensorFlow, JAX or PyTorch, each in its own compiled form."""
+"""A Keras model on TensorFlow, JAX or PyTorch, compiled as that library does it."""
 
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import devices
-from benchmarks.inference.backend import Contestant
-from data.labels import CLASS_COUNT
+from benchmarks import backend_devices
+from benchmarks.inference.backend import Backend
+from data.label_sets import CITYSCAPES, LabelSet
 
 
-def load(settings: dict) -> Contestant:
+def load(settings: dict) -> Backend:
     """Build a model for Keras's backend; settings are those of `benchmarks.inference.inference_process`."""
     import keras
 
-    device = devices.of_backend()
+    device = backend_devices.of_backend()
     network = network_of(settings)
     make = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]
     size = tuple(network.input_shape[1:3])
@@ -25,7 +25,14 @@ def load(settings: dict) -> Contestant:
             resized_labels(logits[i : i + 1], image, on_device=device.gpu)[0] for i, image in enumerate(sizes)
         ]
 
-    return Contestant(network.name, size, settings["batch"], device, *make(network, device.gpu), labels_at)
+    return Backend(
+        network.name,
+        size,
+        settings["batch"],
+        device,
+        *make(network, label_set_of(settings), device.gpu),
+        labels_at,
+    )
 
 
 def network_of(settings: dict):
@@ -34,18 +41,29 @@ def network_of(settings: dict):
 
     import models
 
-    policy = devices.POLICIES[settings["precision"]]
+    policy = backend_devices.POLICIES[settings["precision"]]
     if settings["weights"]:
         from models.weights.loading import load_network
 
         loaded = load_network(Path(settings["weights"]), settings["model"], tuple(settings["size"] or ()))
         return in_precision(*loaded, policy)
     keras.utils.set_random_seed(0)
-    return models.build(settings["model"], (*settings["size"], 3), CLASS_COUNT, policy, **settings["options"])
+    return models.build(
+        settings["model"], (*settings["size"], 3), CITYSCAPES.classes, policy, **settings["options"]
+    )
+
+
+def label_set_of(settings: dict) -> LabelSet:
+    """The label set of that model."""
+    if not settings["weights"]:
+        return CITYSCAPES
+    from models.weights.loading import origin_of
+
+    return origin_of(Path(settings["weights"]), settings["model"]).label_set
 
 
 def in_precision(network, origin, policy: str):
-    """A network that was loaded in float32, or one of the same weights that calculates by another policy."""
+    """A network loaded in float32 -> one of the same weights under a dtype policy of Keras."""
     import models
 
     if policy == "float32":
@@ -56,21 +74,20 @@ def in_precision(network, origin, policy: str):
     return copy
 
 
-def cut(logits):
-    """Without void, the last output of an old network; no copy where there is none."""
-    return logits if logits.shape[-1] == CLASS_COUNT else logits[..., :CLASS_COUNT]
-
-
 def complete(logits):
-    """The same, of which one number is fetched as proof that the device has calculated them."""
+    """The same logits, after the device has calculated them: one number is fetched."""
     float(logits[0, 0, 0, 0])
     return logits
 
 
-def _tensorflow(network, gpu: bool):
+def _tensorflow(network, label_set: LabelSet, gpu: bool):
     import tensorflow as tf
 
-    infer = tf.function(lambda images: cut(network(images, training=False)), autograph=False, jit_compile=gpu)
+    infer = tf.function(
+        lambda images: label_set.without_void(network(images, training=False)),
+        autograph=False,
+        jit_compile=gpu,
+    )
 
     @tf.function(autograph=False, jit_compile=gpu)
     def classify(images):
@@ -83,7 +100,7 @@ def _tensorflow(network, gpu: bool):
     )
 
 
-def _jax(network, gpu: bool):
+def _jax(network, label_set: LabelSet, gpu: bool):
     import jax
 
     state = jax.device_put(
@@ -92,7 +109,7 @@ def _jax(network, gpu: bool):
 
     @jax.jit
     def infer(trained, others, images):
-        logits = cut(network.stateless_call(trained, others, images, training=False)[0])
+        logits = label_set.without_void(network.stateless_call(trained, others, images, training=False)[0])
         return logits, logits[0, 0, 0, 0]
 
     def calculate(images):
@@ -111,12 +128,12 @@ def _jax(network, gpu: bool):
     )
 
 
-def _torch(network, gpu: bool):
+def _torch(network, label_set: LabelSet, gpu: bool):
     import torch
 
     def infer(images):
         with torch.inference_mode():
-            return cut(network(images, training=False))
+            return label_set.without_void(network(images, training=False))
 
     def classify(images):
         with torch.inference_mode():

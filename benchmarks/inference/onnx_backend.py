@@ -1,4 +1,4 @@
-"""An ONNX file on ONNX Runtime as a contestant, its tensors bound to the device."""
+"""An ONNX file on ONNX Runtime, with its tensors on the device."""
 
 import functools
 from pathlib import Path
@@ -6,32 +6,32 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from benchmarks.devices import Device
-from benchmarks.inference.backend import Contestant
+from benchmarks.backend_devices import Device
+from benchmarks.inference.backend import Backend
 from common.errors import UserError
 from inference import onnx_file, resizing
 from inference.onnx_runtime import providers, session
 
 
-def load(path: Path, provider: str | None, scope: str) -> Contestant:
-    """A graph as a contestant.
+def load(path: Path, provider: str | None, scope: str) -> Backend:
+    """Load an ONNX file as a backend.
 
-    A graph has one output, so that logits and labels are a session each. `end-to-end` opens those that its
-    images need, by the first call.
+    A graph has one output, so logits and labels need a session each. With `end-to-end` a session is opened
+    when an image first needs it.
 
     Args:
         path: an .onnx file, see `inference.onnx_runtime`.
         provider: a key of `inference.onnx_runtime.PROVIDERS`; None takes the best.
-        scope: what will be measured, see `benchmarks.inference.inference_command`.
+        scope: the scope that will be measured, see `benchmarks.inference.inference_command`.
 
     Raises:
         UserError: the scope `model` of a graph that returns labels.
     """
     model = onnx_file.read(path)
     signature = onnx_file.signature(model, path)
-    form = signature.form
-    if scope == "model" and form.argmax:
-        raise UserError(f"{path} returns labels; measure it with --scope model+argmax")
+    interface = signature.interface
+    if scope == "model" and interface.argmax:
+        raise UserError(f"{path} returns labels; measure it with `scope` model+argmax")
     chosen = providers(provider)
     device = "cpu" if chosen[0] == "CPUExecutionProvider" else "cuda"
 
@@ -45,23 +45,25 @@ def load(path: Path, provider: str | None, scope: str) -> Contestant:
 
     def labels_at(found, sizes):
         found = found.numpy()
-        if form.argmax:
+        if interface.argmax:
             return [resizing.nearest(one[None], size, str(path))[0] for one, size in zip(found, sizes)]
         scores = found if found.shape[1:3] == signature.size else found.transpose(0, 2, 3, 1)
-        return [resizing.labels_at(one, size, signature.soft) for one, size in zip(scores, sizes)]
+        return [
+            resizing.labels_at(one, size, signature.returns_probabilities) for one, size in zip(scores, sizes)
+        ]
 
     if scope != "end-to-end":
         runner(scope == "model")
-    return Contestant(
+    return Backend(
         onnx_file.metadata(model).get("model", model.graph.name),
         signature.size,
-        form.batch,
+        interface.batch,
         Device(
             "CPU" if device == "cpu" else chosen[0].removesuffix("ExecutionProvider"),
             device != "cpu",
             lambda: None,
         ),
-        lambda images: ort.OrtValue.ortvalue_from_numpy(form.arrange(images), device),
+        lambda images: ort.OrtValue.ortvalue_from_numpy(interface.arrange(images), device),
         functools.partial(run, True),
         lambda images: run(False, images).numpy(),
         labels_at,

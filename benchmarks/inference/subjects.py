@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from benchmarks.inference.inference_options import is_graph
-from common import cli
+from models import model_options
 
 IMAGES, IMAGE_SIZE = 4, (1024, 2048)  # of end-to-end without -p: as large as those of Cityscapes
 CALIBRATION = 16  # images
@@ -19,7 +19,7 @@ def subjects(options) -> list[dict]:
     """
     if is_graph(options.weights):
         return [of_graph(options.weights)]
-    architecture, names, weights = cli.model_options(options), options.model or ["fastscnn"], None
+    architecture, names, weights = model_options.given(options), options.model or ["fastscnn"], None
     if options.weights:
         weights = file_and_hash(options.weights)
         name, architecture = of_weights(options.weights, *(options.model or [None]))
@@ -47,18 +47,18 @@ def of_graph(path: Path) -> dict:
     return {
         "model": onnx_file.metadata(graph).get("model", graph.graph.name),
         "size": list(signature.size),
-        "batch": signature.form.batch,
+        "batch": signature.interface.batch,
         "options": {},
         "weights": file_and_hash(path),
     }
 
 
-def tell_of_labels(weights: Path | None) -> None:
-    """Say it if weights are a graph that returns labels: `end-to-end` cannot resize its logits."""
+def warn_of_labels(weights: Path | None) -> None:
+    """Print a note if weights are a graph that returns labels: `end-to-end` cannot resize its logits."""
     if is_graph(weights):
         from inference import onnx_file, resizing
 
-        if onnx_file.signature(onnx_file.read(weights), weights).form.argmax:
+        if onnx_file.signature(onnx_file.read(weights), weights).interface.argmax:
             resizing.tell_of_labels(str(weights))
 
 
@@ -75,7 +75,7 @@ def of_weights(path: Path, model: str | None) -> tuple[str, dict]:
 
 
 def file_and_hash(path: Path) -> dict:
-    """What a record says of weights: the file's name and SHA-256."""
+    """The name and SHA-256 of a weights file, as records hold them."""
     from models.weights.run_files import weights_file
 
     file = path if is_graph(path) else weights_file(path)
@@ -84,7 +84,7 @@ def file_and_hash(path: Path) -> dict:
 
 
 def image_paths(options, folder: Path) -> list[str]:
-    """What end-to-end reads: the given images, or some of the synthetic town, written to the folder."""
+    """Paths of the images of end-to-end: the given ones, or some of the synthetic town, made in `folder`."""
     if "end-to-end" not in options.scope:
         return []
     from inference import image_files

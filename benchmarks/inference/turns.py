@@ -15,10 +15,10 @@ class Runtime:
     """A process that waits for its turns, loaded and warm.
 
     Attributes:
-        told: what it told when it was ready, see `benchmarks.inference.inference_process`.
+        about: what it sent when it was ready, see `benchmarks.inference.inference_process`.
 
     Raises:
-        children.Ended: it ended; so may its methods.
+        children.Ended: the process has ended; its methods raise it too.
     """
 
     def __init__(self, settings: dict, variables: dict[str, str]):
@@ -31,34 +31,34 @@ class Runtime:
             stderr=self._errors,
             text=True,
         )
-        self.told = self._answer()
+        self.about = self._answer()
 
     @property
     def slow(self) -> bool:
         """Whether its calls are, see `latency.is_slow`."""
-        return latency.is_slow(self.told["warm_up"])
+        return latency.is_slow(self.about["warm_up"])
 
     def turn(self, seconds: float) -> Turn:
-        """Calls for that long."""
+        """Have it call the model for `seconds`."""
         return Turn(**self._ask(str(seconds)))
 
     def finish(self) -> dict:
-        """Have it end; returns its state then, see `benchmarks.devices.Device.state`."""
+        """Have it end; returns the state of its device, see `benchmarks.backend_devices.Device.state`."""
         return self._ask("")
 
     def close(self) -> None:
-        """End it, whatever it is doing."""
+        """Kill it."""
         self._process.kill()
         self._process.communicate()
         self._errors.close()
 
     def _ask(self, line: str) -> dict:
-        with contextlib.suppress(BrokenPipeError):  # it has ended, which the answer tells
+        with contextlib.suppress(BrokenPipeError):  # the process has ended: `_answer` raises
             print(line, file=self._process.stdin, flush=True)
         return self._answer()
 
     def _answer(self) -> dict:
-        for answer in children.told(self._process.stdout):
+        for answer in children.received(self._process.stdout):
             return answer
         status = self._process.wait()
         self._errors.seek(0)
@@ -68,17 +68,17 @@ class Runtime:
 def measure(
     runtimes: dict[str, dict], turns: int, seconds: float, variables: dict[str, str], all_turns: bool = True
 ) -> dict:
-    """Let runtimes take turns, and tell how far they are.
+    """Let runtimes take turns, and print their speeds after each.
 
     Args:
         runtimes: name -> settings, see `benchmarks.inference.inference_process`.
         turns: of each, `latency.LEAST_TURNS` or more.
         seconds: of a turn.
         variables: of the processes' environment.
-        all_turns: take them all, even where one is slow and those of each agree before.
+        all_turns: take all turns; else slow runtimes stop when the turns of each agree.
 
     Returns:
-        name -> figures, or `failed`, and whether that was the user's `mistake`.
+        name -> figures; or `failed`, the reason, and `mistake`, whether that was the user's.
     """
     alive, taken, found = {}, {name: [] for name in runtimes}, {}
 
@@ -101,21 +101,21 @@ def measure(
             for name in list(alive):
                 if turn := attempt(name, alive[name].turn, seconds):
                     taken[name].append(turn)
-            _tell(f"turn {number} of {'at most ' if stops else ''}{turns}", alive, taken)
+            _print_speeds(f"turn {number} of {'at most ' if stops else ''}{turns}", alive, taken)
         for name in list(alive):
             if state := attempt(name, alive[name].finish):
-                told = alive[name].told
-                found[name] = told | latency.figures(taken[name], told["batch"]) | state
+                about = alive[name].about
+                found[name] = about | latency.figures(taken[name], about["batch"]) | state
     finally:
         for runtime in alive.values():
             runtime.close()
     return {name: found[name] for name in runtimes}
 
 
-def _tell(what: str, alive: dict[str, Runtime], taken: dict[str, list[Turn]]) -> None:
+def _print_speeds(what: str, alive: dict[str, Runtime], taken: dict[str, list[Turn]]) -> None:
     """Print how fast each is so far."""
     speeds = [
-        f"{name} {latency.rates(taken[name], runtime.told['batch'])['median']:.3g}"
+        f"{name} {latency.rates(taken[name], runtime.about['batch'])['median']:.3g}"
         for name, runtime in alive.items()
     ]
     if speeds:

@@ -11,12 +11,15 @@ RATIOS = {  # benchmark -> (its results' key, what the ratio is of)
     "scores": ("speedup_over_official", "scoring, over the official script"),
     "video": ("ratio_by_round", "video with its stages overlapped, over one after the other"),
 }
-OVER = ("stock Keras", "decode alone", "official")  # contestants that the others are compared with
+OVER = ("stock Keras", "decode alone", "official")  # variants that the others are compared with
 
 
 @dataclass
 class Cost:
-    """A model's counted parameters, multiply-accumulates and bytes."""
+    """A model's counted parameters, multiply-accumulates and bytes.
+
+    `lower_bound`: some of its layers' multiply-accumulates could not be counted.
+    """
 
     size: str
     model: str
@@ -26,6 +29,7 @@ class Cost:
     inference_bytes: float | None
     training_bytes: float | None
     date: str
+    lower_bound: bool = False
 
     @property
     def key(self) -> tuple:
@@ -35,11 +39,11 @@ class Cost:
 
 @dataclass
 class Ratio:
-    """How many times as fast as another a contestant is."""
+    """How many times as fast as the reference a variant is."""
 
     device: str
     what: str
-    contestant: str
+    variant: str
     ratio: Spread
     noisy: bool
     date: str
@@ -47,7 +51,7 @@ class Ratio:
     @property
     def key(self) -> tuple:
         """What a later measurement of the same replaces."""
-        return self.device, self.what, self.contestant
+        return self.device, self.what, self.variant
 
 
 def costs(record: dict) -> list[Cost]:
@@ -62,23 +66,24 @@ def _cost(height_width, found, date) -> Cost:
         for kind in ("inference", "training")
     ]
     counted = (figure(found[name]) for name in ("parameters", "macs", "weight_bytes"))
-    return Cost(height_width, label(found["model"], found.get("options")), *counted, *memory, date)
+    name, lower_bound = label(found["model"], found.get("options")), bool(found.get("uncounted"))
+    return Cost(height_width, name, *counted, *memory, date, lower_bound)
 
 
 def ratios(record: dict) -> list[Ratio]:
-    """The contestants of a comparison."""
+    """The variants of a comparison, the reference left out."""
     key, what = RATIOS[record["benchmark"]]
     found = mapping(record["results"][key])
-    if set(found) == {"min", "median", "max"}:  # of two contestants, not named
+    if set(found) == {"min", "median", "max"}:  # of two variants, not named
         found = {"": found}
     machine = device("CPU", record["environment"])
     details = record["settings"]
-    told = f"{label(details['model'], {})} {what}" if "model" in details else what
+    what_over_what = f"{label(details['model'], {})} {what}" if "model" in details else what
     if "size" in details:
         batch = f"{figure(details['batch']):.0f}x" if "batch" in details else ""
-        told += f", {batch}{size(details['size'])}"
+        what_over_what += f", {batch}{size(details['size'])}"
     return [
-        Ratio(machine, told, short(name), spread(value), bool(value.get("noisy")), record["date"])
+        Ratio(machine, what_over_what, short(name), spread(value), bool(value.get("noisy")), record["date"])
         for name, value in found.items()
         if name not in OVER
     ]
@@ -93,9 +98,18 @@ def runtime_ratios(record: dict) -> list[Ratio]:
     by_runtime = dict(zip(record["results"]["runtimes"], speeds(record)))
     first = by_runtime[over]
     group = first.group
-    told = f"{first.model} inference, over {first.runtime}, {group.batch}x{group.size}, {group.scope}"
+    what_over_what = (
+        f"{first.model} inference, over {first.runtime}, {group.batch}x{group.size}, {group.scope}"
+    )
     date = record["date"]
     return [
-        Ratio(group.device, told, by_runtime[name].runtime, spread(value), bool(value.get("noisy")), date)
+        Ratio(
+            group.device,
+            what_over_what,
+            by_runtime[name].runtime,
+            spread(value),
+            bool(value.get("noisy")),
+            date,
+        )
         for name, value in found.items()
     ]

@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from benchmarks.report.page_parts import Column, Section, Table, text
-from benchmarks.report.reported import Evidence
+from benchmarks.report.reported import ReportedRecords
 from benchmarks.report.values import short
 
 COLUMNS = [
@@ -22,14 +22,14 @@ COLUMNS = [
 ]
 
 
-def section(evidence: Evidence) -> Section:
+def section(reported: ReportedRecords) -> Section:
     """A row for each different environment."""
     commits = defaultdict(list)
-    for record in evidence.records:
-        commits[_told(record["environment"])].append(_commit(record["environment"].get("git")))
+    for record in reported.records:
+        commits[_described(record["environment"])].append(_commit(record["environment"].get("git")))
     rows = [
-        [text(value) for value in (*told, ", ".join(dict.fromkeys(found)), len(found))]
-        for told, found in commits.items()
+        [text(value) for value in (*described, ", ".join(dict.fromkeys(found)), len(found))]
+        for described, found in commits.items()
     ]
     return Section(
         "environments",
@@ -39,7 +39,7 @@ def section(evidence: Evidence) -> Section:
     )
 
 
-def _told(environment: dict) -> tuple[str, ...]:
+def _described(environment: dict) -> tuple[str, ...]:
     packages = environment.get("packages")
     features = environment.get("cpu_features")
     cores = f"{environment.get('cpu', '')}, {environment.get('cpus', '?')} cores"

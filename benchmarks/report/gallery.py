@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.report.page_parts import Image, Section
 from common.errors import UserError
 from data import png
-from data.labels import LABEL_TO_TRAIN, colorize
+from data.label_sets import CITYSCAPES
 
 MOST = 6  # images shown, spread over all that every folder has
 WIDTH, QUALITY = 400, 80  # CSS pixels, JPEG
@@ -36,7 +36,7 @@ def section(sources: dict[str, Path]) -> Section:
     files = {name: _images(folder) for name, folder in sources.items()}
     shared = sorted(set.intersection(*map(set, files.values()))) if files else []
     if files and not shared:
-        raise UserError(f"no image is in all of {', '.join(map(str, sources.values()))}; see --pictures")
+        raise UserError(f"no image is in all of {', '.join(map(str, sources.values()))}; see `pictures`")
     for number in range(min(MOST, len(shared))):
         stem = shared[number * len(shared) // min(MOST, len(shared))]
         found.strips.append((stem, [embedded(name, files[name][stem]) for name in files]))
@@ -49,7 +49,7 @@ def _images(folder: Path) -> dict[str, Path]:
     paths = sorted(path for path in chosen.rglob("*.png") if not OTHERS.search(path.stem))
     labels = {SUFFIX.sub("", path.stem): path for path in paths}
     if not labels:
-        raise UserError(f"no PNG images in {folder}; give --pictures NAME=FOLDER of predict.py's results")
+        raise UserError(f"no PNG images in {folder}; give `pictures` NAME=FOLDER of predict.py's results")
     return labels
 
 
@@ -60,7 +60,9 @@ def embedded(title: str, path: Path, width: int = WIDTH) -> Image:
         UserError: it cannot be decoded.
     """
     if path.stem.endswith("_labelIds"):
-        image = colorize(LABEL_TO_TRAIN[png.decode_labels(path)])
+        labels = png.decode_labels(path)
+        CITYSCAPES.require_known(labels, path)
+        image = CITYSCAPES.colorize(CITYSCAPES.file_to_train[labels])
     else:
         image = png.decode_image(path)
     height = max(round(image.shape[0] * width / image.shape[1]), 1)

@@ -9,19 +9,19 @@ from pathlib import Path
 from benchmarks.report import costs, markdown, speed, training
 from benchmarks.report.page_parts import Section
 from benchmarks.report.ranking import groups
-from benchmarks.report.reported import Evidence, gather
+from benchmarks.report.reported import ReportedRecords, gather
 from common.errors import UserError
 from common.files import write_bytes
 
 ROOT = Path(__file__).parents[2]
 BETWEEN = re.compile(r"(<!-- table: ([\w-]+), by `make results` -->\n).*?(<!-- end of table -->)", re.DOTALL)
-TABLES: dict[str, Callable[[Evidence], Section]] = {
-    "parts": lambda evidence: costs.ratios(evidence.ratios),
-    "runtimes": lambda evidence: costs.ratios(evidence.runtime_ratios),
+TABLES: dict[str, Callable[[ReportedRecords], Section]] = {
+    "parts": lambda reported: costs.ratios(reported.ratios),
+    "runtimes": lambda reported: costs.ratios(reported.runtime_ratios),
     "costs": costs.costs,
-    "models": lambda evidence: speed.inference(dict(islice(groups(evidence.speeds).items(), 1))),
-    "inference": lambda evidence: speed.inference(groups(evidence.speeds)),
-    "training": lambda evidence: training.speed(evidence.trainings),
+    "models": lambda reported: speed.inference(dict(islice(groups(reported.speeds).items(), 1))),
+    "inference": lambda reported: speed.inference(groups(reported.speeds)),
+    "training": lambda reported: training.speed(reported.trainings),
     "training-memory": training.memory,
     "scaling": training.scaling,
 }
@@ -33,13 +33,13 @@ def run(folders: list[Path], check: bool, root: Path = ROOT) -> int:
     Raises:
         UserError: no records, or a marker of a table that does not exist.
     """
-    evidence = gather(folders)
-    for name, reason in evidence.left_out:
+    reported = gather(folders)
+    for name, reason in reported.left_out:
         print(f"left out {name}: {reason}", file=sys.stderr)
     differing = []
     for path in [root / "README.md", *sorted(root.glob("docs/*.md"))]:
         before = path.read_text()
-        after = filled(before, evidence, path)
+        after = filled(before, reported, path)
         if after != before:
             differing.append(path.relative_to(root))
             if not check:
@@ -49,8 +49,8 @@ def run(folders: list[Path], check: bool, root: Path = ROOT) -> int:
     return 1 if check and differing else 0
 
 
-def filled(text: str, evidence: Evidence, path: Path) -> str:
-    """A document with its tables as the records say.
+def filled(text: str, reported: ReportedRecords, path: Path) -> str:
+    """A document with its tables made from the records.
 
     Raises:
         UserError: a marker names no table, or a table of which there are no records.
@@ -60,7 +60,7 @@ def filled(text: str, evidence: Evidence, path: Path) -> str:
         name = found[2]
         if name not in TABLES:
             raise UserError(f"{path}: no table '{name}'; there are: {', '.join(TABLES)}")
-        section = TABLES[name](evidence)
+        section = TABLES[name](reported)
         if section.lacking:
             raise UserError(f"{path}: no record for the table '{name}'; make one: {section.lacking}")
         parts = [part for one in section.tables for part in markdown.groups(one)]

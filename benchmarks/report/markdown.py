@@ -55,8 +55,10 @@ def image_name(section: Section, strip: int, place: int) -> str:
 def groups(table: Table) -> list[str]:
     """A table for each group under the group's title; columns that stay empty in all of them are left out."""
     rows = [row for _, group in table.groups for row in group]
-    kept = [place for place in range(len(table.columns)) if any(row[place].value is not None for row in rows)]
-    columns = [table.columns[place] for place in kept]
+    filled = [
+        place for place in range(len(table.columns)) if any(row[place].value is not None for row in rows)
+    ]
+    columns = [table.columns[place] for place in filled]
     head = [
         _line(escape(column.name) for column in columns),
         _line("---:" if column.numeric else "---" for column in columns),
@@ -65,7 +67,7 @@ def groups(table: Table) -> list[str]:
     for title, group in table.groups:
         if title:
             parts.append(f"**{escape(title)}**")
-        parts.append("\n".join(head + [_line(_cell(row[place]) for place in kept) for row in group]))
+        parts.append("\n".join(head + [_line(_cell(row[place]) for place in filled) for row in group]))
     return parts
 
 

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from benchmarks.report.page_parts import Cell, Column, Table, number, text
-from benchmarks.report.reported import Evidence
+from benchmarks.report.reported import ReportedRecords
 
 
 class Figures(NamedTuple):
-    """A published row; mIoU and speed are None where they were not told."""
+    """A published row; mIoU and speed are None where they were not published."""
 
     model: str
     size: str
@@ -19,7 +19,7 @@ class Figures(NamedTuple):
 
 
 PREDECESSOR = "the predecessor project's own table: TensorFlow 2.1, 8 V100, Cityscapes val"
-PAPERS = "papers and public model zoos: Cityscapes val unless said"
+PAPERS = "papers and public model zoos: Cityscapes val unless stated"
 PUBLISHED = {
     PREDECESSOR: [
         Figures("Fast-SCNN", "1024x2048", 63.1, 33.5, 81.2, None, "epoch 454"),
@@ -53,27 +53,27 @@ COLUMNS = [
 ]
 
 
-def table(evidence: Evidence) -> Table:
+def table(reported: ReportedRecords) -> Table:
     """Published rows by source, and this suite's scores and counted costs as groups of their own."""
     listed = [(source, [_published(row) for row in rows]) for source, rows in PUBLISHED.items()]
-    listed += [(f"this suite: {name}", rows) for name, rows in _ours(evidence).items()]
+    listed += [(f"this suite: {name}", rows) for name, rows in _ours(reported).items()]
     return Table("Published figures", COLUMNS, listed)
 
 
 def _published(row: Figures) -> list[Cell]:
-    told = (row.miou, row.niou, row.categories, row.speed)  # digit by digit as they were published
-    cells = [number(None) if value is None else Cell(f"{value:g}", value) for value in told]
+    figures = (row.miou, row.niou, row.categories, row.speed)  # digit by digit as they were published
+    cells = [number(None) if value is None else Cell(f"{value:g}", value) for value in figures]
     return [text(row.model), text(row.size), *cells, text(row.source)]
 
 
-def _ours(evidence: Evidence) -> dict[str, list[list[Cell]]]:
+def _ours(reported: ReportedRecords) -> dict[str, list[list[Cell]]]:
     """Scores by data set, and the fastest run of each model by device, size and scope."""
     found: dict[str, list] = {}
-    for score in evidence.accuracies:
+    for score in reported.accuracies:
         cells = [number(100 * score.miou), *[number(None)] * 3, text("scores")]
         found.setdefault(score.data, []).append([text(score.model), text(score.size), *cells])
     fastest: dict[tuple, object] = {}
-    for speed in evidence.speeds:
+    for speed in reported.speeds:
         if speed.rate and speed.group.batch == 1:
             key = speed.group, speed.model
             if key not in fastest or fastest[key].rate.median < speed.rate.median:

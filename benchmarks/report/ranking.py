@@ -8,7 +8,7 @@ from benchmarks.report.rows import Group, Speed
 
 
 def groups(speeds: Iterable[Speed]) -> dict[Group, list[Speed]]:
-    """Rows by group, fastest first and failed ones last; the groups that say most come first."""
+    """Rows by group, fastest first, failed ones last; groups with scores, small batches, many rows first."""
     found = defaultdict(list)
     for speed in speeds:
         found[speed.group].append(speed)
@@ -35,12 +35,12 @@ def by_score(rows: list[Speed]) -> dict[str, list[Speed]]:
 
 def front(rows: list[Speed]) -> list[Speed]:
     """The rows that no other beats in speed and mIoU (Pareto), fastest first."""
-    kept, best = [], -1.0
+    found, best = [], -1.0
     for row in sorted(rows, key=lambda row: (-row.rate.median, -row.miou)):
         if row.miou > best:
-            kept.append(row)
+            found.append(row)
             best = row.miou
-    return kept
+    return found
 
 
 def fastest(rows: list[Speed]) -> Speed | None:

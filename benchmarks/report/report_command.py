@@ -77,7 +77,7 @@ def run(options) -> int:
     for section in report.sections:
         for number, (_, strip) in enumerate(section.strips):
             for place, image in enumerate(strip):
-                files[f"images/{markdown.image_name(section, number, place)}"] = image.jpeg
+                files[f"pictures/{markdown.image_name(section, number, place)}"] = image.jpeg
     write(options.output, files)
     for name, reason in report.left_out:
         print(f"left out {name}: {reason}", file=sys.stderr)
@@ -99,9 +99,8 @@ def compose(
     Raises:
         UserError: no records, or a run or folder of images that is none.
     """
-    from benchmarks.report import costs, environments, score_table, speed, training
+    from benchmarks.report import costs, environments, run_curves, score_table, speed, training
     from benchmarks.report import gallery as side_by_side
-    from benchmarks.report import runs as curves
     from benchmarks.report.page_parts import Report
     from benchmarks.report.ranking import groups, headlines
     from benchmarks.report.reported import gather
@@ -110,7 +109,7 @@ def compose(
     sections = [
         *speed.sections(found),
         *training.sections(found),
-        curves.section(list(runs)),
+        run_curves.section(list(runs)),
         *score_table.sections(found),
         side_by_side.section(images or {}),
         *costs.sections(found),

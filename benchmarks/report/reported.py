@@ -19,8 +19,8 @@ KINDS: dict[str, dict[str, Callable]] = {  # benchmark -> attribute -> record ->
 
 
 @dataclass
-class Evidence:
-    """What was measured.
+class ReportedRecords:
+    """The rows of all records of a report.
 
     Attributes:
         speeds: inference, the same configuration's newest only; so are the other lists.
@@ -44,14 +44,14 @@ class Evidence:
     superseded: int = 0
 
 
-def gather(folders: list[Path]) -> Evidence:
+def gather(folders: list[Path]) -> ReportedRecords:
     """Read folders of records.
 
     Raises:
         UserError: there is no record, or none that can be used.
     """
     records, left_out = record_files.read(folders)
-    found = Evidence(left_out=left_out)
+    found = ReportedRecords(left_out=left_out)
     newest: dict[str, dict] = {attribute: {} for kinds in KINDS.values() for attribute in kinds}
     for record in records:  # oldest first, so that the newest stays
         if record["benchmark"] not in KINDS:
@@ -69,8 +69,8 @@ def gather(folders: list[Path]) -> Evidence:
     if not found.records:
         name, reason = found.left_out[0]
         raise UserError(f"none of the records can be used; {name}: {reason}")
-    for attribute, kept in newest.items():
-        setattr(found, attribute, list(kept.values()))
+    for attribute, by_key in newest.items():
+        setattr(found, attribute, list(by_key.values()))
     _join(found.speeds, found.accuracies)
     return found
 

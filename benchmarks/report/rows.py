@@ -34,7 +34,7 @@ class Group(NamedTuple):
 
 @dataclass
 class Speed:
-    """A runtime's inference in a record; `failed` says why there are no figures."""
+    """A runtime's inference in a record; `failed` is why there are no figures."""
 
     group: Group
     model: str
@@ -112,7 +112,7 @@ def _speed(record, settings, runtime, figures) -> Speed:
     )
     provider = settings.get("provider") if runtime != "keras" else None
     backend = settings.get("backend", "tensorflow")
-    told = f"{runtime} ({word(backend)})" if runtime == "keras" else runtime
+    named_runtime = f"{runtime} ({word(backend)})" if runtime == "keras" else runtime
     group = Group(
         short(word(settings["scope"])),
         size(settings["size"]),
@@ -122,7 +122,7 @@ def _speed(record, settings, runtime, figures) -> Speed:
     row = Speed(
         group,
         label(settings["model"], settings.get("options")),
-        short(f"{told} ({word(provider)})" if provider else told),
+        short(f"{named_runtime} ({word(provider)})" if provider else named_runtime),
         short(word(settings.get("precision", "float32"))),
         weights(settings.get("weights")),
         record["date"],

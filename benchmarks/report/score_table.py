@@ -4,15 +4,15 @@ from collections import defaultdict
 
 from benchmarks.report import published
 from benchmarks.report.page_parts import Cell, Column, Section, Table, number, text
-from benchmarks.report.reported import Evidence
+from benchmarks.report.reported import ReportedRecords
 from benchmarks.report.rows import Accuracy
 
 SCORE = "python benchmark.py accuracy -w RUN -p DATASET --save"
 
 
-def sections(evidence: Evidence) -> list[Section]:
+def sections(reported: ReportedRecords) -> list[Section]:
     """All sections on scores."""
-    return [_classes(evidence.accuracies), _published(evidence)]
+    return [_classes(reported.accuracies), _published(reported)]
 
 
 def _classes(rows: list[Accuracy]) -> Section:
@@ -52,11 +52,11 @@ def _heat(value: float | None) -> Cell:
     return Cell(f"{100 * value:.1f}", value, shade=min(value, 1.0))
 
 
-def _published(evidence: Evidence) -> Section:
+def _published(reported: ReportedRecords) -> Section:
     return Section(
         "published",
         "What others published",
         "Their data, schedules and devices are their own, so nothing here is ranked against ours; an empty "
         "cell was not published, or not measured here.",
-        tables=[published.table(evidence)],
+        tables=[published.table(reported)],
     )

@@ -5,7 +5,7 @@ from collections import defaultdict
 from benchmarks.report import speed_charts
 from benchmarks.report.page_parts import DASH, Cell, Column, Section, Table, number, span, text
 from benchmarks.report.ranking import fastest, groups
-from benchmarks.report.reported import Evidence
+from benchmarks.report.reported import ReportedRecords
 from benchmarks.report.rows import Group, Speed
 
 PERCENTILES = ("p50", "p90", "p95", "p99", "max")
@@ -23,10 +23,10 @@ COLUMNS = [
 ]
 
 
-def sections(evidence: Evidence) -> list[Section]:
+def sections(reported: ReportedRecords) -> list[Section]:
     """All sections on inference."""
-    found = groups(evidence.speeds)
-    return [_tradeoff(found), inference(found), _latency(found), _throughput(evidence.speeds), _memory(found)]
+    found = groups(reported.speeds)
+    return [_tradeoff(found), inference(found), _latency(found), _throughput(reported.speeds), _memory(found)]
 
 
 def _tradeoff(found: dict[Group, list[Speed]]) -> Section:
@@ -124,8 +124,8 @@ def _memory(found: dict[Group, list[Speed]]) -> Section:
     section = Section(
         "memory",
         "Memory of inference",
-        "The highest that the process, or the device where it tells, held of memory: weights, library and "
-        "scratch space included.",
+        "The highest that the process, or the device where it is measured, held of memory: weights, library "
+        "and scratch space included.",
     )
     for place, (group, rows) in enumerate(found.items()):
         section.figures += speed_charts.memory(place, group, rows)

@@ -57,8 +57,8 @@ def _point(canvas: Canvas, row: Speed, color: str, marker: str) -> None:
         markerfacecolor=LIGHT["paper"] if row.noisy else color,
         zorder=3,
     )
-    told = f"{row.name}: {significant(row.rate.median)} images/s, {100 * row.miou:.1f} % mIoU"
-    canvas.tip(point, told + (", noisy" if row.noisy else ""))
+    tip = f"{row.name}: {significant(row.rate.median)} images/s, {100 * row.miou:.1f} % mIoU"
+    canvas.tip(point, tip + (", noisy" if row.noisy else ""))
 
 
 @drawn
@@ -76,8 +76,8 @@ def latency(number: int, group: Group, rows: list[Speed]) -> Figure:
             )
         _turns(canvas, place, row, color[row.model])
         canvas.axes.plot(p50, place, "o", color=color[row.model], markersize=6)
-        told = ", ".join(f"{name} {significant(MILLI * value)} ms" for name, value in row.latency.items())
-        canvas.tip(line, f"{row.name}: {told}")
+        tip = ", ".join(f"{name} {significant(MILLI * value)} ms" for name, value in row.latency.items())
+        canvas.tip(line, f"{row.name}: {tip}")
     canvas.name_rows([f"{row.name}{', noisy' if row.noisy else ''}" for row in shown])
     canvas.axes.set_xlabel("ms a call")
     calls = [MILLI * value for row in shown for value in row.latency.values()]

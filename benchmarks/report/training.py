@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from benchmarks.report.canvas import BAR, Canvas, colors, drawn
 from benchmarks.report.page_parts import DASH, Cell, Column, Figure, Section, Table, number, span, text
-from benchmarks.report.reported import Evidence
+from benchmarks.report.reported import ReportedRecords
 from benchmarks.report.themes import LIGHT, SERIES
 from benchmarks.report.training_rows import Scaling, Training
 from benchmarks.train.step_parts import PARTS
@@ -32,9 +32,9 @@ SCALING = [
 ]
 
 
-def sections(evidence: Evidence) -> list[Section]:
+def sections(reported: ReportedRecords) -> list[Section]:
     """All sections on training speed."""
-    return [speed(evidence.trainings), scaling(evidence), memory(evidence)]
+    return [speed(reported.trainings), scaling(reported), memory(reported)]
 
 
 def _by_group(rows: list) -> dict[str, list]:
@@ -113,19 +113,19 @@ def _split(place: int, title: str, rows: list[Training]) -> Figure:
     return canvas.finish()
 
 
-def scaling(evidence: Evidence) -> Section:
+def scaling(reported: ReportedRecords) -> Section:
     """Efficiency of several ranks, and what their steps consist of."""
     section = Section(
         "scaling",
         "Scaling",
         "Images per second on N ranks over N times those of one rank; the dashed line loses nothing.",
-        lacking="" if evidence.scalings else "python benchmark.py scaling --save",
+        lacking="" if reported.scalings else "python benchmark.py scaling --save",
     )
-    for place, (title, rows) in enumerate(_by_group(evidence.scalings).items()):
+    for place, (title, rows) in enumerate(_by_group(reported.scalings).items()):
         section.figures.append(_efficiency(place, title, rows))
     listed = [
         (title, [cells for row in rows for cells in _scaling_rows(row)])
-        for title, rows in _by_group(evidence.scalings).items()
+        for title, rows in _by_group(reported.scalings).items()
     ]
     if listed:
         section.tables = [Table("Scaling", SCALING, listed)]
@@ -159,8 +159,8 @@ def _efficiency(place: int, title: str, rows: list[Scaling]) -> Figure:
         (line,) = canvas.axes.plot(
             counts, shares, "o-", color=color[row.model], label=row.model, markersize=5
         )
-        told = ", ".join(f"{count} ranks {share:.0f} %" for count, share in zip(counts, shares))
-        canvas.tip(line, f"{row.model}: {told}")
+        tip = ", ".join(f"{count} ranks {share:.0f} %" for count, share in zip(counts, shares))
+        canvas.tip(line, f"{row.model}: {tip}")
     canvas.axes.set_xscale("log", base=2)
     canvas.axes.set_xticks(ranks, [str(count) for count in ranks])
     canvas.axes.minorticks_off()
@@ -170,9 +170,9 @@ def _efficiency(place: int, title: str, rows: list[Scaling]) -> Figure:
     return canvas.finish()
 
 
-def memory(evidence: Evidence) -> Section:
+def memory(reported: ReportedRecords) -> Section:
     """Peaks with activations kept and recomputed."""
-    rows = evidence.steps
+    rows = reported.steps
     columns = [
         Column("model", numeric=False),
         Column("activations kept, GiB"),

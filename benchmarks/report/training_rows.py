@@ -21,7 +21,7 @@ USUAL = {"precision": "float32", "backend": "tensorflow"}
 
 @dataclass
 class Training:
-    """Training steps of a configuration; `failed` says why there are no figures."""
+    """Training steps of a configuration; `failed` is why there are no figures."""
 
     group: str
     model: str
@@ -162,7 +162,7 @@ def _split(found: dict) -> dict[str, float]:
 
 
 def _median(value: object) -> float | None:
-    """A rate, whether it is told as a number or as a spread."""
+    """The median of a rate that is given as a number or as a spread."""
     if value is None:
         return None
     return positive(value["median"] if isinstance(value, dict) else value)

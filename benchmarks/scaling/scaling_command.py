@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import children, clock, latency
-from benchmarks.devices import POLICIES
+from benchmarks.backend_devices import POLICIES
 from benchmarks.train import step_parts
 from common import cli
 from common.errors import UserError
@@ -74,20 +74,22 @@ def run(options) -> Iterator[dict]:
 def require_fitting(options) -> None:
     """Raise UserError for options that contradict each other."""
     if 1 not in options.ranks:
-        raise UserError("efficiency is told against one rank; add 1 to --ranks")
+        raise UserError("efficiency is relative to one rank; add 1 to --ranks")
     if options.rounds < latency.LEAST_TURNS:
-        raise UserError(f"--rounds {options.rounds} tell no spread; give {latency.LEAST_TURNS} or more")
+        raise UserError(
+            f"--rounds {options.rounds} are too few for a spread; give {latency.LEAST_TURNS} or more"
+        )
     for ranks in options.ranks if "strong" in options.mode else []:
         if options.batch % ranks:
             raise UserError(f"{ranks} ranks cannot share a batch of {options.batch}; correct -b or --ranks")
     if options.path:
-        from data import index
+        from data import datasets
 
-        index.training_samples(options.path)  # raises where there are none
+        datasets.opened(options.path).training()  # raises where there are none
 
 
 def one_round(options, mode: str) -> dict[int, dict]:
-    """What `benchmarks.scaling.scaling_process` tells, for each number of ranks."""
+    """Number of ranks -> what `benchmarks.scaling.scaling_process` measured."""
     return {ranks: launched(options, mode, ranks) for ranks in sorted(options.ranks)}
 
 
@@ -138,14 +140,14 @@ def figures(rounds: list[dict[int, dict]]) -> dict:
     device = rounds[0][1]["device"]
     found = {"device": device, "ranks": {}, "efficiency": {}, "efficiency_of_rounds": {}}
     for ranks in rounds[0]:
-        told = [one[ranks] for one in rounds]
-        speeds = [speed(one) for one in told]
+        measured = [one[ranks] for one in rounds]
+        speeds = [speed(one) for one in measured]
         found["ranks"][str(ranks)] = {
             "pictures_per_second": latency.spread(speeds),
             "pictures_per_second_per_device": statistics.median(speeds) / ranks,
-            "step_seconds": statistics.median(one["step"] for one in told),
-            "split": split(told),
-            "exchange": told[0]["exchange"] if ranks > 1 else [],
+            "step_seconds": statistics.median(one["step"] for one in measured),
+            "split": split(measured),
+            "exchange": measured[0]["exchange"] if ranks > 1 else [],
             "noisy": latency.is_noisy(speeds),
         }
         if ranks > 1:
@@ -156,17 +158,17 @@ def figures(rounds: list[dict[int, dict]]) -> dict:
     return found
 
 
-def speed(told: dict) -> float:
+def speed(measured: dict) -> float:
     """Images of all ranks per second."""
-    return told["images_of_a_step"] / told["step"]
+    return measured["images_of_a_step"] / measured["step"]
 
 
-def split(told: list[dict]) -> dict[str, dict[str, float]]:
+def split(measured: list[dict]) -> dict[str, dict[str, float]]:
     """Seconds and share of a step's parts; the exchange is what is left, so what it overlaps is not in it."""
     step, wait, compute = (
-        statistics.median(one[name] for one in told) for name in ("step", "data_wait", "compute")
+        statistics.median(one[name] for one in measured) for name in ("step", "data_wait", "compute")
     )
-    seconds = step_parts.of_compute([[one["forward"], one["gradients"], one["compute"]] for one in told])
+    seconds = step_parts.of_compute([[one["forward"], one["gradients"], one["compute"]] for one in measured])
     seconds |= {"all_reduce": max(step - wait - compute, 0.0), "data_wait": wait}
     return step_parts.shares(seconds, step)
 
@@ -192,7 +194,7 @@ def row(ranks: str, found: dict, efficiency: float | None) -> str:
     shares = {name: part["share"] for name, part in found["split"].items()}
     against_one = "" if efficiency is None else f"{efficiency:.1%}"
     return (
-        f"{ranks:>5} {found['images_per_second']['median']:10.2f} {against_one:>10} "
+        f"{ranks:>5} {found['pictures_per_second']['median']:10.2f} {against_one:>10} "
         f"{found['step_seconds'] * 1e3:6.0f} ms {shares['forward']:7.1%} {shares['backward']:8.1%} "
         f"{shares['optimizer']:9.1%} {shares['all_reduce']:10.1%} {shares['data_wait']:9.1%}"
         f"{'  noisy' if found['noisy'] else ''}"

@@ -29,7 +29,7 @@ def main() -> int:
     if settings["threads"]:
         tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    from benchmarks.devices import tensorflow_device
+    from benchmarks.backend_devices import tensorflow_device
     from training.ranks import distributed
 
     ranks = distributed.start(settings["compression"])
@@ -48,18 +48,18 @@ def steps_of(settings: dict, ranks):
     import keras
 
     import models
-    from benchmarks.devices import POLICIES
+    from benchmarks.backend_devices import POLICIES
     from benchmarks.scaling.exchange import Tally
     from benchmarks.train import steps_tensorflow
     from benchmarks.train.synthetic import optimizer
-    from data.labels import CLASS_COUNT
+    from data.label_sets import CITYSCAPES
     from training.ranks import xla
     from training.steps.step import training_step
 
     jit = xla.prepare(ranks=ranks)
     keras.utils.set_random_seed(0)
     model = models.build(
-        settings["model"], (*settings["size"], 3), CLASS_COUNT, POLICIES[settings["precision"]]
+        settings["model"], (*settings["size"], 3), CITYSCAPES.classes, POLICIES[settings["precision"]]
     )
     tally, float16 = Tally(ranks), settings["precision"] == "float16"
     whole = training_step(model, optimizer(model, float16), jit, ranks=tally)
@@ -72,16 +72,16 @@ def batches_of(settings: dict, ranks):
     import tensorflow as tf
 
     from benchmarks.train.synthetic import inputs
-    from data.labels import CLASS_COUNT
+    from data.label_sets import CITYSCAPES
 
     if not settings["path"]:
-        batch = inputs(settings["batch"], tuple(settings["size"]), CLASS_COUNT)
+        batch = inputs(settings["batch"], tuple(settings["size"]), CITYSCAPES.classes)
         return itertools.repeat(tuple(map(tf.constant, batch)))
-    from data import index
+    from data import datasets
     from data.cache import open_cache
     from data.pipeline import Batches, Shard
 
-    found = index.training_samples(Path(settings["path"]))
+    found = datasets.opened(Path(settings["path"])).training()
     samples = found * math.ceil(LEAST_EPOCH / len(found))
     cache, shard = open_cache("none", samples), Shard(ranks.rank, ranks.size)
     batches = Batches(samples, settings["size"], settings["batch"], cache, settings["workers"], shard)

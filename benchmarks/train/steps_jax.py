@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import keras
 
 from benchmarks.train.steps import Steps
-from data.labels import IGNORED
+from data.label_sets import IGNORED
 
 
 def compiled(model, optimizer, images, labels, gpu: bool) -> Steps:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from benchmarks.train.steps import Steps
-from data.labels import IGNORED
+from data.label_sets import IGNORED
 
 
 def compiled(model, optimizer, images, labels, gpu: bool) -> Steps:

@@ -6,13 +6,13 @@ On TensorFlow it is the suite's own step; on JAX and PyTorch the very same model
 import json
 from collections.abc import Iterator
 
-from benchmarks import children, clock, configurations, devices
+from benchmarks import backend_devices, children, clock, configurations
 from benchmarks import shared_options as shared
 from benchmarks.train import train_table
 from benchmarks.train.step_parts import PARTS
 from common import cli
 from common.errors import UserError
-from models import ARCHITECTURES
+from models import ARCHITECTURES, model_options
 
 HELP = "images per second of training, and where a step's time goes"
 CHILD = "benchmarks.train.train_process"
@@ -45,7 +45,7 @@ def add_arguments(parser) -> None:
     shared.add_turns(parser, TURNS)
     shared.add_back_off(parser)
     shared.add_continue(parser)
-    cli.add_model_options(parser)
+    model_options.add_arguments(parser)
 
 
 def run(options) -> Iterator[dict]:
@@ -55,7 +55,7 @@ def run(options) -> Iterator[dict]:
         UserError: options that contradict each other, or nothing could be measured.
     """
     shared.require_turns(options)
-    if len(options.model) > 1 and cli.model_options(options):
+    if len(options.model) > 1 and model_options.given(options):
         raise UserError("options of an architecture are for one model; name it alone with -m")
 
     def measure_one(settings):
@@ -72,14 +72,14 @@ def settings_of(options) -> Iterator[dict]:
         for size in options.target_size:
             for batch in options.batch:
                 for precision in options.precision:
-                    for backend in options.backend or [devices.default_backend()]:
+                    for backend in options.backend or [backend_devices.default_backend()]:
                         yield {
                             "model": model,
                             "size": list(size),
                             "batch": batch,
                             "precision": precision,
                             "backend": backend,
-                            "options": cli.model_options(options),
+                            "options": model_options.given(options),
                             "input": "synthetic",
                             "ranks": 1,
                             "turns": options.turns or TURNS,
@@ -98,11 +98,11 @@ def measure(settings: dict, all_turns: bool) -> dict:
         figures, or `failed` where there are none.
     """
     print(f"{configurations.described(settings)}:", flush=True)
-    variables = devices.VARIABLES | {"KERAS_BACKEND": settings["backend"]}
-    told, ended = children.objects(CHILD, json.dumps(settings | {"all_turns": all_turns}), **variables)
-    if not told:
+    variables = backend_devices.VARIABLES | {"KERAS_BACKEND": settings["backend"]}
+    sent, ended = children.objects(CHILD, json.dumps(settings | {"all_turns": all_turns}), **variables)
+    if not sent:
         return ended.result()
-    figures, *split = told
+    figures, *split = sent
     rate = figures["pictures_per_second"]
     return figures | {
         "pictures_per_second_per_device": {name: value / settings["ranks"] for name, value in rate.items()},

@@ -1,8 +1,8 @@
 """Training steps of one configuration; a process of its own for `benchmarks.train.train_command`.
 
 The first argument is JSON: `model`, `options`, `size`, `batch`, `precision`, `turns`, `seconds`, `all_turns`.
-It tells two objects, see `benchmarks.children`: the figures of whole steps, and the seconds and shares of a
-step's parts. The parts come last because they need functions of their own, whose memory is none of a step's.
+It sends two objects, see `benchmarks.children.send`: the figures of whole steps, and the seconds and shares
+of a step's parts. The parts come last because they need functions of their own, whose memory is not a step's.
 """
 
 import json
@@ -11,8 +11,8 @@ import statistics
 import sys
 import time
 
-from benchmarks import devices, latency
-from benchmarks.children import die_first, progress, tell
+from benchmarks import backend_devices, latency
+from benchmarks.children import die_first, send, send_progress
 from benchmarks.train import step_parts
 from common import cli
 
@@ -20,20 +20,20 @@ LEAST_ROUNDS = 2  # of a step's parts
 
 
 def main() -> int:
-    """Measure the steps that the first argument tells."""
+    """Measure the training steps of the settings in the first argument."""
     settings = json.loads(sys.argv[1])
     die_first()
-    progress("building")
+    send_progress("building")
     start = time.perf_counter()
     steps, device = load(settings)
     loaded = time.perf_counter()
-    progress(f"built in {loaded - start:.1f} s; first step, with compilation")
+    send_progress(f"built in {loaded - start:.1f} s; first step, with compilation")
     steps.step()
     first = time.perf_counter() - loaded
-    progress(f"first step {first:.1f} s; warm-up")
+    send_progress(f"first step {first:.1f} s; warm-up")
     warm_up = latency.warm_up(silent(steps.step))
     turns = take_turns(steps, latency.is_slow(warm_up), settings)
-    tell(
+    send(
         device=device.name,
         load_seconds=loaded - start,
         first_call_seconds=first,
@@ -41,7 +41,7 @@ def main() -> int:
         **device.state(),
         **latency.figures(turns, settings["batch"]),
     )
-    tell(**split(steps, settings["seconds"], latency.is_slow(warm_up)))
+    send(**split(steps, settings["seconds"], latency.is_slow(warm_up)))
     return 0
 
 
@@ -53,36 +53,40 @@ def take_turns(steps, slow: bool, settings: dict) -> list[latency.Turn]:
     losses, turns, stops = [0.0], [], slow and not settings["all_turns"]
 
     def call():
-        losses[0] = steps.step()  # what it returns is no stages
+        losses[0] = steps.step()  # returns nothing: a result would be taken for seconds of stages
 
     while len(turns) < settings["turns"] and not (stops and latency.settled([turns])):
         turns.append(latency.take_turn(call, settings["seconds"], slow))
         rate = latency.rates(turns, settings["batch"])["median"]
         most = "at most " if stops else ""
-        progress(f"turn {len(turns)} of {most}{settings['turns']}: {rate:.3g} images/s")
+        send_progress(f"turn {len(turns)} of {most}{settings['turns']}: {rate:.3g} images/s")
     if not math.isfinite(losses[0]):
         sys.exit(f"the loss became {losses[0]}")  # other numbers may be calculated faster, or slower
     return turns
 
 
 def load(settings: dict):
-    """(steps, device) of the model that settings tell."""
-    backend = devices.import_keras()
+    """(steps, device) of the settings' model."""
+    backend = backend_devices.import_keras()
     import keras
 
     import models
     from benchmarks.train import steps, synthetic
-    from data.labels import CLASS_COUNT
+    from data.label_sets import CITYSCAPES
 
     assert backend == keras.backend.backend()
-    device = devices.of_backend()
+    device = backend_devices.of_backend()
     keras.utils.set_random_seed(0)
     size, precision = tuple(settings["size"]), settings["precision"]
     model = models.build(
-        settings["model"], (*size, 3), CLASS_COUNT, devices.POLICIES[precision], **settings["options"]
+        settings["model"],
+        (*size, 3),
+        CITYSCAPES.classes,
+        backend_devices.POLICIES[precision],
+        **settings["options"],
     )
     optimizer = synthetic.optimizer(model, precision == "float16")
-    batch = synthetic.inputs(settings["batch"], size, CLASS_COUNT)
+    batch = synthetic.inputs(settings["batch"], size, CITYSCAPES.classes)
     return steps.compiled(model, optimizer, *batch, device.gpu), device
 
 
@@ -95,14 +99,14 @@ def split(steps, seconds: float, slow: bool) -> dict:
         slow: a round less will do, if it agrees with the one before.
     """
     functions = [steps.forward, steps.gradients, steps.step]
-    progress("parts of a step: compilation")
+    send_progress("parts of a step: compilation")
     for function in functions[:2]:
         function()
     taken = [[] for _ in functions]
     for number in range(1, latency.LEAST_TURNS + 1):
         if slow and latency.settled(taken, LEAST_ROUNDS):
             break
-        progress(f"parts of a step: round {number} of {'at most ' if slow else ''}{latency.LEAST_TURNS}")
+        send_progress(f"parts of a step: round {number} of {'at most ' if slow else ''}{latency.LEAST_TURNS}")
         for turns, function in zip(taken, functions):
             turns.append(latency.take_turn(silent(function), seconds, slow))
     rounds = list(zip(*map(latency.medians, taken)))

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from common.errors import UserError
 from common.files import write_bytes
 from data import png
-from data.index import FINE, IMAGES
+from data.cityscapes import FINE, IMAGES
 from data.synthetic.render import render
 from data.synthetic.scene import random_scene
 

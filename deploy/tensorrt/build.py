@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_bytes
+from deploy.tensorrt.onnx_metadata import note
 from inference.tensorrt import plan as plans
 from inference.tensorrt.library import tensorrt
 from inference.tensorrt.plan import Plan
@@ -14,7 +15,7 @@ MEBIBYTE = 2**20
 
 
 def build(plan: Plan, gpu: str) -> Path:
-    """Build an engine and write it.
+    """Build an engine and write it, and beside it the label set that the ONNX file names.
 
     Args:
         plan: what to build.
@@ -37,6 +38,9 @@ def build(plan: Plan, gpu: str) -> Path:
         raise UserError(f"TensorRT {trt.__version__} builds no engine of {plan.onnx}; its messages are above")
     path = plans.engine_path(plan, gpu, trt.__version__)
     write_bytes(path, bytes(serialized))
+    label_set = note(plan.onnx.read_bytes(), "label_set")
+    if label_set:
+        write_bytes(plans.label_set_path(path), f"{label_set}\n".encode())
     if plan.timing_cache:
         write_bytes(plan.timing_cache, bytes(config.get_timing_cache().serialize()))
     return path
@@ -73,7 +77,7 @@ def _flag(trt, name: str):
     flag = getattr(trt.BuilderFlag, name, None)
     if flag is None:
         raise UserError(
-            f"TensorRT {trt.__version__} takes precisions from the file only; leave --{name.lower()} out "
+            f"TensorRT {trt.__version__} takes precisions from the file only; leave `{name.lower()}` out "
             f"and give a file of `convert_to_onnx.py --{name.lower()}`"
         )
     return flag
@@ -83,7 +87,7 @@ def _use_timing_cache(config, path: Path) -> None:
     cache = config.create_timing_cache(path.read_bytes() if path.is_file() else b"")
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         raise UserError(
-            f"--timing-cache {path} is of another GPU or version of TensorRT; give this machine's own"
+            f"`timing_cache` {path} is of another GPU or version of TensorRT; give this machine's own"
         )
 
 
@@ -94,7 +98,7 @@ def _configure_int8(trt, config, network, plan: Plan):
     if quantized and plan.dla is not None:
         raise UserError(
             f"{plan.onnx} has QuantizeLinear nodes, which the DLA does not take; "
-            "give the float file with --int8 --calibration FOLDER"
+            "give the float file with `int8` and `calibration`"
         )
     if quantized and (plan.calibration or plan.cache):
         raise UserError(f"{plan.onnx} brings its own ranges (QuantizeLinear); leave the calibration out")
@@ -103,8 +107,8 @@ def _configure_int8(trt, config, network, plan: Plan):
         return
     if not (plan.calibration or (plan.cache and plan.cache.is_file())):
         raise UserError(
-            f"{plan.onnx} has no QuantizeLinear nodes: give --calibration FOLDER, an existing "
-            "--calibration-cache, or a file of `convert_to_onnx.py --int8`"
+            f"{plan.onnx} has no QuantizeLinear nodes: give `calibration`, an existing "
+            "`cache`, or a file of `convert_to_onnx.py --int8`"
         )
     from deploy.tensorrt.calibration import calibrator
 
@@ -113,9 +117,7 @@ def _configure_int8(trt, config, network, plan: Plan):
 
 def _configure_dla(trt, builder, config, plan: Plan):
     if plan.dla >= builder.num_DLA_cores:
-        raise UserError(
-            f"no DLA core {plan.dla}: this machine has {builder.num_DLA_cores}; correct --dla-core"
-        )
+        raise UserError(f"no DLA core {plan.dla}: this machine has {builder.num_DLA_cores}; correct `dla`")
     config.default_device_type = trt.DeviceType.DLA
     config.DLA_core = plan.dla
     config.set_flag(trt.BuilderFlag.GPU_FALLBACK)

@@ -50,18 +50,18 @@ def require_sound(plan: Plan) -> None:
     if not plan.onnx.is_file() or not plan.onnx.stat().st_size:
         raise UserError(f"no ONNX file at {plan.onnx}; convert_to_onnx.py -w RUN writes one")
     if (plan.calibration or plan.cache) and not plan.int8:
-        raise UserError("--calibration and --calibration-cache belong to --int8; add it or leave them out")
+        raise UserError("`calibration` and `cache` belong to `int8`; add it or leave them out")
     if plan.dla is not None and not (plan.fp16 or plan.int8):
-        raise UserError("the DLA calculates in float16 or int8 only; add --fp16 or --int8")
+        raise UserError("the DLA calculates in float16 or int8 only; add `fp16` or `int8`")
     if plan.folder and not plan.folder.is_dir():
         raise UserError(
-            f"-o {plan.folder} is no folder; give one: the engine's name in it tells its GPU and version"
+            f"no folder at {plan.folder}; correct `folder`: the engine's name in it tells GPU and version"
         )
     for path in (plan.cache, plan.timing_cache):  # written after minutes of building
         if path and not path.parent.is_dir():
             raise UserError(f"{path} lies in no folder; make {path.parent} first")
     if plan.calibration and not images(plan.calibration):
-        raise UserError(f"no images below {plan.calibration}; correct --calibration")
+        raise UserError(f"no images below {plan.calibration}; correct `calibration`")
 
 
 def images(folder: Path) -> list[Path]:
@@ -80,6 +80,11 @@ def engine_path(plan: Plan, gpu: str, version: str) -> Path:
     """
     name = f"{plan.onnx.stem}.{plan.precision}.{plain(gpu)}.trt{version}{ENGINE}"
     return (plan.folder or plan.onnx.parent) / name
+
+
+def label_set_path(engine: Path) -> Path:
+    """The JSON file beside an engine, which holds no notes itself, that tells which classes it returns."""
+    return engine.with_name(f"{engine.name}.label_set.json")
 
 
 def require_same_machine(path: Path, gpu: str, version: str) -> None:

@@ -14,7 +14,7 @@ def require_library() -> None:
         import av  # noqa: F401
     except ImportError as error:
         raise UserError(
-            f"--output needs PyAV; `pip install -c constraints.txt -e .[video]` ({error})"
+            f"`output` needs PyAV; `pip install -c constraints.txt -e .[video]` ({error})"
         ) from error
 
 
@@ -22,4 +22,4 @@ def require_none(paths: list[Path]) -> None:
     """Raise UserError if a path is a video, of which no single images are written."""
     for path in paths:
         if path.suffix.lower() in SUFFIXES and path.is_file():
-            raise UserError(f"{path} is a video; name the video to write with --output FILE.mp4")
+            raise UserError(f"{path} is a video; name the video to write with `output` FILE.mp4")

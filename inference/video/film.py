@@ -1,4 +1,4 @@
-"""A video of what a model sees: what `predict.py --output` writes."""
+"""A video of what a model sees: each frame under its classes' colours."""
 
 import contextlib
 import itertools
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from common.errors import UserError
 from inference import image_files
-from inference.predict import segment
+from inference.segment import segment
 from inference.video import frames, stages
 from inference.video.h264 import SUFFIX, H264File
 from inference.video.overlay import Canvas
@@ -26,13 +26,13 @@ WINDOW = 30  # frames over which the burnt-in rate is taken
 def require_writable(output: Path) -> None:
     """Raise UserError unless a video can be written there."""
     if output.suffix.lower() != SUFFIX:
-        raise UserError(f"--output {output} is no {SUFFIX} file; give it that ending")
+        raise UserError(f"`output` {output} is no {SUFFIX} file; give it that ending")
     if output.is_dir():
-        raise UserError(f"--output {output} is a folder; name a file in it")
+        raise UserError(f"`output` {output} is a folder; name a file in it")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make the folder of --output {output}: {error.strerror}") from error
+        raise UserError(f"cannot make the folder of `output` {output}: {error.strerror}") from error
 
 
 def open_frames(paths: list[Path], split: str, coarse: bool, rate: Fraction | None, output: Path):
@@ -54,7 +54,7 @@ def open_frames(paths: list[Path], split: str, coarse: bool, rate: Fraction | No
     if len(paths) > 1:
         raise UserError(f"{videos[0]} is one of several paths; give videos one at a time")
     if output.exists() and output.samefile(videos[0]):
-        raise UserError(f"--output {output} is the video that is read; give it another name")
+        raise UserError(f"`output` {output} is the video that is read; give it another name")
     return frames.VideoFile(videos[0], rate)
 
 
@@ -115,7 +115,7 @@ def work(runtime, file):
     def write(result):
         frame, labels, rate = result
         if not canvases:
-            canvases.append(Canvas(frame.image.shape[:2]))
+            canvases.append(Canvas(frame.image.shape[:2], runtime.label_set))
         file.write(canvases[0].draw(frame.image, labels, rate), frame.tick)
 
     return infer, write

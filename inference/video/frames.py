@@ -64,7 +64,7 @@ class VideoFile:
             kind = " (the file is empty)" if path.is_file() and not path.stat().st_size else ""
             raise UserError(f"{path} is no readable video{kind}; copy it again or convert it") from error
         if not self._container.streams.video:
-            raise UserError(f"{path} holds no moving images; it is cut off, or give another -p/--path")
+            raise UserError(f"{path} holds no moving images; it is cut off, or correct `paths`")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         height, width = self._stream.height, self._stream.width
@@ -72,7 +72,7 @@ class VideoFile:
             raise UserError(f"{path}: its header claims {height}x{width} pixels; leave it out")
         own = self._stream.average_rate or self._stream.guessed_rate
         if not rate and not (own and 0 < own <= HIGHEST_RATE):
-            raise UserError(f"{path} does not tell its frame rate; give --fps")
+            raise UserError(f"{path} does not tell its frame rate; give `rate`")
         self.rate, self._own_rate = rate or own, own
         self.count = self._stream.frames or None
 

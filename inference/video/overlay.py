@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from data.labels import CLASS_NAMES, PALETTE, colorize
+from data.label_sets import LabelSet
 from inference.image_files import OVERLAY
 
 SMALLEST_TEXT = 12  # pixels; below that letters run together
@@ -17,9 +17,11 @@ class Canvas:
 
     Args:
         size: (height, width) of the images in pixels.
+        label_set: names and colours of the classes.
     """
 
-    def __init__(self, size: tuple[int, int]):
+    def __init__(self, size: tuple[int, int], label_set: LabelSet):
+        self._label_set = label_set
         height, width = size
         self._font_size = max(SMALLEST_TEXT, round(min(height, width / 2) / LINES))
         self._font = ImageFont.load_default(self._font_size)
@@ -38,7 +40,7 @@ class Canvas:
         """
         height = len(image)
         frame = np.empty((height + len(self._legend), *image.shape[1:]), np.uint8)
-        cv2.addWeighted(image, 1 - OVERLAY, colorize(labels), OVERLAY, 0, dst=frame[:height])
+        cv2.addWeighted(image, 1 - OVERLAY, self._label_set.colorize(labels), OVERLAY, 0, dst=frame[:height])
         frame[height:] = self._legend
         if rate is not None:
             tag = self._text(f"{rate:.1f} FPS")[:height, : image.shape[1]]
@@ -54,18 +56,18 @@ class Canvas:
 
     def _draw_legend(self, width):
         """All classes in columns, each with a patch of its colour, uint8 RGB [h, W, 3]."""
-        text = self._font_size
-        longest = max(self._font.getlength(name) for name in CLASS_NAMES)
+        text, names = self._font_size, self._label_set.names
+        longest = max(self._font.getlength(name) for name in names)
         column = round(longest + 2.5 * text)  # patch, gap, name, gap
         line = round(1.5 * text)
-        columns = min(max((width - text // 2) // column, 1), len(CLASS_NAMES))
-        rows = -(-len(CLASS_NAMES) // columns)
+        columns = min(max((width - text // 2) // column, 1), len(names))
+        rows = -(-len(names) // columns)
         legend = Image.new("RGB", (width, rows * line + text), BACKGROUND)
         pen = ImageDraw.Draw(legend)
-        for number, name in enumerate(CLASS_NAMES):
+        for number, name in enumerate(names):
             x = text // 2 + number // rows * column
             y = text // 2 + number % rows * line
             patch = (x, y + text // 4, x + text, y + text // 4 + text)
-            pen.rectangle(patch, tuple(PALETTE[number].tolist()), outline=EDGE)
+            pen.rectangle(patch, self._label_set.colors[number], outline=EDGE)
             pen.text((x + 1.5 * text, y + text // 8), name, INK, self._font)
         return np.asarray(legend)

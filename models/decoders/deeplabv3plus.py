@@ -1,65 +1,43 @@
 """DeepLabV3+: encoder-decoder with atrous separable convolution (Chen et al.; arXiv 1802.02611)."""
 
-import keras
 from keras import layers
 
-from models import encoders
+from models.decoders.auxiliary import auxiliary
+from models.encoders import Features
 from models.layers import Resize, conv, depthwise
-from models.model_options import require_one_of
 
-# The coarsest features are at 1/16; an encoder whose own stride is 32 is dense from there on.
-SIZE_MULTIPLE = 16
+__all__ = ["auxiliary", "build"]
+NAME = "deeplabv3plus"  # TensorFlow's scopes take no '+'
 RATES = {16: (6, 12, 18), 8: (12, 24, 36)}  # output stride -> the pyramid's dilations, section 4.1
-SEPARABLE = {"mobilenetv2": True, "resnet50": False, "xception": True, "modified_xception": True}
+OUTPUT_STRIDES = tuple(RATES)
+LEVELS = (4, 32)
+PLAIN = ("resnet50",)  # encoders beside which the paper's convolutions are not separable
 
 
 def build(
-    input_shape: tuple[int, int, int],
-    classes: int,
-    backbone: str = "mobilenetv2",
-    output_stride: int = 16,
-    separable: bool | None = None,
-    encoder_weights: str = "none",
-    dropout: float = 0.1,
-) -> keras.Model:
-    """DeepLabV3+ on RGB in 0..255, normalised as the backbone's published weights want it.
+    features: Features, classes: int, output_stride: int, separable: bool | None = None, dropout: float = 0.1
+):
+    """Scores at 1/4 from features at 1/4 and at the output stride.
 
     Image pooling normalises over the batch alone: train with at least two images per GPU.
 
     Args:
-        input_shape: (H, W, 3), H and W multiples of 16.
+        features: of an encoder.
         classes: output channels.
-        backbone: a key of `models.encoders.BACKBONES`.
-        output_stride: pixels per position of the encoder's features, 16 or 8 (finer, four times the work).
+        output_stride: pixels per position of the deepest features, 16 or 8 (finer, four times the work).
         separable: depthwise separable 3x3 convolutions in pyramid and decoder; None takes the paper's
             choice, which is yes for MobileNetV2 and the Xceptions and no for ResNet.
-        encoder_weights: "none", "imagenet", or the path of a Keras HDF5 file of the backbone without top.
         dropout: share of the pyramid's values dropped in training.
 
     Returns:
-        A model [B, H, W, 3] -> float32 logits [B, H, W, classes].
-
-    Raises:
-        UserError: unknown backbone or output stride; encoder weights that cannot be had or do not fit.
+        [B, H/4, W/4, classes].
     """
-    require_one_of("backbone", backbone, encoders.BACKBONES)
-    require_one_of("output stride", output_stride, RATES)
     if separable is None:
-        separable = SEPARABLE[backbone]
-    image = keras.Input(input_shape, name="image")
-    features = encoders.build(backbone, image, output_stride, encoder_weights)
-    x = pyramid(features.high, RATES[output_stride], separable)  # [B, H/16, W/16, 256], or 1/8
+        separable = features.encoder not in PLAIN
+    x = pyramid(features.at[32], RATES[output_stride], separable)  # [B, H/16, W/16, 256], or 1/8
     x = layers.Dropout(dropout, name="aspp_dropout")(x)
-    x = decoder(features.low, x, separable)  # [B, H/4, W/4, 256]
-    x = layers.Conv2D(classes, 1, name="scores")(x)  # [B, H/4, W/4, classes]
-    logits = Resize(*input_shape[:2], dtype="float32", name="logits")(x)  # [B, H, W, classes]
-    return keras.Model(image, logits, name="deeplabv3plus")  # TensorFlow's scopes take no '+'
-
-
-def encoder_layers(model: keras.Model) -> list:
-    """The backbone's layers."""
-    ours = ("image", "aspp_", "decoder_", "scores", "logits")
-    return [layer for layer in model.layers if not layer.name.startswith(ours)]
+    x = decoder(features.at[4], x, separable)  # [B, H/4, W/4, 256]
+    return layers.Conv2D(classes, 1, name="scores")(x)
 
 
 def pyramid(x, rates: tuple[int, int, int], separable: bool, filters: int = 256):

@@ -5,7 +5,14 @@ import keras
 from models.layers import normalize
 from models.weights.imagenet import Published
 
-LOW_LEVEL = "block_3_expand_relu"  # [B, H/4, W/4, 144]: the last activation before the stride to 1/8
+# the last activation before each stride
+TAPS = {
+    2: "block_1_expand_relu",  # [B, H/2, W/2, 96]
+    4: "block_3_expand_relu",  # [B, H/4, W/4, 144]
+    8: "block_6_expand_relu",  # [B, H/8, W/8, 192]
+    16: "block_13_expand_relu",  # [B, H/16, W/16, 576]
+    32: "out_relu",  # [B, H/32, W/32, 1280]
+}
 IMAGENET = Published(
     "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
     "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/",

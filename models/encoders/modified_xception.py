@@ -11,7 +11,13 @@ from keras import layers
 from models.depthwise import DepthwiseConv2D
 from models.layers import batch_norm, conv, normalize
 
-LOW_LEVEL = "entry_block2_sepconv2_bn"  # [B, H/4, W/4, 256]: what the paper's decoder takes
+TAPS = {
+    2: "entry_conv2_relu",  # [B, H/2, W/2, 64]
+    4: "entry_block2_sepconv2_bn",  # [B, H/4, W/4, 256]: what the paper's decoder takes
+    8: "entry_block3_sepconv2_bn",  # [B, H/8, W/8, 728]
+    16: "exit_block1_sepconv2_bn",  # [B, H/16, W/16, 1024]
+    32: "exit_block2_sepconv3_relu",  # [B, H/32, W/32, 2048]
+}
 IMAGENET = None  # published as TensorFlow 1 checkpoints only
 MIDDLE_UNITS = 16
 

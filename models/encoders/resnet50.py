@@ -5,7 +5,13 @@ from keras import layers, ops
 
 from models.weights.imagenet import Published
 
-LOW_LEVEL = "conv2_block3_out"  # [B, H/4, W/4, 256]
+TAPS = {
+    2: "conv1_relu",  # [B, H/2, W/2, 64]
+    4: "conv2_block3_out",  # [B, H/4, W/4, 256]
+    8: "conv3_block4_out",  # [B, H/8, W/8, 512]
+    16: "conv4_block6_out",  # [B, H/16, W/16, 1024]
+    32: "conv5_block3_out",  # [B, H/32, W/32, 2048]
+}
 IMAGENET = Published(
     "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
     "https://storage.googleapis.com/tensorflow/keras-applications/resnet/",

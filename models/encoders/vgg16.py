@@ -3,13 +3,14 @@
 The weights are those of `keras.applications.VGG16`, read from its HDF5 file as plain arrays.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from keras import layers
 
 from common.errors import UserError
-from models.layers import BN_EPSILON
+from models.layers import BN_EPSILON, conv
 from models.weights import imagenet, keras_hdf5, native
 from models.weights.imagenet import Published
 
@@ -28,6 +29,20 @@ def subtract_mean(image):
     VGG16 was trained on BGR; its first kernel is turned by `load` rather than every image here.
     """
     return layers.Rescaling(1.0, [-mean for mean in MEAN], dtype="float32", name="subtract_mean")(image)
+
+
+def convolutions(x, pool: Callable):
+    """VGG16's thirteen convolutions, each with batch norm and ReLU: [B, H, W, 3] -> [B, H/32, W/32, 512].
+
+    Args:
+        x: Keras tensor.
+        pool: (a block's output, the block's number from 1) -> the same at half the resolution.
+    """
+    for block, (count, filters) in enumerate(BLOCKS, start=1):
+        for number in range(1, count + 1):
+            x = conv(x, filters, f"encoder{block}_{number}")  # [B, H/2^(block-1), ..., filters]
+        x = pool(x, block)
+    return x
 
 
 def load(model, source: str) -> None:

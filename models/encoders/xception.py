@@ -7,7 +7,13 @@ import keras
 from models.layers import normalize
 from models.weights.imagenet import Published
 
-LOW_LEVEL = "block3_sepconv2_bn"  # [B, H/4, W/4, 256]: DeepLab's entry_flow/block2, before it is pooled
+TAPS = {
+    2: "block1_conv2_act",  # [B, H/2, W/2, 64]
+    4: "block3_sepconv2_bn",  # [B, H/4, W/4, 256]: DeepLab's entry_flow/block2, before it is pooled
+    8: "block4_sepconv2_bn",  # [B, H/8, W/8, 728]
+    16: "block13_sepconv2_bn",  # [B, H/16, W/16, 1024]
+    32: "block14_sepconv2_act",  # [B, H/32, W/32, 2048]
+}
 IMAGENET = Published(
     "xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
     "https://storage.googleapis.com/tensorflow/keras-applications/xception/",

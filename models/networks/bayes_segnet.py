@@ -49,14 +49,13 @@ def encoder_layers(model: keras.Model) -> list:
 def encoder(x, dropout: float):
     """VGG16's convolutions: [B, H, W, 3] -> [B, H/32, W/32, 512] and the positions of five poolings."""
     positions = []
-    for block, (convolutions, filters) in enumerate(vgg16.BLOCKS, start=1):
-        for number in range(1, convolutions + 1):
-            x = conv(x, filters, f"encoder{block}_{number}")
+
+    def pool(x, block: int):
         x, position = PoolWithPosition(name=f"pool{block}")(x)  # [B, H/2^block, W/2^block, filters]
         positions.append(position)
-        if block in DROPPED:
-            x = layers.Dropout(dropout, name=f"encoder{block}_dropout")(x)
-    return x, positions
+        return layers.Dropout(dropout, name=f"encoder{block}_dropout")(x) if block in DROPPED else x
+
+    return vgg16.convolutions(x, pool), positions
 
 
 def decoder(x, positions, dropout: float):

@@ -7,27 +7,30 @@ and their kind and every shape are checked.
 from pathlib import Path
 
 from common.errors import UserError
-from data.labels import CLASS_COUNT
 from models.weights import keras_hdf5
 from models.weights.keras_hdf5 import Layer
 
-OUTPUTS = CLASS_COUNT + 1  # void is the last
 SIZE = (512, 1024)  # (height, width) they were trained at
 
 
-def load(path: Path, model) -> None:
-    """Fill a model of `OUTPUTS` outputs from a file of Keras 2, all weights or none.
+def outputs(classes: int) -> int:
+    """Outputs of a network that tells apart so many classes: void is the last."""
+    return classes + 1
+
+
+def load(path: Path, model, classes: int) -> None:
+    """Fill a model of `outputs(classes)` outputs from a file of Keras 2, all weights or none.
 
     Raises:
         UserError: unreadable, of another class count, or of another architecture: the first layer that
             differs is named with both shapes.
     """
     theirs = keras_hdf5.read(path)
-    outputs = list(theirs[-1].arrays.values())[-1].shape[-1:] if theirs else ()
-    if outputs != (OUTPUTS,):
+    found = list(theirs[-1].arrays.values())[-1].shape[-1:] if theirs else ()
+    if found != (outputs(classes),):
         raise UserError(
-            f"{path} has {outputs[0] if outputs else 'no'} outputs; a network of that kind has {OUTPUTS}, "
-            f"{CLASS_COUNT} classes and void"
+            f"{path} has {found[0] if found else 'no'} outputs; a network of that kind has "
+            f"{outputs(classes)}, {classes} classes and void"
         )
     ours = [layer for layer in model.layers if layer.weights]
     for our, their in zip(ours, theirs):

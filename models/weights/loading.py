@@ -4,14 +4,14 @@ from pathlib import Path
 
 import models
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from models.model_options import OptionError
 from models.weights import keras_hdf5, legacy, native
 from models.weights.run_files import weights_file
 
 
 def load_network(
-    source: Path, model: str | None = None, size: tuple[int, int] | None = None, backbone: str | None = None
+    source: Path, model: str | None = None, size: tuple[int, int] | None = None, encoder: str | None = None
 ):
     """Build the model that weights belong to, and fill it.
 
@@ -20,23 +20,29 @@ def load_network(
             of Keras 2 (see `models.weights.legacy`).
         model: the name that is expected; None takes the file's. A file of Keras 2 has none.
         size: (height, width) that images are brought to; None takes the training's.
-        backbone: the name that is expected; None takes the file's.
+        encoder: the name that is expected; None takes the file's.
 
     Returns:
-        (A `keras.Model`, see `models.build`, with `CLASS_COUNT` outputs, or void beside these from Keras 2,
-        the `native.Origin`).
+        (A `keras.Model`, see `models.build`, with an output for each class, and void beside these from
+        Keras 2, the `native.Origin`).
 
     Raises:
-        UserError: no or broken weights, or those of another model, backbone or class count.
+        UserError: no or broken weights, or those of another model, encoder or class count.
     """
     path = weights_file(Path(source))
     origin, legacy_file = origin_of(path, model), keras_hdf5.has_layers(path)
-    if not legacy_file and origin.classes != CLASS_COUNT:
-        raise UserError(f"{path} was trained for {origin.classes} classes; this data set has {CLASS_COUNT}")
-    if backbone:
-        require_backbone(path, origin, backbone)
+    if not legacy_file and origin.classes != origin.label_set.classes:
+        raise UserError(
+            f"{path} was trained for {origin.classes} classes, but its label set is "
+            f"{origin.label_set.described()}; train anew, or give other weights"
+        )
+    if encoder:
+        require_encoder(path, origin, encoder)
     network = build_network(path, origin, size or origin.size)
-    (legacy if legacy_file else native).load(path, network)
+    if legacy_file:
+        legacy.load(path, network, origin.label_set.classes)
+    else:
+        native.load(path, network)
     return network, origin
 
 
@@ -47,19 +53,19 @@ def origin_of(source: Path, model: str | None = None) -> native.Origin:
         return legacy_origin(path, model)
     origin = native.read_origin(path)
     if model and model != origin.model:
-        raise UserError(f"{path} holds weights of {origin.model}, not of {model}; give -m {origin.model}")
+        raise UserError(
+            f"{path} holds weights of {origin.model}, not of {model}; give `model` {origin.model}"
+        )
     return origin
 
 
-def require_backbone(path: Path, origin: native.Origin, backbone: str) -> None:
-    """Raise UserError unless weights are of a model with that backbone."""
-    theirs = models.options_of(origin.model, origin.options).get("backbone")
+def require_encoder(path: Path, origin: native.Origin, encoder: str) -> None:
+    """Raise UserError unless weights are of a model with that encoder."""
+    theirs = models.options_of(origin.model, origin.options).get("encoder")
     if theirs is None:
-        raise UserError(
-            f"{path} holds weights of {origin.model}, which has no backbone; leave --backbone out"
-        )
-    if theirs != backbone:
-        raise UserError(f"{path} holds weights with backbone {theirs}, not {backbone}; leave --backbone out")
+        raise UserError(f"{path} holds weights of {origin.model}, which has no encoder; leave `encoder` out")
+    if theirs != encoder:
+        raise UserError(f"{path} holds weights with encoder {theirs}, not {encoder}; leave `encoder` out")
 
 
 def legacy_origin(path: Path, model: str | None) -> native.Origin:
@@ -69,8 +75,10 @@ def legacy_origin(path: Path, model: str | None) -> native.Origin:
         UserError: no model is named.
     """
     if model is None:
-        raise UserError(f"{path} was written by Keras 2 and names no architecture; give -m separable_unet")
-    return native.Origin(model, legacy.OUTPUTS, legacy.SIZE)
+        raise UserError(
+            f"{path} was written by Keras 2 and names no architecture; give `model` separable_unet"
+        )
+    return native.Origin(model, legacy.outputs(CITYSCAPES.classes), legacy.SIZE, label_set=CITYSCAPES)
 
 
 def build_network(path: Path | str, origin: native.Origin, size: tuple[int, int]):

@@ -14,6 +14,8 @@ import h5py
 import numpy as np
 
 from common.errors import UserError
+from data import label_sets
+from data.label_sets import CITYSCAPES, LabelSet
 
 FORMAT = 1
 MAX_BYTES = 2**31  # of one array, far above any model's; a hostile header may claim any size
@@ -21,13 +23,14 @@ MAX_BYTES = 2**31  # of one array, far above any model's; a hostile header may c
 
 @dataclass(frozen=True)
 class Origin:
-    """What a weights file belongs to: enough to build its model again."""
+    """What a weights file belongs to: enough to build its model again, and to say what it answers."""
 
     model: str
-    classes: int
+    classes: int  # outputs: those of the label set, and void beside these in files of Keras 2
     size: tuple[int, int]  # (height, width) it was trained at, in pixels
     options: dict = field(default_factory=dict)  # the architecture's own build options
     format: int = FORMAT
+    label_set: LabelSet = CITYSCAPES  # which files older than label sets mean
 
 
 def write(path: Path, model, origin: Origin) -> None:
@@ -66,7 +69,7 @@ def opened(path: Path):
         UserError: no file, not HDF5, or damaged, also where that shows only inside the `with` block.
     """
     if not Path(path).is_file():
-        raise UserError(f"no weights at {path}; give a run folder or a .weights.h5 file with -w/--weights")
+        raise UserError(f"no weights at {path}; give a run folder or a .weights.h5 file")
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -102,9 +105,20 @@ def read_origin(path: Path) -> Origin:
     return _origin(read_arrays(path)[1], path)
 
 
+def read_label_set(path: Path) -> LabelSet:
+    """Read only which classes a weights file tells apart."""
+    with opened(path) as file:
+        attribute = json.loads(file.attrs.get("origin", "{}"))
+    try:
+        return label_sets.from_json(attribute.get("label_set"))
+    except ValueError as error:
+        raise UserError(f"{path} was written by another version of this project ({error})") from error
+
+
 def _origin(attribute: dict, path) -> Origin:
     try:
-        origin = Origin(**attribute)
+        label_set = label_sets.from_json(attribute.get("label_set"))
+        origin = Origin(**attribute | {"label_set": label_set})
         origin = replace(origin, size=tuple(origin.size))
         _require_sound(origin)
     except (TypeError, ValueError) as error:

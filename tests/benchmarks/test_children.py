@@ -24,7 +24,7 @@ def little_memory():
     "code",
     ["bytearray(2**31)", "import numpy; numpy.ones(2**31, 'u1')", "import os; os.kill(os.getpid(), 9)"],
 )
-def test_memory_that_runs_out_is_told(code):
+def test_memory_that_runs_out_is_the_reason(code):
     assert ended(code, preexec_fn=little_memory) == "out of memory"
 
 
@@ -37,17 +37,19 @@ def test_other_ends_are_told_by_their_last_words():
 
 
 def test_progress_is_printed_as_it_comes_and_the_rest_is_returned(capsys):
-    told = children.told(['{"progress": "building"}\n', "a library's word\n", '{"seconds": 3}\n', "{}\n"])
-    assert next(told) == {"seconds": 3}
-    assert capsys.readouterr().out == "  building\n"
-    assert list(told) == [{}]
-
-
-def test_what_was_told_before_a_failure_is_kept(tmp_path, capsys):
-    (tmp_path / "failing.py").write_text(
-        "import sys\nfrom benchmarks import children\nchildren.progress('counting')\n"
-        "children.tell(number=int(sys.argv[1]))\nsys.exit('too high')\n"
+    found = children.received(
+        ['{"progress": "building"}\n', "a library's word\n", '{"seconds": 3}\n', "{}\n"]
     )
-    told, ended = children.objects("failing", "7", PYTHONPATH=f"{children.ROOT}:{tmp_path}")
-    assert told == [{"number": 7}] and ended.result() == {"failed": "too high", "mistake": False}
+    assert next(found) == {"seconds": 3}
+    assert capsys.readouterr().out == "  building\n"
+    assert list(found) == [{}]
+
+
+def test_what_was_sent_before_a_failure_is_returned(tmp_path, capsys):
+    (tmp_path / "failing.py").write_text(
+        "import sys\nfrom benchmarks import children\nchildren.send_progress('counting')\n"
+        "children.send(number=int(sys.argv[1]))\nsys.exit('too high')\n"
+    )
+    found, ended = children.objects("failing", "7", PYTHONPATH=f"{children.ROOT}:{tmp_path}")
+    assert found == [{"number": 7}] and ended.result() == {"failed": "too high", "mistake": False}
     assert capsys.readouterr().out == "  counting\n"

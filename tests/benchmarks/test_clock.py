@@ -8,7 +8,7 @@ import pytest
 from benchmarks import clock, record
 
 
-def test_contestants_take_turns_after_the_warm_up():
+def test_functions_take_turns_after_the_warm_up():
     calls = []
     times = clock.take_turns(
         {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=3, warmup=2

@@ -77,22 +77,22 @@ def test_what_is_kept_is_passed_over(tmp_path, capsys):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda told: told["environment"]["git"].update(commit="0" * 40),
-        lambda told: told["environment"]["git"].update(diff="0" * 12),
-        lambda told: told["environment"].update(cpu="another"),
-        lambda told: told["environment"]["packages"].update(keras="2.0"),
-        lambda told: told["environment"].update(gpus=["NVIDIA H100, 550.54, 81559 MiB"]),
-        lambda told: told.update(results={"failed": "ended by SIGSEGV", "mistake": False}),
-        lambda told: told["settings"].update(precision="bfloat16"),
+        lambda one: one["environment"]["git"].update(commit="0" * 40),
+        lambda one: one["environment"]["git"].update(diff="0" * 12),
+        lambda one: one["environment"].update(cpu="another"),
+        lambda one: one["environment"]["packages"].update(keras="2.0"),
+        lambda one: one["environment"].update(gpus=["NVIDIA H100, 550.54, 81559 MiB"]),
+        lambda one: one.update(results={"failed": "ended by SIGSEGV", "mistake": False}),
+        lambda one: one["settings"].update(precision="bfloat16"),
     ],
 )
 def test_what_was_measured_otherwise_is_measured_again(tmp_path, change):
     measure(Machine(9), tmp_path)
     (path,) = tmp_path.iterdir()
-    told = json.loads(path.read_text())
-    change(told)
-    told["id"] = record.make_id("train", told["settings"])
-    path.write_text(json.dumps(told))
+    one = json.loads(path.read_text())
+    change(one)
+    one["id"] = record.make_id("train", one["settings"])
+    path.write_text(json.dumps(one))
     assert measure(Machine(9), proceed=True, folder=tmp_path / "none") == [(8, False)]
     machine = Machine(9)
     options = SimpleNamespace(save=tmp_path, proceed=True, batch_back_off=False)

@@ -36,10 +36,10 @@ def test_throughput_is_images_over_wall_time():
     assert found["latency"] == {"p50": 1.0, "p90": 3.0, "p95": 3.0, "max": 3.0}
 
 
-@pytest.mark.parametrize("calls, told", [(333, False), (334, True)])
-def test_no_99th_percentile_of_less_than_1000_calls(calls, told):
+@pytest.mark.parametrize("calls, stated", [(333, False), (334, True)])
+def test_no_99th_percentile_of_less_than_1000_calls(calls, stated):
     turn = Turn([1.0] * calls, float(calls))
-    assert ("p99" in latency.figures([turn] * 3, 1)["latency"]) == told
+    assert ("p99" in latency.figures([turn] * 3, 1)["latency"]) == stated
 
 
 @pytest.mark.parametrize("last, noisy", [(1.09, False), (0.91, False), (1.11, True), (0.89, True)])
@@ -118,6 +118,6 @@ class TestTurn:
         ([[1.0, 1.2, 1.0, 1.0]], False),
     ],
 )
-def test_turns_are_settled_if_each_contestants_agree(taken, settled):
+def test_turns_are_settled_if_each_lists_agree(taken, settled):
     turns = [[Turn([value], value) for value in values] for values in taken]
     assert latency.settled(turns) is settled

@@ -7,7 +7,7 @@ import pytest
 
 from data import augment
 from data.augment import Augmentation
-from data.labels import IGNORED
+from data.label_sets import IGNORED
 
 IDENTITY = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)  # [256, 3]
 WHOLE = Augmentation(scale=1.0, top=0.0, left=0.0, flip=False, tables=IDENTITY)

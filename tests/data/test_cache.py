@@ -10,13 +10,14 @@ import pytest
 
 import damage
 from common.errors import UserError
-from data import cache, index, png
+from data import cache, datasets, png
+from data.cityscapes import CityscapesSample
 from tiny import REPO, tiny_dataset
 
 
 @pytest.fixture
 def samples(tmp_path):
-    return index.training_samples(tiny_dataset(tmp_path / "set", train=3, val=1, size=(20, 30)))
+    return datasets.opened(tiny_dataset(tmp_path / "set", train=3, val=1, size=(20, 30))).training()
 
 
 @pytest.fixture
@@ -27,13 +28,13 @@ def folder(tmp_path):
 @pytest.fixture
 def decoded(monkeypatch):
     """The samples that were decoded, in order."""
-    calls, decode = [], cache.decode
+    calls, decode = [], CityscapesSample.decode
 
     def counted(sample):
         calls.append(sample)
         return decode(sample)
 
-    monkeypatch.setattr(cache, "decode", counted)
+    monkeypatch.setattr(CityscapesSample, "decode", counted)
     return calls
 
 
@@ -75,19 +76,21 @@ def test_a_later_run_finds_the_folder_filled(samples, folder, decoded):
 def test_a_changed_source_is_decoded_anew(samples, folder):
     opened = cache.FolderCache(folder)
     opened.load(samples[0])
-    image, label = (255 - part for part in cache.decode(samples[0]))
+    image, label = (255 - part for part in samples[0].decode())
     png.write(samples[0].image, image)
     png.write(samples[0].label, label % 34)
     assert_same(opened.load(samples[0]), (image, label % 34))
 
 
 def test_images_of_one_name_in_two_sets_are_kept_apart(samples, folder, tmp_path):
-    other = index.training_samples(tiny_dataset(tmp_path / "other", train=3, val=1, size=(20, 30), seed=1))
+    other = datasets.opened(
+        tiny_dataset(tmp_path / "other", train=3, val=1, size=(20, 30), seed=1)
+    ).training()
     opened = cache.FolderCache(folder)
     for sample in samples + other:
         opened.load(sample)
     for sample in samples + other:
-        assert_same(opened.load(sample), cache.decode(sample))
+        assert_same(opened.load(sample), sample.decode())
 
 
 def wrong_shape(path):
@@ -107,7 +110,7 @@ def garbled_header(path):
     "harm", [damage.truncate, damage.empty, damage.text, wrong_shape, wrong_type, garbled_header]
 )
 def test_a_damaged_cache_file_is_made_anew(samples, folder, decoded, harm):
-    opened, expected = cache.FolderCache(folder), cache.decode(samples[0])
+    opened, expected = cache.FolderCache(folder), samples[0].decode()
     opened.load(samples[0])
     for path in list(folder.iterdir()):
         harm(path)
@@ -119,7 +122,7 @@ def test_a_damaged_cache_file_is_made_anew(samples, folder, decoded, harm):
 
 
 def test_another_thread_may_write_the_same_file_meanwhile(samples, folder, monkeypatch):
-    opened, expected = cache.FolderCache(folder), cache.decode(samples[0])
+    opened, expected = cache.FolderCache(folder), samples[0].decode()
     write, overtaken = Path.write_bytes, []
 
     def slow_write(path, content):
@@ -136,21 +139,21 @@ def test_another_thread_may_write_the_same_file_meanwhile(samples, folder, monke
 def test_two_processes_may_fill_one_folder(samples, folder):
     root = samples[0].image.parents[3]
     script = (
-        "import sys; from pathlib import Path; from data import cache, index\n"
+        "import sys; from pathlib import Path; from data import cache, datasets\n"
         "opened = cache.FolderCache(Path(sys.argv[2]))\n"
-        "for sample in index.training_samples(Path(sys.argv[1])): opened.load(sample)"
+        "for sample in datasets.opened(Path(sys.argv[1])).training(): opened.load(sample)"
     )
     command = [sys.executable, "-c", script, str(root), str(folder)]
     processes = [subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(REPO)}) for _ in range(2)]
     assert [process.wait(60) for process in processes] == [0, 0]
     assert len(files(folder)) == 2 * len(samples)
     for sample in samples:
-        assert_same(cache.FolderCache(folder).load(sample), cache.decode(sample))
+        assert_same(cache.FolderCache(folder).load(sample), sample.decode())
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(samples):
     below = samples[0].image / "cache"
-    with pytest.raises(UserError, match=f"{below}: Not a directory; see --cache"):
+    with pytest.raises(UserError, match=f"{below}: Not a directory; see `cache`"):
         cache.open_cache(str(below), samples)
 
 
@@ -166,7 +169,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(samples, folder
         with pytest.raises(UserError, match=f"cannot write {folder}/.*: No space left on device"):
             opened.load(samples[0])
     assert files(folder) == []
-    assert_same(opened.load(samples[0]), cache.decode(samples[0]))
+    assert_same(opened.load(samples[0]), samples[0].decode())
 
 
 @pytest.mark.parametrize("kind", ["none", "memory", "folder"])
@@ -185,7 +188,7 @@ def test_a_damaged_image_is_named_and_not_kept(samples, folder, kind):
     with pytest.raises(UserError, match=f"{samples[0].image}: truncated PNG"):
         opened.load(samples[0])
     samples[0].image.write_bytes(whole)
-    assert_same(opened.load(samples[0]), cache.decode(samples[0]))
+    assert_same(opened.load(samples[0]), samples[0].decode())
 
 
 def test_images_that_do_not_fit_into_memory_are_refused(samples, monkeypatch):
@@ -193,7 +196,7 @@ def test_images_that_do_not_fit_into_memory_are_refused(samples, monkeypatch):
     monkeypatch.setattr(cache, "_available_memory", lambda: int(need / 0.75) + 2)
     assert isinstance(cache.open_cache("memory", samples), cache.MemoryCache)
     monkeypatch.setattr(cache, "_available_memory", lambda: int(need / 0.75) - 2)
-    with pytest.raises(UserError, match=r"--cache memory needs .* 3 images, .* use --cache FOLDER"):
+    with pytest.raises(UserError, match=r"`cache` memory needs .* 3 images, .* use `cache` FOLDER"):
         cache.open_cache("memory", samples)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.index import Sample
+from data.cityscapes import CityscapesSample
 from data.pipeline import Batches
 
 
@@ -21,7 +21,7 @@ class Grey:
         return np.full((16, 32, 3), 128, np.uint8), np.zeros((16, 32), np.uint8)
 
 
-samples = [Sample(Path("a.png"), Path("a_gtFine_labelIds.png"))] * 200
+samples = [CityscapesSample(Path("a.png"), Path("a_gtFine_labelIds.png"))] * 200
 batches = Batches(samples, (16, 32), 1, Grey(), workers=2).training(seed=0, epoch=0)
 next(batches)
 """

@@ -7,14 +7,15 @@ import pytest
 
 import damage
 from common.errors import UserError
-from data import augment, cache, index, png
-from data.labels import CLASSES, IGNORED, LABEL_TO_TRAIN
+from data import augment, cache, datasets, png
+from data.cityscapes import CityscapesSample
+from data.label_sets import CITYSCAPES, IGNORED
 from data.pipeline import Batches, Shard, epoch_order
 from tiny import tiny_dataset
 
 SIZE = (16, 32)
 IMAGES = 7  # no multiple of the batches below
-NUMBERED = [index.Sample(Path(str(k)), Path(f"{k}_gtFine_labelIds.png")) for k in range(IMAGES)]
+NUMBERED = [CityscapesSample(Path(str(k)), Path(f"{k}_gtFine_labelIds.png")) for k in range(IMAGES)]
 
 
 class NumberedCache:
@@ -23,7 +24,7 @@ class NumberedCache:
     def load(self, sample):
         number = int(sample.image.name)
         image = np.random.default_rng(number).integers(0, 256, (*SIZE, 3), np.uint8)
-        return image, np.full(SIZE, CLASSES[number].id, np.uint8)
+        return image, np.full(SIZE, CITYSCAPES.file_values[number], np.uint8)
 
 
 def numbered(batch, rank=0, ranks=1, workers=2):
@@ -33,7 +34,7 @@ def numbered(batch, rank=0, ranks=1, workers=2):
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
     root = tiny_dataset(tmp_path_factory.mktemp("pipeline"), train=IMAGES, size=(32, 64))
-    return index.training_samples(root)
+    return datasets.opened(root).training()
 
 
 def batches(samples, batch, size=SIZE, kept=None):
@@ -142,9 +143,9 @@ class TestTraining:
         expected = []
         for number in epoch_order(IMAGES, IMAGES, seed, epoch):
             choice = augment.draw(augment.generator(seed, epoch, int(number)))
-            expected.append(augment.apply(*cache.decode(samples[number]), SIZE, choice))
+            expected.append(augment.apply(*samples[number].decode(), SIZE, choice))
         images, labels = batch_of(expected)
-        assert_same(found, [(images, LABEL_TO_TRAIN[labels])])
+        assert_same(found, [(images, CITYSCAPES.file_to_train[labels])])
 
 
 class TestEvaluation:
@@ -163,13 +164,13 @@ class TestEvaluation:
 
     def test_a_batch_holds_the_resized_image_and_mapped_labels(self, samples):
         found = arrays(batches(samples, IMAGES).evaluation())
-        images, labels = batch_of([augment.resize(*cache.decode(sample), SIZE) for sample in samples])
-        assert_same(found, [(images, LABEL_TO_TRAIN[labels])])
+        images, labels = batch_of([augment.resize(*sample.decode(), SIZE) for sample in samples])
+        assert_same(found, [(images, CITYSCAPES.file_to_train[labels])])
 
     def test_at_the_images_own_size_nothing_is_resampled(self, samples):
         found = arrays(batches(samples, IMAGES, size=(32, 64)).evaluation())
-        images, labels = batch_of([cache.decode(sample) for sample in samples])
-        assert_same(found, [(images, LABEL_TO_TRAIN[labels])])
+        images, labels = batch_of([sample.decode() for sample in samples])
+        assert_same(found, [(images, CITYSCAPES.file_to_train[labels])])
 
     def test_label_ids_are_mapped_and_train_ids_taken_as_they_are(self, tmp_path):
         image, by_ids, by_train_ids = (
@@ -178,7 +179,7 @@ class TestEvaluation:
         png.write(image, np.zeros((1, 4, 3), np.uint8))
         png.write(by_ids, np.array([[7, 24, 0, 33]], np.uint8))  # road, person, unlabeled, bicycle
         png.write(by_train_ids, np.array([[0, 11, 255, 18]], np.uint8))
-        pairs = [index.Sample(image, by_ids), index.Sample(image, by_train_ids)]
+        pairs = [CityscapesSample(image, by_ids), CityscapesSample(image, by_train_ids)]
         [(_, labels)] = arrays(batches(pairs, 2, size=(1, 4)).evaluation())
         np.testing.assert_array_equal(labels, [[[0, 11, 255, 18]]] * 2)
 
@@ -197,7 +198,7 @@ def test_a_cache_changes_no_batch_of_any_epoch(samples, tmp_path, kind):
 @pytest.mark.parametrize("kind", ["none", "memory", "folder"])
 @pytest.mark.parametrize("way", ["training", "evaluation"])
 def test_a_damaged_image_is_named_in_one_line(tmp_path, way, kind):
-    found = index.training_samples(tiny_dataset(tmp_path / "set", train=5, size=(32, 64)))
+    found = datasets.opened(tiny_dataset(tmp_path / "set", train=5, size=(32, 64))).training()
     damage.flip_byte(found[3].image)
     kept = cache.open_cache(str(tmp_path / "cache") if kind == "folder" else kind, found)
     iterator = batches(found, 2, kept=kept)
@@ -207,7 +208,7 @@ def test_a_damaged_image_is_named_in_one_line(tmp_path, way, kind):
 
 
 def test_batches_before_a_damaged_image_still_come(tmp_path):
-    found = index.training_samples(tiny_dataset(tmp_path / "set", train=8, size=(32, 64)))
+    found = datasets.opened(tiny_dataset(tmp_path / "set", train=8, size=(32, 64))).training()
     png.write(found[7].label, np.full((32, 64), 200, np.uint8))
     iterator = batches(found, 2).evaluation()
     assert len([next(iterator) for _ in range(3)]) == 3

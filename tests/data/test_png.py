@@ -167,21 +167,3 @@ def test_a_transparent_colour_does_not_add_a_channel(tmp_path):
     parts = damage.image_header(3, 3), (b"tRNS", b"\0\0\0\1\0\2"), (b"IDAT", rows), (b"IEND", b"")
     (tmp_path / "image.png").write_bytes(damage.chunks(*parts))
     assert png.decode_image(tmp_path / "image.png").tolist() == [[[0, 1, 2], [3, 4, 5], [6, 7, 8]]] * 3
-
-
-@pytest.mark.parametrize(
-    ("value", "train_ids"), [(34, False), (200, False), (255, False), (19, True), (254, True)]
-)
-def test_unknown_label_values_are_counted(tmp_path, value, train_ids):
-    label = np.full((4, 4), 7, np.uint8)
-    label[1, 1:3] = value
-    png.write(tmp_path / "x.png", label)
-    assert f"label value {value} in 2 pixels" in refused(
-        lambda path: png.decode_labels(path, train_ids), tmp_path / "x.png"
-    )
-
-
-@pytest.mark.parametrize(("values", "train_ids"), [((0, 33), False), ((0, 18, 255), True)])
-def test_known_label_values_pass(tmp_path, values, train_ids):
-    png.write(tmp_path / "x.png", np.array([values], np.uint8))
-    assert png.decode_labels(tmp_path / "x.png", train_ids).tolist() == [list(values)]

@@ -9,11 +9,11 @@ import pytest
 import damage
 from common.errors import UserError
 from common.threads import bounded_map
-from data import index, png, stats
-from data.labels import CLASS_COUNT, CLASS_NAMES
+from data import datasets, png, stats
+from data.label_sets import CITYSCAPES
 from tiny import tiny_dataset, write_pair
 
-ROAD, CAR, SKY = (CLASS_NAMES.index(name) for name in ("road", "car", "sky"))
+ROAD, CAR, SKY = (CITYSCAPES.names.index(name) for name in ("road", "car", "sky"))
 # label ids: 7 road, 26 car, 23 sky, 0 and 4 void; in FIRST and SECOND road has 5 and 1 pixels, car 1 and 0,
 # sky 0 and 4, void 2 and 3
 FIRST = np.array([[7, 7, 7, 26], [7, 7, 0, 4]], np.uint8)
@@ -24,7 +24,7 @@ SECOND = np.array([[23, 23, 23, 23], [7, 0, 0, 4]], np.uint8)
 def samples(tmp_path):
     for number, label in enumerate((FIRST, SECOND)):
         write_pair(tmp_path, "train", f"ulm_{number:06d}_000019", np.zeros((2, 4, 3), np.uint8), label)
-    return index.labelled(tmp_path, "train")
+    return datasets.opened(tmp_path).labelled("train")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def counts(samples):
 
 def only(**values):
     """An array [19] with these values at the classes of that name, 0 elsewhere."""
-    return np.array([values.get(name, 0) for name in CLASS_NAMES], float)
+    return np.array([values.get(name, 0) for name in CITYSCAPES.names], float)
 
 
 def test_counts_by_hand(counts):
@@ -63,18 +63,18 @@ def test_train_id_files_count_the_same(samples, counts):
     for sample, label in zip(samples, (FIRST, SECOND), strict=True):
         sample.label.unlink()
         path = sample.label.with_name(f"{sample.name}_gtFine_labelTrainIds.png")
-        png.write(path, stats.LABEL_TO_TRAIN[label])
+        png.write(path, CITYSCAPES.file_to_train[label])
     root = samples[0].image.parents[3]
-    again = stats.count(index.labelled(root, "train"))
+    again = stats.count(datasets.opened(root).labelled("train"))
     np.testing.assert_array_equal(again.pixels, counts.pixels)
     assert again.ignored == counts.ignored
 
 
 def test_counts_agree_with_a_count_pixel_by_pixel(tmp_path):
-    samples = index.labelled(tiny_dataset(tmp_path, train=6, val=1), "train")
+    samples = datasets.opened(tiny_dataset(tmp_path, train=6, val=1)).labelled("train")
     counts = stats.count(samples, workers=3)
-    train = np.stack([stats.LABEL_TO_TRAIN[png.decode_labels(sample.label)] for sample in samples])
-    for train_id in range(CLASS_COUNT):
+    train = np.stack([CITYSCAPES.file_to_train[png.decode_labels(sample.label)] for sample in samples])
+    for train_id in range(CITYSCAPES.classes):
         assert counts.pixels[train_id] == (train == train_id).sum()
         assert counts.occurs[train_id] == (train == train_id).any((1, 2)).sum()
     assert counts.pixels.sum() + counts.ignored == train.size
@@ -84,7 +84,7 @@ def test_nothing_labelled_is_one_line(tmp_path):
     void = np.zeros((2, 4), np.uint8)
     write_pair(tmp_path, "train", "ulm_000000_000019", np.zeros((2, 4, 3), np.uint8), void)
     with pytest.raises(UserError, match="no labelled pixel in 1 label map.*ulm_000000"):
-        stats.count(index.labelled(tmp_path, "train"))
+        stats.count(datasets.opened(tmp_path).labelled("train"))
 
 
 def test_a_damaged_label_is_named(samples):
@@ -95,7 +95,7 @@ def test_a_damaged_label_is_named(samples):
 
 def test_the_table_says_which_classes_are_absent(counts):
     lines = stats.table(counts).splitlines()
-    assert len(lines) == 1 + CLASS_COUNT + 2
+    assert len(lines) == 1 + CITYSCAPES.classes + 2
     assert lines[1].split() == ["road", "6", "54.545%", "2", "1.0000", "2.2313"]
     assert lines[4].split() == ["wall", "0", "0.000%", "0", "absent", "absent"]
     assert lines[-2].split()[:3] == ["ignored", "5", "31.250%"]
@@ -105,11 +105,11 @@ def test_the_table_says_which_classes_are_absent(counts):
 def test_the_file_has_one_entry_a_class(counts, tmp_path):
     stats.write_json(tmp_path / "stats.json", stats.record(counts))
     written = json.loads((tmp_path / "stats.json").read_text())
-    assert written["classes"] == list(CLASS_NAMES)
+    assert written["classes"] == list(CITYSCAPES.names)
     assert written["pixels"][SKY] == 4 and written["ignored_pixels"] == 5
     assert written["weights"]["median_frequency"][ROAD] == 1
     for weights in written["weights"].values():
-        assert len(weights) == CLASS_COUNT and weights[CLASS_NAMES.index("wall")] == 0
+        assert len(weights) == CITYSCAPES.classes and weights[CITYSCAPES.names.index("wall")] == 0
     assert [path.name for path in tmp_path.glob("*stats*")] == ["stats.json"]
 
 

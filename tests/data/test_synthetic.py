@@ -11,9 +11,8 @@ from cityscapesscripts.preparation.json2instanceImg import createInstanceImage
 from cityscapesscripts.preparation.json2labelImg import createLabelImage
 
 from common.errors import UserError
-from data import png
-from data.index import labelled
-from data.labels import CLASS_COUNT, CLASS_NAMES, IGNORED, LABEL_TO_TRAIN
+from data import datasets, png
+from data.label_sets import CITYSCAPES, IGNORED
 from data.synthetic import synthesize
 from data.synthetic.camera import Camera, Pose
 from data.synthetic.order import Placed, painters_order
@@ -36,7 +35,7 @@ def _digests(root):
 
 
 def _train_ids(sample):
-    return LABEL_TO_TRAIN[png.decode_labels(sample.label)]
+    return CITYSCAPES.file_to_train[png.decode_labels(sample.label)]
 
 
 @pytest.mark.slow
@@ -54,15 +53,15 @@ def test_another_seed_gives_other_images(town, tmp_path):
 
 
 def test_splits_differ_and_share_no_town(town):
-    train, val = labelled(town, "train"), labelled(town, "val")
+    train, val = datasets.opened(town).labelled("train"), datasets.opened(town).labelled("val")
     assert len(train) == len(val) == 16
-    assert not {sample.city for sample in train} & {sample.city for sample in val}
+    assert not {sample.folder for sample in train} & {sample.folder for sample in val}
     contents = [hashlib.sha256(sample.image.read_bytes()).hexdigest() for sample in train + val]
     assert len(set(contents)) == 32
 
 
 def test_layout_has_five_files_a_image_and_no_leftovers(town):
-    for sample in labelled(town, "train"):
+    for sample in datasets.opened(town).labelled("train"):
         stem = str(sample.label).removesuffix("_labelIds.png")
         assert all(
             os.path.exists(stem + suffix) for suffix in ("_polygons.json", "_instanceIds.png", "_color.png")
@@ -73,14 +72,17 @@ def test_layout_has_five_files_a_image_and_no_leftovers(town):
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_every_class_and_void_occur(town, split):
-    counts = sum(np.bincount(_train_ids(sample).ravel(), minlength=256) for sample in labelled(town, split))
-    missing = [name for name, count in zip(CLASS_NAMES, counts[:CLASS_COUNT]) if count < 30]
+    counts = sum(
+        np.bincount(_train_ids(sample).ravel(), minlength=256)
+        for sample in datasets.opened(town).labelled(split)
+    )
+    missing = [name for name, count in zip(CITYSCAPES.names, counts[: CITYSCAPES.classes]) if count < 30]
     assert not missing
     assert 0.01 < counts[IGNORED] / counts.sum() < 0.2
 
 
 def test_labels_are_what_the_official_tools_draw(town):
-    for sample in labelled(town, "val"):
+    for sample in datasets.opened(town).labelled("val"):
         stem = str(sample.label).removesuffix("_labelIds.png")
         annotation = Annotation()
         annotation.fromJsonFile(stem + "_polygons.json")
@@ -98,7 +100,7 @@ def test_labels_are_what_the_official_tools_draw(town):
 
 def test_instances_agree_with_labels_and_are_told_apart(town):
     most = 0
-    for sample in labelled(town, "train"):
+    for sample in datasets.opened(town).labelled("train"):
         label, instances = png.decode_any(sample.label), png.decode_any(sample.instances)
         assert instances.dtype == np.uint16
         np.testing.assert_array_equal(np.where(instances >= 1000, instances // 1000, instances), label)
@@ -117,7 +119,7 @@ def test_polygons_are_whole_pixels_within_the_image(town):
 def test_label_borders_lie_on_image_edges(town):
     """Where the class changes, so does the image: it is drawn from the label's own polygons."""
     at_border, elsewhere = [], []
-    for sample in labelled(town, "train"):
+    for sample in datasets.opened(town).labelled("train"):
         label, grey = _train_ids(sample), png.decode_image(sample.image).mean(2)
         step, border = np.abs(np.diff(grey, axis=1)), np.diff(label.astype(int), axis=1) != 0
         at_border.append(step[border].mean())
@@ -127,8 +129,8 @@ def test_label_borders_lie_on_image_edges(town):
 
 def test_colour_alone_tells_little_but_something(town):
     shift = 4
-    votes = np.zeros(((256 >> shift) ** 3, CLASS_COUNT))
-    for sample in labelled(town, "train"):
+    votes = np.zeros(((256 >> shift) ** 3, CITYSCAPES.classes))
+    for sample in datasets.opened(town).labelled("train"):
         bins, label = _color_bins(sample, shift), _train_ids(sample)
         np.add.at(votes, (bins[label != IGNORED], label[label != IGNORED]), 1)
     by_color, majority = votes.argmax(1), np.full(len(votes), votes.sum(0).argmax())
@@ -143,8 +145,8 @@ def _color_bins(sample, shift):
 
 
 def _miou(root, shift, guess):
-    confusion = np.zeros((CLASS_COUNT, CLASS_COUNT))
-    for sample in labelled(root, "val"):
+    confusion = np.zeros((CITYSCAPES.classes, CITYSCAPES.classes))
+    for sample in datasets.opened(root).labelled("val"):
         label = _train_ids(sample)
         scored = label != IGNORED
         np.add.at(confusion, (label[scored], guess[_color_bins(sample, shift)][scored]), 1)

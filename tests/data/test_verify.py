@@ -7,8 +7,8 @@ import pytest
 
 import damage
 from common.errors import UserError
-from data import index, png
-from data.verify import check, plan
+from data import datasets, png
+from data.verify import check
 from tiny import tiny_dataset, write_pair
 
 SIZE = (16, 32)
@@ -23,12 +23,12 @@ def root(tmp_path):
 
 @pytest.fixture
 def sample(root):
-    return index.labelled(root, "train")[1]
+    return datasets.opened(root).labelled("train")[1]
 
 
 def findings(root, coarse=False):
     """(errors, remarks) as texts, without the remarks that every small set gets."""
-    found = list(check(plan(root, coarse), workers=2))
+    found = list(check(datasets.opened(root).plan(coarse), workers=2))
     usual = ("the whole of Cityscapes has", "no split 'test'")
     remarks = [one.text for one in found if not one.error]
     return [one.text for one in found if one.error], [
@@ -51,14 +51,14 @@ def only_remark(root, coarse=False) -> str:
 
 def test_a_whole_set_has_no_errors(root):
     assert findings(root) == ([], [])
-    texts = [str(one) for one in check(plan(root))]
+    texts = [str(one) for one in check(datasets.opened(root).plan())]
     assert f"remark: {root}/leftImg8bit/train: 3 images, the whole of Cityscapes has 2975" in texts
     assert len(texts) == 3  # train, val, and no test
 
 
 def test_every_image_is_planned_once(root):
-    assert len(plan(root).jobs) == 5
-    assert len({job.image for job in plan(root).jobs}) == 5
+    assert len(datasets.opened(root).plan().jobs) == 5
+    assert len({job.image.image for job in datasets.opened(root).plan().jobs}) == 5
 
 
 @pytest.mark.parametrize("which", ["image", "label"])
@@ -112,7 +112,7 @@ def test_one_damaged_image_is_one_error_although_its_size_is_unknown(root, sampl
 
 
 def test_several_errors_are_all_listed(root):
-    first, second, third = index.labelled(root, "train")
+    first, second, third = datasets.opened(root).labelled("train")
     damage.empty(first.image)
     damage.flip_byte(first.label)
     damage.text(second.label)
@@ -150,11 +150,11 @@ def test_a_missing_and_an_empty_split(root, split):
 
 def test_a_wrong_root(tmp_path):
     with pytest.raises(UserError, match="no Cityscapes folder"):
-        plan(tmp_path)
+        datasets.opened(tmp_path).plan()
 
 
 def test_train_id_files_alone_will_do(root):
-    for number, one in enumerate(index.labelled(root, "train")):
+    for number, one in enumerate(datasets.opened(root).labelled("train")):
         one.label.unlink()
         path = one.label.with_name(f"{one.name}_gtFine_labelTrainIds.png")
         png.write(path, np.full(SIZE, (0, 18, 255)[number], np.uint8))
@@ -182,7 +182,7 @@ def test_images_of_several_sizes_are_one_remark(root):
 
 def test_missing_instances_are_one_remark(root):
     for split in ("train", "val"):
-        for one in index.labelled(root, split):
+        for one in datasets.opened(root).labelled(split):
             one.instances.unlink()
     assert "split 'val' has no instanceIds for 2 images" in only_remark(root)
 
@@ -191,7 +191,7 @@ def test_missing_instances_are_one_remark(root):
 def test_damaged_instances_stop_the_evaluation_of_val_alone(root, sample, harm):
     harm(sample.instances)
     assert str(sample.instances) in only_remark(root)
-    scored = index.labelled(root, "val")[0]
+    scored = datasets.opened(root).labelled("val")[0]
     harm(scored.instances)
     errors, _ = findings(root)
     assert len(errors) == 1
@@ -199,7 +199,7 @@ def test_damaged_instances_stop_the_evaluation_of_val_alone(root, sample, harm):
 
 
 def test_instances_of_another_size(root):
-    scored = index.labelled(root, "val")[0]
+    scored = datasets.opened(root).labelled("val")[0]
     png.write(scored.instances, LABEL[:8].astype(np.uint16))
     assert f"{scored.instances} is 8x32 but its image" in only_error(root)
 
@@ -208,24 +208,24 @@ class TestCoarse:
     @pytest.fixture
     def coarse_root(self, root):
         for split in ("train", "val"):
-            for one in index.labelled(root, split):
+            for one in datasets.opened(root).labelled(split):
                 write_pair(root, split, one.name, IMAGE, LABEL, kind="gtCoarse")
         write_pair(root, "train_extra", "ulm_000000_000019", IMAGE, LABEL, kind="gtCoarse")
         return root
 
     def test_whole(self, coarse_root):
         assert findings(coarse_root, coarse=True) == ([], [])
-        jobs = plan(coarse_root, coarse=True).jobs
+        jobs = datasets.opened(coarse_root).plan(coarse=True).jobs
         assert [len(job.labels) for job in jobs] == [2] * 5 + [1]  # an image with two labels is decoded once
 
     def test_damage_is_found_only_when_asked_for(self, coarse_root):
-        label = index.training_samples(coarse_root, coarse=True)[-1].label
+        label = datasets.opened(coarse_root).training(coarse=True)[-1].label
         damage.truncate(label)
         assert str(label) in only_error(coarse_root, coarse=True)
         assert findings(coarse_root) == ([], [])
 
     def test_void_coarse_labels_are_usual(self, coarse_root):
-        label = index.training_samples(coarse_root, coarse=True)[0].label
+        label = datasets.opened(coarse_root).training(coarse=True)[0].label
         png.write(label, np.zeros(SIZE, np.uint8))
         assert findings(coarse_root, coarse=True) == ([], [])
 

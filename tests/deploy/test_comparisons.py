@@ -9,9 +9,9 @@ from onnx import numpy_helper
 
 import tied
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from deploy import comparisons, export, parity, sample_parity
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def graph(model):
-    return export.export(model, Form())
+    return export.export(model, GraphInterface(), CITYSCAPES)
 
 
 @pytest.fixture
@@ -31,20 +31,27 @@ def copy(graph):
     return copy
 
 
-FORMS = [Form(), Form(2, "nchw", True, True), Form(samples=2), Form(2, "nchw", argmax=True, samples=2)]
+INTERFACES = [
+    GraphInterface(),
+    GraphInterface(2, "nchw", True, True),
+    GraphInterface(dropout_passes=2),
+    GraphInterface(2, "nchw", argmax=True, dropout_passes=2),
+]
 
 
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.file_name("tied", tied.SIZE))
-def test_ties_that_rounding_decides_are_no_fault(model, form):
-    measure = sample_parity.measure if form.samples else parity.measure
-    found = measure(export.export(model, form), model, form, tied.images(3))
+@pytest.mark.parametrize(
+    "interface", INTERFACES, ids=lambda interface: interface.file_name("tied", tied.SIZE)
+)
+def test_ties_that_rounding_decides_are_no_fault(model, interface):
+    measure = sample_parity.measure if interface.dropout_passes else parity.measure
+    found = measure(export.export(model, interface, CITYSCAPES), model, interface, CITYSCAPES, tied.images(3))
     parity.require(found, "the graph")
-    cut = found.masked if form.samples else found
+    cut = found.masked if interface.dropout_passes else found
     assert not cut.whole.passed and cut.whole.agreement < 0.9  # or the second look would not be tested
     assert cut.difference < 1e-5 and cut.operands < 1e-5
     # three a pooling; of random passes, the second pooling is in each
-    assert cut.comparisons == 3 + 3 * max(form.samples, 1)
-    what = "mean softmax" if form.samples else "logits"
+    assert cut.comparisons == 3 + 3 * max(interface.dropout_passes, 1)
+    what = "mean softmax" if interface.dropout_passes else "logits"
     assert (
         f"%; with Keras's values in the graph's {cut.comparisons} comparisons, which rounding can decide, "
         f"largest difference of {what} {cut.difference:.1e}, equal labels 100.000 %, largest difference of "
@@ -55,7 +62,10 @@ def test_ties_that_rounding_decides_are_no_fault(model, form):
 def test_only_what_is_calculated_from_the_image_is_rounded(model, graph):
     expected = [f"{branch}_pool/GreaterEqual{end}" for branch in "ab" for end in ("", "_1", "_2")]
     assert sorted(node.name for node in comparisons.rounded(graph)) == expected  # no Equal of unpooling
-    masks = {node.name for node in comparisons.rounded(export.export(model, Form(samples=1)))}
+    masks = {
+        node.name
+        for node in comparisons.rounded(export.export(model, GraphInterface(dropout_passes=1), CITYSCAPES))
+    }
     assert not any("kept" in name for name in masks)
 
 
@@ -79,28 +89,30 @@ class TestASecondLookIsTaken:
 
     def test_at_no_graph_that_agrees(self, model, graph):
         noise = np.random.default_rng(1).integers(0, 256, tied.images().shape, np.uint8)
-        assert type(parity.measure(graph, model, Form(), noise)) is parity.Parity
+        assert type(parity.measure(graph, model, GraphInterface(), CITYSCAPES, noise)) is parity.Parity
         with pytest.raises(AssertionError, match="a second look"):
-            parity.measure(graph, model, Form(), tied.images())
+            parity.measure(graph, model, GraphInterface(), CITYSCAPES, tied.images())
 
     def test_at_no_graph_without_such_comparisons(self):
         model, other = (without_comparisons(bias) for bias in (0.0, 100.0))
-        graph = export.export(other, Form())
+        graph = export.export(other, GraphInterface(), CITYSCAPES)
         assert comparisons.rounded(graph) == []
         words = (
             r"^it and its Keras model disagree \(largest difference of logits \d\.\de-\d\d, equal labels "
             r"\d+\.\d{3} %; allowed are 1e-03 and 99.99 %\): no file written; report this with the weights$"
         )
         with pytest.raises(UserError, match=words):
-            parity.require(parity.measure(graph, model, Form(), tied.images()), "it")
+            parity.require(parity.measure(graph, model, GraphInterface(), CITYSCAPES, tied.images()), "it")
 
 
 def without_comparisons(bias):
     """One convolution to logits."""
     image = keras.Input((*tied.SIZE, 3), name="image")
-    model = keras.Model(image, keras.layers.Conv2D(CLASS_COUNT, 3, padding="same", name="logits")(image))
+    model = keras.Model(
+        image, keras.layers.Conv2D(CITYSCAPES.classes, 3, padding="same", name="logits")(image)
+    )
     random = np.random.default_rng(0)
-    model.set_weights([random.normal(size=(3, 3, 3, CLASS_COUNT)), np.full(CLASS_COUNT, bias)])
+    model.set_weights([random.normal(size=(3, 3, 3, CITYSCAPES.classes)), np.full(CITYSCAPES.classes, bias)])
     return model
 
 
@@ -164,7 +176,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_wrong_graph_is_refused(model, copy, fault):
     fault(copy)
-    found = parity.measure(copy, model, Form(), tied.images())
+    found = parity.measure(copy, model, GraphInterface(), CITYSCAPES, tied.images())
     assert found.comparisons == 6
     assert found.difference > 5 * parity.LARGEST_DIFFERENCE or found.operands > 5 * parity.LARGEST_OF_OPERANDS
     with pytest.raises(UserError, match=r"the graph .* disagree \(.*; with Keras's values in .*: no file"):
@@ -175,14 +187,16 @@ def test_another_epsilon_is_refused(model):
     other = tied.network(epsilon=2e-3)
     for mine, its in zip(model.weights, other.weights):
         its.assign(mine)
-    found = parity.measure(export.export(other, Form()), model, Form(), tied.images())
+    found = parity.measure(
+        export.export(other, GraphInterface(), CITYSCAPES), model, GraphInterface(), CITYSCAPES, tied.images()
+    )
     assert not found.passed and found.operands > 1e-3
 
 
 def test_wrong_graphs_of_random_passes_are_refused(model):
-    form = Form(samples=2)
+    interface = GraphInterface(dropout_passes=2)
     for name in ("b_pool/GreaterEqual/sample2", "a_pool/GreaterEqual"):
-        graph = export.export(model, form)
+        graph = export.export(model, interface, CITYSCAPES)
         node(graph, name).input[:] = reversed(node(graph, name).input)
-        found = sample_parity.measure(graph, model, form, tied.images())
+        found = sample_parity.measure(graph, model, interface, CITYSCAPES, tied.images())
         assert not found.passed and found.masked.operands > 0.1

@@ -10,10 +10,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from common.errors import UserError
-from data.labels import CLASS_COUNT, CLASS_NAMES, PALETTE
+from data.label_sets import CITYSCAPES
 from deploy import export, onnx_graph, onnx_samples, operators, parity, sample_parity
 from inference import sampling
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from networks import calibrate, narrowed
 from trained import network, noise
 
@@ -25,9 +25,9 @@ def images(count=2):
     return np.stack([noise(*SIZE, seed=10 + number) for number in range(count)])
 
 
-def run(model, form, images):
+def run(model, interface, images):
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (output,) = session.run(None, {session.get_inputs()[0].name: form.arrange(images)})
+    (output,) = session.run(None, {session.get_inputs()[0].name: interface.arrange(images)})
     return output
 
 
@@ -38,8 +38,8 @@ def small():
 
 def test_a_network_is_clean_and_equal():
     """As every other one's, of which the contract looks at the graph alone."""
-    model, form = network("fastscnn", SIZE), Form()
-    graph = export.export(model, form)
+    model, interface = network("fastscnn", SIZE), GraphInterface()
+    graph = export.export(model, interface, CITYSCAPES)
     assert operators.violations(graph) == []
     kinds = Counter(node.op_type for node in graph.graph.node)
     assert kinds["BatchNormalization"] == 0 and kinds["Transpose"] == 2
@@ -49,24 +49,25 @@ def test_a_network_is_clean_and_equal():
     assert_no_wide_numbers(graph)
     layers = {layer.name for layer in model.layers} | {"input"}
     assert all(node.name.split("/")[0] in layers for node in graph.graph.node)
-    assert parity.measure(graph, model, form, images()).passed
-    assert len(np.unique(run(graph, form, images(1)).argmax(-1))) >= 3  # or agreement would say little
+    assert parity.measure(graph, model, interface, CITYSCAPES, images()).passed
+    assert len(np.unique(run(graph, interface, images(1)).argmax(-1))) >= 3  # or agreement would say little
 
 
 @pytest.mark.parametrize("name", ["fastscnn", "separable_unet", "bayes_segnet"])
 def test_with_samples_is_clean_and_equal(name):
-    model, form = network(name, SIZE, **({"dropout": 0.3} if name == "fastscnn" else {})), Form(samples=2)
+    model = network(name, SIZE, **({"dropout": 0.3} if name == "fastscnn" else {}))
+    interface = GraphInterface(dropout_passes=2)
     if name == "bayes_segnet":  # six dropouts, and comparisons that rounding can decide
         model = narrowed(model, 8)
         calibrate(model, images(4))
-    graph = export.export(model, form)
+    graph = export.export(model, interface, CITYSCAPES)
     assert operators.violations(graph) == []
     kinds = Counter(node.op_type for node in graph.graph.node)
     assert kinds["BatchNormalization"] == 0 and kinds["Transpose"] <= 2
     assert kinds["RandomUniform"] == 2 * len(sampling.dropouts(model)) > 0
     assert not {"Identity", "Tile", "Loop", "If", "Shape", onnx_samples.MARKER} & set(kinds)
     assert_no_wide_numbers(graph)
-    assert sample_parity.measure(graph, model, form, images()).passed
+    assert sample_parity.measure(graph, model, interface, CITYSCAPES, images()).passed
 
 
 def assert_no_wide_numbers(graph):
@@ -83,10 +84,10 @@ def assert_no_wide_numbers(graph):
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
 @pytest.mark.parametrize("argmax", [False, True])
 def test_forms_return_the_same(small, layout, argmax, float_input):
-    form = Form(2, layout, float_input, argmax)
-    graph = export.export(small, form)
+    interface = GraphInterface(2, layout, float_input, argmax)
+    graph = export.export(small, interface, CITYSCAPES)
     assert operators.violations(graph) == []
-    found = run(graph, form, images())
+    found = run(graph, interface, images())
     logits = small(images(), training=False).numpy()
     if argmax:
         assert found.dtype == np.uint8 and (found == logits.argmax(-1)).all()
@@ -96,39 +97,44 @@ def test_forms_return_the_same(small, layout, argmax, float_input):
         np.testing.assert_allclose(found, logits, atol=1e-4 * np.abs(logits).max())
     transposes = sum(node.op_type == "Transpose" for node in graph.graph.node)
     assert transposes == (0 if layout == "nchw" else 1 if argmax else 2)
-    assert parity.measure(graph, small, form, images(3)).agreement == 1.0
+    assert parity.measure(graph, small, interface, CITYSCAPES, images(3)).agreement == 1.0
 
 
 @pytest.mark.parametrize("opset", [13, 15, 17])
 def test_opsets(small, opset):
-    graph = export.export(small, Form(opset=opset))
+    graph = export.export(small, GraphInterface(opset=opset), CITYSCAPES)
     assert [(entry.domain, entry.version) for entry in graph.opset_import] == [("", opset)]
     assert operators.violations(graph) == []
 
 
 def test_void_of_an_old_network_is_no_answer():
-    model = network("separable_unet", SIZE, classes=CLASS_COUNT + 1)
+    model = network("separable_unet", SIZE, classes=CITYSCAPES.classes + 1)
     model.get_layer("logits").bias.assign(np.eye(20)[19] * 1e4)  # void everywhere
-    labels = run(export.export(model, Form(argmax=True)), Form(), images(1))
-    assert labels.max() < CLASS_COUNT
-    assert (labels == model(images(1), training=False).numpy()[..., :CLASS_COUNT].argmax(-1)).all()
+    labels = run(export.export(model, GraphInterface(argmax=True), CITYSCAPES), GraphInterface(), images(1))
+    assert labels.max() < CITYSCAPES.classes
+    assert (labels == model(images(1), training=False).numpy()[..., : CITYSCAPES.classes].argmax(-1)).all()
 
 
 def test_metadata_tell_what_it_is(small):
-    graph = export.export(small, Form(), {"model": "fastscnn", "training_run": None, "code_version": "abc"})
+    graph = export.export(
+        small,
+        GraphInterface(),
+        CITYSCAPES,
+        {"model": "fastscnn", "training_run": None, "code_version": "abc"},
+    )
     notes = {entry.key: entry.value for entry in graph.metadata_props}
     assert (notes["model"], notes["code_version"]) == ("fastscnn", "abc") and "training_run" not in notes
-    assert json.loads(notes["classes"]) == list(CLASS_NAMES)
-    assert json.loads(notes["palette"]) == PALETTE[:CLASS_COUNT].tolist()
+    assert json.loads(notes["classes"]) == list(CITYSCAPES.names)
+    assert json.loads(notes["palette"]) == CITYSCAPES.palette[: CITYSCAPES.classes].tolist()
 
 
 @pytest.mark.parametrize("size", [(96, 160), (160, 416), (224, 352)])
 def test_sizes_that_do_not_divide_evenly(size):
     """Pyramid pooling resizes 3 to 5 and 6 to 11, factors that float32 does not hold."""
     model = network("fastscnn", size)
-    graph = export.export(model, Form())
+    graph = export.export(model, GraphInterface(), CITYSCAPES)
     images = np.stack([noise(*size, seed) for seed in range(2)])
-    assert parity.measure(graph, model, Form(), images).difference < 1e-3
+    assert parity.measure(graph, model, GraphInterface(), CITYSCAPES, images).difference < 1e-3
 
 
 def resizing(mode, coordinates, before, after):
@@ -158,30 +164,34 @@ def test_a_factor_that_rounds_down_becomes_a_size():
     assert int(np.floor(np.float32(31 / 7) * np.float32(7))) == 30  # what the factor would give
     graph = onnx_graph.tidy(resizing("linear", "half_pixel", before, after), set())
     x = np.random.default_rng(0).normal(size=before).astype("float32")
-    assert run(graph, Form(float_input=True), x).shape == after
+    assert run(graph, GraphInterface(float_input=True), x).shape == after
 
 
 class TestParity:
     def test_sees_a_changed_weight(self, small):
-        graph = export.export(small, Form())
+        graph = export.export(small, GraphInterface(), CITYSCAPES)
         change(graph, 1.1)
-        found = parity.measure(graph, small, Form(), images())
+        found = parity.measure(graph, small, GraphInterface(), CITYSCAPES, images())
         assert found.difference > 1e-3
         with pytest.raises(UserError, match="the graph and its Keras model disagree .*: no file written"):
             parity.require(found, "the graph")
 
     def test_does_not_take_nan(self, small):
-        graph = export.export(small, Form(argmax=True))
+        graph = export.export(small, GraphInterface(argmax=True), CITYSCAPES)
         change(graph, np.nan)
         with pytest.raises(UserError, match="disagree"):
-            parity.require(parity.measure(graph, small, Form(argmax=True), images()), "the graph")
+            parity.require(
+                parity.measure(graph, small, GraphInterface(argmax=True), CITYSCAPES, images()), "the graph"
+            )
 
     def test_does_not_take_nan_whose_arg_max_is_right(self):
         model = network("fastscnn", SIZE)
-        model.get_layer("classifier_scores").bias.assign(np.eye(CLASS_COUNT)[0] * 1e4)  # NaN's arg-max is 0
-        graph = export.export(model, Form())
+        model.get_layer("classifier_scores").bias.assign(
+            np.eye(CITYSCAPES.classes)[0] * 1e4
+        )  # NaN's arg-max is 0
+        graph = export.export(model, GraphInterface(), CITYSCAPES)
         change(graph, np.nan)
-        found = parity.measure(graph, model, Form(), images())
+        found = parity.measure(graph, model, GraphInterface(), CITYSCAPES, images())
         assert found.agreement == 1.0 and not found.passed
 
     def test_compares_on_streets_unless_told_otherwise(self):

@@ -12,10 +12,10 @@ from keras import layers
 
 import dropping
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from deploy import export, onnx_samples, operators, quantize, sample_parity
 from inference import runtimes, sampling
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from inference.onnx_runtime import OnnxRuntime
 
 SAMPLES = 3
@@ -28,7 +28,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def graph(model):
-    return export.export(model, Form(samples=SAMPLES), {"model": "dropping"})
+    return export.export(model, GraphInterface(dropout_passes=SAMPLES), CITYSCAPES, {"model": "dropping"})
 
 
 def session(graph):
@@ -45,7 +45,7 @@ def softmax(logits):
 
 
 def test_only_what_follows_a_dropout_is_repeated(model, graph):
-    once = export.export(model, Form(samples=1))
+    once = export.export(model, GraphInterface(dropout_passes=1), CITYSCAPES)
     kinds, single = (Counter(node.op_type for node in g.graph.node) for g in (graph, once))
     assert kinds["RandomUniform"] == SAMPLES * len(dropping.RATES)
     assert kinds["Conv"] == 1 + SAMPLES * 2 and kinds["MaxPool"] == single["MaxPool"] == 1
@@ -68,10 +68,12 @@ def test_is_the_mean_of_numpy_with_the_same_masks():
     random = np.random.default_rng(0)
     image = keras.Input((2, 3, 3))
     x = layers.Dropout(0.25, name="drop")(layers.Conv2D(5, 1, activation="relu", name="first")(image))
-    model = keras.Model(image, layers.Conv2D(CLASS_COUNT, 1, name="logits")(x))
+    model = keras.Model(image, layers.Conv2D(CITYSCAPES.classes, 1, name="logits")(x))
     weights = [random.normal(size=weight.shape).astype(np.float32) for weight in model.get_weights()]
     model.set_weights(weights)
-    graph = onnx_samples.pinned(export.export(model, Form(float_input=True, samples=2)))
+    graph = onnx_samples.pinned(
+        export.export(model, GraphInterface(float_input=True, dropout_passes=2), CITYSCAPES)
+    )
     given = random.normal(size=(1, 2, 3, 3)).astype(np.float32)
     kept = random.random((2, 1, 2, 3, 5)) < 0.75
     feed = {f"drop/kept/sample{number + 1}": kept[number].transpose(0, 3, 1, 2) for number in range(2)}
@@ -85,10 +87,10 @@ def test_is_the_mean_of_numpy_with_the_same_masks():
 @pytest.mark.parametrize("argmax", [False, True])
 @pytest.mark.parametrize("opset", [13, 17])
 def test_forms_agree_with_keras(model, layout, argmax, opset):
-    form = Form(2, layout, argmax=argmax, opset=opset, samples=2)
-    graph = export.export(model, form)
+    interface = GraphInterface(2, layout, argmax=argmax, opset=opset, dropout_passes=2)
+    graph = export.export(model, interface, CITYSCAPES)
     assert operators.violations(graph) == []
-    found = sample_parity.measure(graph, model, form, dropping.images(4))
+    found = sample_parity.measure(graph, model, interface, CITYSCAPES, dropping.images(4))
     assert found.passed and found.masked.difference < 1e-5 and found.masks == 2 * 2 * 2
     assert sum(node.op_type == "Transpose" for node in graph.graph.node) == 1 + (
         layout == "nhwc" and not argmax
@@ -110,9 +112,14 @@ def test_runs_differ_and_so_do_their_passes(graph):
 
 
 def test_mean_and_variance_of_a_pass_are_those_of_keras(model):
-    running, x = session(export.export(model, Form(samples=1))), dropping.images()
+    running, x = (
+        session(export.export(model, GraphInterface(dropout_passes=1), CITYSCAPES)),
+        dropping.images(),
+    )
     ours = np.concatenate([run(running, x) for _ in range(600)])
-    ((theirs, _),) = sampling.passes_with_masks(model, x.repeat(600, 0), 1)  # a mask for each image
+    ((theirs, _),) = sampling.passes_with_masks(
+        model, x.repeat(600, 0), CITYSCAPES, 1
+    )  # a mask for each image
     assert theirs.var(0).max() > 0.02
     # a mean of 600 has a standard error of sd / 24.5, a variance one of about a twelfth of itself
     assert np.abs(ours.mean(0) - theirs.mean(0)).mean() < 0.1 * theirs.std(0).mean()
@@ -124,21 +131,25 @@ def test_more_passes_spread_less(model):
     x = dropping.images()
     spread = {}
     for samples in (1, 16):
-        running = session(export.export(model, Form(samples=samples)))
+        running = session(export.export(model, GraphInterface(dropout_passes=samples), CITYSCAPES))
         spread[samples] = np.stack([run(running, x) for _ in range(100)]).var(0).mean()
     assert spread[16] == pytest.approx(spread[1] / 16, rel=0.15)
 
 
 def test_a_network_without_dropout_is_one_line():
-    with pytest.raises(UserError, match="^dropping has no dropout to sample; leave --samples out$"):
-        export.export(dropping.network({"drop1": 0.0, "drop2": 0.0}), Form(samples=2))
+    with pytest.raises(UserError, match="^dropping has no dropout to sample; leave `samples` out$"):
+        export.export(
+            dropping.network({"drop1": 0.0, "drop2": 0.0}), GraphInterface(dropout_passes=2), CITYSCAPES
+        )
 
 
 class TestGate:
     """Faults that a graph could have; each alone is enough."""
 
     def refused(self, model, graph):
-        found = sample_parity.measure(graph, model, Form(samples=SAMPLES), dropping.images(2))
+        found = sample_parity.measure(
+            graph, model, GraphInterface(dropout_passes=SAMPLES), CITYSCAPES, dropping.images(2)
+        )
         with pytest.raises(UserError, match="the graph and its Keras model disagree .*no file written"):
             sample_parity.parity.require(found, "the graph")
         return found
@@ -158,7 +169,9 @@ class TestGate:
         return [node for node in graph.graph.node if node.op_type == "RandomUniform"]
 
     def test_passes_the_graph_as_it_is(self, model, graph):
-        found = sample_parity.measure(graph, model, Form(samples=SAMPLES), dropping.images(2))
+        found = sample_parity.measure(
+            graph, model, GraphInterface(dropout_passes=SAMPLES), CITYSCAPES, dropping.images(2)
+        )
         sample_parity.parity.require(found, "the graph")
         assert found.masked.difference < 1e-5 and found.masked.agreement == 1.0
 
@@ -183,7 +196,7 @@ class TestGate:
             fixed = np.random.default_rng(len(copy.graph.initializer)).random(shape, np.float32)
             copy.graph.initializer.append(onnx.numpy_helper.from_array(fixed, node.output[0]))
             copy.graph.node.remove(node)
-        drawn, deviation = sample_parity._drawn(copy, Form(), dropping.images(), dropping.RATES)
+        drawn, deviation = sample_parity._drawn(copy, GraphInterface(), dropping.images(), dropping.RATES)
         assert (drawn, deviation > 20) == (2 * 2 * SAMPLES, True)
 
 
@@ -191,7 +204,7 @@ class TestSmaller:
     """Float16 and int8 leave the draws as they are, and errors of layers are those of rounding alone."""
 
     def drawn(self, graph):
-        _, deviation = sample_parity._drawn(graph, Form(), dropping.images(), dropping.RATES)
+        _, deviation = sample_parity._drawn(graph, GraphInterface(), dropping.images(), dropping.RATES)
         return deviation
 
     def test_float16(self, graph):
@@ -213,15 +226,15 @@ class TestSmaller:
     @pytest.mark.parametrize("target", ["tensorrt", "cpu"])
     def test_int8(self, graph, target):
         made = quantize.int8(
-            graph, Form(samples=SAMPLES), target, dropping.images(4), lambda model: 0.5, 1.0
+            graph, GraphInterface(dropout_passes=SAMPLES), target, dropping.images(4), lambda model: 0.5, 1.0
         ).model
         assert self.drawn(made) < sample_parity.LARGEST_DEVIATION
         assert target == "cpu" or operators.violations(made) == []
-        errors = quantize.layer_errors(graph, made, Form(), dropping.images())
+        errors = quantize.layer_errors(graph, made, GraphInterface(), dropping.images())
         assert len(errors) == 1 + 2 * SAMPLES and 0 < max(errors.values()) < 0.2
 
     def test_errors_of_the_graph_itself_are_none(self, graph):
-        assert set(quantize.layer_errors(graph, graph, Form(), dropping.images()).values()) == {0.0}
+        assert set(quantize.layer_errors(graph, graph, GraphInterface(), dropping.images()).values()) == {0.0}
 
 
 class TestRuntime:
@@ -232,13 +245,13 @@ class TestRuntime:
 
     def test_probabilities_are_the_graphs(self, path):
         runtime = runtimes.load(path, "dropping", dropping.SIZE)
-        assert isinstance(runtime, OnnxRuntime) and runtime.samples == SAMPLES
+        assert isinstance(runtime, OnnxRuntime) and runtime.dropout_passes == SAMPLES
         found = runtime.probabilities(dropping.images(2))
         np.testing.assert_allclose(found.sum(-1), 1.0, rtol=1e-5)
         assert found.max() > 0.9  # a softmax of probabilities would end below e / (e + 18) = 0.13
         assert runtime.predict(dropping.images(2)).shape == (2, *dropping.SIZE)
-        assert runtimes.refined(runtime, flip=True).predict(dropping.images()).max() < CLASS_COUNT
+        assert runtimes.with_passes(runtime, flip=True).predict(dropping.images()).max() < CITYSCAPES.classes
 
     def test_samples_of_samples_are_refused(self, path):
-        with pytest.raises(UserError, match="averages 3 random passes of its own; leave --samples out"):
+        with pytest.raises(UserError, match="averages 3 random passes of its own; leave `samples` out"):
             runtimes.sampling_of(runtimes.load(path), 5, 0)

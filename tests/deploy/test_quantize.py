@@ -8,8 +8,9 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from common.errors import UserError
+from data.label_sets import CITYSCAPES
 from deploy import export, operators, quantize
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from inference.onnx_runtime import OnnxRuntime
 from trained import network, noise
 
@@ -23,7 +24,9 @@ def images(count=8, seed=0):
 
 @pytest.fixture(scope="module")
 def graph():
-    return export.export(network("unet", SIZE, width=8), Form(), {"precision": "float32"})
+    return export.export(
+        network("unet", SIZE, width=8), GraphInterface(), CITYSCAPES, {"precision": "float32"}
+    )
 
 
 def agreement(reference):
@@ -34,11 +37,11 @@ def agreement(reference):
     return lambda model: float((OnnxRuntime(model, "it").predict(test) == expected).mean())
 
 
-@pytest.mark.parametrize("form", [Form(), Form(2, "nchw", argmax=True)], ids=str)
+@pytest.mark.parametrize("interface", [GraphInterface(), GraphInterface(2, "nchw", argmax=True)], ids=str)
 @pytest.mark.parametrize("target", ["tensorrt", "cpu"])
-def test_int8_is_close_and_as_its_target_wants_it(target, form):
-    graph = export.export(network("unet", SIZE, width=8), form)
-    found = quantize.int8(graph, form, target, images(), agreement(graph), max_drop=20.0)
+def test_int8_is_close_and_as_its_target_wants_it(target, interface):
+    graph = export.export(network("unet", SIZE, width=8), interface, CITYSCAPES)
+    found = quantize.int8(graph, interface, target, images(), agreement(graph), max_drop=20.0)
     assert 0.8 < found.miou <= 1.0 and found.kept == []
     onnx.checker.check_model(found.model, full_check=True)
     assert found.model.ByteSize() < 0.5 * graph.ByteSize()
@@ -49,7 +52,7 @@ def test_int8_is_close_and_as_its_target_wants_it(target, form):
 
 
 def test_weights_have_a_scale_for_each_channel(graph):
-    found = quantize.int8(graph, Form(), "tensorrt", images(), agreement(graph), max_drop=20.0)
+    found = quantize.int8(graph, GraphInterface(), "tensorrt", images(), agreement(graph), max_drop=20.0)
     scales = {c.name: numpy_helper.to_array(c) for c in found.model.graph.initializer}
     shapes = [scales[n.input[1]].size for n in found.model.graph.node if n.op_type == "DequantizeLinear"]
     assert sum(size > 1 for size in shapes) >= 19
@@ -83,10 +86,10 @@ def test_layers_that_hurt_are_kept_in_float_and_listed(graph, monkeypatch):
     assert score(bad) > 0.999
     monkeypatch.setattr(quantize, "ROUNDS", 1)
     with pytest.raises(UserError, match=r"^int8 loses \d+\.\d points of mIoU .*no file written$") as caught:
-        quantize.int8(bad, Form(), "tensorrt", images(), score, max_drop=20.0)
+        quantize.int8(bad, GraphInterface(), "tensorrt", images(), score, max_drop=20.0)
     monkeypatch.undo()
     assert "add most error: encoder2b_conv/convolution" in str(caught.value)  # the one behind NARROW
-    found = quantize.int8(bad, Form(), "tensorrt", images(), score, max_drop=20.0)
+    found = quantize.int8(bad, GraphInterface(), "tensorrt", images(), score, max_drop=20.0)
     assert {NARROW, "encoder2b_conv/convolution"} <= set(found.kept)
     assert found.miou > 0.8 and 0 < len(found.kept) < 19
     inputs = {n.output[0]: n.op_type for n in found.model.graph.node}
@@ -102,7 +105,7 @@ def test_layer_errors_are_relative_norms(graph):
         if constant.name in last.input[1:]:
             array = numpy_helper.to_array(constant) * np.float32(1.25)
             constant.CopyFrom(numpy_helper.from_array(array, constant.name))
-    errors = quantize.layer_errors(graph, copy, Form(), images(1))
+    errors = quantize.layer_errors(graph, copy, GraphInterface(), images(1))
     assert errors.pop(last.name) == pytest.approx(0.25, rel=1e-4)
     assert len(errors) >= 18 and max(errors.values()) == 0
 
@@ -122,7 +125,7 @@ def test_float16_that_overflows_is_refused(graph):
     constant.CopyFrom(
         numpy_helper.from_array(numpy_helper.to_array(constant) * np.float32(1e6), constant.name)
     )
-    with pytest.raises(UserError, match="^float16 loses .* more than --max-drop 1.0; no file written$"):
+    with pytest.raises(UserError, match="^float16 loses .* more than `max_drop` 1.0; no file written$"):
         quantize.float16(copy, agreement(copy), max_drop=1.0)
 
 

@@ -3,23 +3,28 @@
 A fake package only records arguments; the one test that builds and runs is marked `tensorrt`.
 """
 
+import json
 import shlex
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 import damage
 import fake_tensorrt
 from common.errors import UserError
+from data import label_sets
+from data.label_sets import CITYSCAPES
 from deploy.tensorrt import build, calibration, engine_command
 from fake_tensorrt import BuilderFlag, DataType, LayerType
 from inference import runtimes
 from inference.tensorrt import plan
 from inference.tensorrt.plan import Plan
 from processes import assert_one_line_error, run_script
+from three import THREE
 from tiny import tiny_dataset
 from trained import network, noise
 
@@ -53,6 +58,15 @@ class TestBuild:
         assert path.read_bytes() == b"engine" and seen.parsed == b"graph"
         assert seen.config.flags == set() and seen.config.limits == {"workspace": 1024 * 2**20}
         assert seen.config.default_device_type == "GPU" and seen.network_flags == 1
+
+    def test_the_label_set_of_the_file_is_written_beside_it(self, built, onnx_file):
+        path, _ = built()
+        assert not plan.label_set_path(path).exists()
+        model = onnx.ModelProto(ir_version=8, producer_name="x" * 200)
+        onnx.helper.set_model_props(model, {"a": "b", "label_set": json.dumps(THREE.to_json()), "c": ""})
+        onnx_file.write_bytes(model.SerializeToString())
+        path, _ = built()
+        assert label_sets.from_json(json.loads(plan.label_set_path(path).read_text())) == THREE
 
     def test_of_version_10_needs_no_flag_of_8(self, built):
         path, seen = built(version="10.9.0.34")
@@ -91,7 +105,7 @@ class TestBuild:
 
     def test_of_a_version_without_precisions_says_what_to_give(self, built, monkeypatch):
         monkeypatch.setattr(fake_tensorrt, "BuilderFlag", type("BuilderFlag", (), {"GPU_FALLBACK": 2}))
-        with pytest.raises(UserError, match="leave --fp16 out and give a file of"):
+        with pytest.raises(UserError, match="leave `fp16` out and give a file of"):
             built({"fp16": True}, version="11.0.0")
 
     def test_refuses_a_timing_cache_of_another_machine(self, built, tmp_path):
@@ -103,7 +117,7 @@ class TestBuild:
     @pytest.mark.parametrize(
         ("options", "package", "words"),
         [
-            ({"folder": Path("/nowhere")}, {}, "-o /nowhere is no folder"),
+            ({"folder": Path("/nowhere")}, {}, "no folder at /nowhere"),
             ({"timing_cache": Path("/nowhere/t")}, {}, "make /nowhere first"),
             (
                 {},
@@ -111,12 +125,12 @@ class TestBuild:
                 "does not take .*: In node 3: unsupported second",
             ),
             ({}, {"engine": None}, "builds no engine of"),
-            ({"int8": True}, {}, "no QuantizeLinear nodes: give --calibration"),
+            ({"int8": True}, {}, "no QuantizeLinear nodes: give `calibration`"),
             ({"int8": True, "dla": 0}, {"layers": QDQ}, "QuantizeLinear nodes, which the DLA does not take"),
             ({"int8": True, "cache": Path("c")}, {"layers": QDQ}, "brings its own ranges"),
             ({"fp16": True, "dla": 2}, {}, "no DLA core 2: this machine has 2"),
             ({"dla": 0}, {}, "float16 or int8 only"),
-            ({"cache": Path("c")}, {}, "belong to --int8"),
+            ({"cache": Path("c")}, {}, "belong to `int8`"),
             ({"int8": True, "calibration": Path("/nowhere")}, {}, "no images below /nowhere"),
         ],
     )
@@ -164,12 +178,14 @@ class TestRuntime:
 
     @pytest.fixture
     def load(self, monkeypatch, tmp_path):
-        def make(engine, precision=None):
+        def make(engine, precision=None, label_set=None):
             package = fake_tensorrt.package(engine=engine)
             monkeypatch.setitem(sys.modules, "tensorrt", package)
             monkeypatch.setattr("inference.tensorrt.runtime.Cuda", fake_tensorrt.HostCuda)
             path = plan.engine_path(Plan(tmp_path / "net.onnx", **(precision or {})), GPU, "8.5.2.2")
             path.write_bytes(b"engine")
+            if label_set:
+                plan.label_set_path(path).write_text(json.dumps(label_set.to_json()))
             return runtimes.load(path), package.seen
 
         return make
@@ -191,9 +207,18 @@ class TestRuntime:
         runtime, seen = load(
             fake_tensorrt.Engine(given, ("a_logits", shape, DataType.FLOAT), arrange),
             {"fp16": True, "dla": 1},
+            THREE,
         )
-        assert seen.runtime.DLA_core == 1
+        assert seen.runtime.DLA_core == 1 and runtime.label_set == THREE
         np.testing.assert_array_equal(runtime.predict(images), images.argmax(3))
+
+    def test_without_a_label_set_it_is_of_cityscapes(self, load):
+        given = ("image", (1, 4, 6, 3), DataType.UINT8)
+        engine = fake_tensorrt.Engine(given, ("labels", (1, 4, 6), DataType.UINT8), None)
+        assert load(engine)[0].label_set == CITYSCAPES
+        engine = fake_tensorrt.Engine(given, ("logits", (1, 4, 6, 3), DataType.FLOAT), None)
+        with pytest.raises(UserError, match=r"returns 3 classes, but cityscapes has 19; copy net\..*json"):
+            load(engine)
 
     def test_numbers_that_numpy_lacks_are_refused(self, load):
         given = ("image", (1, 4, 6, 3), DataType.FP8)
@@ -250,7 +275,7 @@ def test_engines_are_runtimes_by_their_ending(tmp_path):
     with pytest.raises(UserError, match=r"no engine at .*a\.engine; `convert_to_onnx"):
         runtimes.load(tmp_path / "a.engine")
     damage.empty(tmp_path / "a.engine")
-    with pytest.raises(UserError, match="does not tell its model; leave -m"):
+    with pytest.raises(UserError, match="does not tell its model; leave `model`"):
         runtimes.load(tmp_path / "a.engine", "unet")
 
 
@@ -268,7 +293,7 @@ def test_scripts_take_engines_and_say_what_is_missing(tmp_path):
 def test_an_engine_predicts_what_keras_does(tmp_path):
     pytest.importorskip("tensorrt")
     from deploy import export
-    from inference.graph_interface import Form
+    from inference.graph_interface import GraphInterface
     from inference.keras_runtime import KerasRuntime
     from inference.tensorrt.cuda import Cuda
 
@@ -277,9 +302,11 @@ def test_an_engine_predicts_what_keras_does(tmp_path):
     except UserError as error:
         pytest.skip(str(error))
     model = network("fastscnn", (64, 128))
-    for form in (Form(), Form(2, "nchw", argmax=True)):
+    for interface in (GraphInterface(), GraphInterface(2, "nchw", argmax=True)):
         path = tmp_path / "net.onnx"
-        path.write_bytes(export.export(model, form).SerializeToString())
+        path.write_bytes(export.export(model, interface, CITYSCAPES).SerializeToString())
         runtime = runtimes.load(build.build(Plan(path), gpu))
         images = np.stack([noise(64, 128, seed) for seed in range(3)])
-        assert (runtime.predict(images) == KerasRuntime(model, jit=False).predict(images)).mean() > 0.99
+        assert (
+            runtime.predict(images) == KerasRuntime(model, jit=False, label_set=CITYSCAPES).predict(images)
+        ).mean() > 0.99

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from data.index import Sample
+from data.cityscapes import CityscapesSample
 from evaluation.matching import find_predictions
 
 
 def samples(*names):
-    return [Sample(Path(f"town/{name}_leftImg8bit.png"), None) for name in names]
+    return [CityscapesSample(Path(f"town/{name}_leftImg8bit.png"), None) for name in names]
 
 
 def touch(folder, *names):

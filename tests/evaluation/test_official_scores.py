@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from data import png
-from data.index import Sample
+from data.cityscapes import CityscapesSample
 from evaluation import official
 from evaluation.predictions import score_files
+from evaluation.scored_labels import OFFICIAL
 from evaluation.scores import Counts, scores
 
 pytestmark = pytest.mark.filterwarnings("ignore:`in1d` is deprecated")  # called by the official script
@@ -32,7 +33,7 @@ def write_samples(folder, random, ids, images=3, size=(48, 96)):
         png.write(label, truth)
         png.write(folder / f"{stem}_gtFine_instanceIds.png", instances)
         png.write(file, prediction)
-        samples.append(Sample(folder / f"{stem}_leftImg8bit.png", label))
+        samples.append(CityscapesSample(folder / f"{stem}_leftImg8bit.png", label))
         files.append(file)
     return samples, files
 
@@ -51,7 +52,7 @@ def write_samples(folder, random, ids, images=3, size=(48, 96)):
 )
 def test_equal_to_the_official_script(tmp_path, ids, seed):
     samples, files = write_samples(tmp_path, np.random.default_rng(seed), ids)
-    ours = scores(score_files(samples, files))
+    ours = scores(score_files(samples, files), OFFICIAL)
     theirs = official.official_scores(samples, files, instances=True, quiet=True)
     assert ours.keys() == theirs.keys()
     assert ours["labels"] == theirs["labels"]
@@ -62,7 +63,7 @@ def test_equal_to_the_official_script(tmp_path, ids, seed):
 def test_without_instances(tmp_path):
     samples, files = write_samples(tmp_path, np.random.default_rng(9), ALL_IDS)
     samples[1].instances.unlink()
-    ours = scores(score_files(samples, files))
+    ours = scores(score_files(samples, files), OFFICIAL)
     theirs = official.official_scores(samples, files, instances=False, quiet=True)
     assert official.largest_difference(ours, theirs, instances=False) <= 1e-9
     assert all(math.isnan(value) for value in ours["classInstScores"].values())
@@ -73,7 +74,7 @@ def test_without_instances(tmp_path):
 
 def test_truth_wholly_predicted_scores_one(tmp_path):
     samples, _ = write_samples(tmp_path, np.random.default_rng(10), ALL_IDS)
-    ours = scores(score_files(samples, [sample.label for sample in samples]))
+    ours = scores(score_files(samples, [sample.label for sample in samples]), OFFICIAL)
     averages = [value for key, value in ours.items() if key.startswith("average")]
     assert averages == pytest.approx([1.0] * 4)
 
@@ -81,7 +82,7 @@ def test_truth_wholly_predicted_scores_one(tmp_path):
 def test_void_predicted_on_scored_truth_is_a_miss():
     matrix = np.zeros((34, 34), np.int64)
     matrix[7, 7], matrix[7, 0], matrix[0, 7] = 60, 40, 1000
-    ours = scores(Counts(matrix, None))
+    ours = scores(Counts(matrix, None), OFFICIAL)
     # 40 road pixels predicted as void are misses; 1000 void pixels predicted as road count for nothing
     assert ours["classScores"]["road"] == pytest.approx(0.6)
     assert ours["categoryScores"]["flat"] == pytest.approx(0.6)
@@ -99,7 +100,7 @@ def test_parts_sum_to_the_whole(tmp_path):
 def test_difference_sees_one_sided_nan_and_every_key():
     matrix = np.zeros((34, 34), np.int64)
     matrix[7, 7] = matrix[26, 26] = 5
-    ours = scores(Counts(matrix, np.ones((34, 3))))
+    ours = scores(Counts(matrix, np.ones((34, 3))), OFFICIAL)
     for key in official.SCORE_KEYS + official.INSTANCE_KEYS:
         other = dict(ours)
         other[key] = {**ours[key], "road": 0.25} if isinstance(ours[key], dict) else math.inf

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from data import index, png
-from data.labels import LABEL_TO_TRAIN
+from data import datasets, png
+from data.label_sets import CITYSCAPES
 from evaluation import predictions
 from tiny import tiny_dataset, write_pair
 
@@ -15,7 +15,7 @@ from tiny import tiny_dataset, write_pair
 @pytest.fixture
 def town(tmp_path):
     """Samples of a tiny val split, and predictions with a wrong patch each."""
-    samples = index.labelled(tiny_dataset(tmp_path / "town", train=1, val=5), "val")
+    samples = datasets.opened(tiny_dataset(tmp_path / "town", train=1, val=5)).labelled("val")
     files = []
     for number, sample in enumerate(samples):
         prediction = png.decode_labels(sample.label)
@@ -53,11 +53,11 @@ def test_truth_in_train_ids_scores_like_label_ids(town):
     samples, files = town
     with_label_ids = predictions.score_files(samples, files)
     for sample in samples:
-        label = LABEL_TO_TRAIN[png.decode_labels(sample.label)]
+        label = CITYSCAPES.file_to_train[png.decode_labels(sample.label)]
         png.write(sample.label.with_name(sample.label.name.replace("labelIds", "labelTrainIds")), label)
         sample.label.unlink()
     root = samples[0].image.parents[3]
-    with_train_ids = predictions.score_files(index.labelled(root, "val"), files)
+    with_train_ids = predictions.score_files(datasets.opened(root).labelled("val"), files)
     assert equal(with_train_ids, with_label_ids)
 
 
@@ -112,6 +112,6 @@ def test_image_of_another_size_than_its_label(town):
 def test_truth_without_scored_pixels(tmp_path):
     void = np.full((8, 16), 3, np.uint8)
     write_pair(tmp_path, "test", "town_000000_000019", np.zeros((8, 16, 3), np.uint8), void)
-    samples = index.labelled(tmp_path, "test")
+    samples = datasets.opened(tmp_path).labelled("test")
     with pytest.raises(UserError, match="no pixel of a scored class"):
         predictions.score_files(samples, [sample.label for sample in samples])

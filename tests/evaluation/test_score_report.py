@@ -10,6 +10,7 @@ import pytest
 
 from common.errors import UserError
 from evaluation import report
+from evaluation.scored_labels import OFFICIAL
 from evaluation.scores import Counts, scores
 
 
@@ -17,7 +18,7 @@ from evaluation.scores import Counts, scores
 def result():
     matrix = np.zeros((34, 34), np.int64)
     matrix[7, 7], matrix[7, 0], matrix[26, 26], matrix[29, 26], matrix[4, 4] = 60, 40, 30, 9, 8
-    return scores(Counts(matrix, None))
+    return scores(Counts(matrix, None), OFFICIAL)
 
 
 def test_table_is_laid_out_like_the_official_one(result, capsys):
@@ -28,14 +29,14 @@ def test_table_is_laid_out_like_the_official_one(result, capsys):
     script.printClassScores(result["classScores"], result["classInstScores"], arguments)
     script.printCategoryScores(result["categoryScores"], result["categoryInstScores"], arguments)
     printed = capsys.readouterr().out.splitlines()
-    ours = report.table(result).splitlines()
+    ours = report.table(result, OFFICIAL).splitlines()
     assert [line for line in printed if line not in ours] == []
     assert ours[:3] == printed[:3]
     assert "Score Average : 0.800      nan" in ours
 
 
 def test_csv_has_a_row_for_each_class_and_category(result):
-    rows = list(csv.DictReader(io.StringIO(report.to_csv(result))))
+    rows = list(csv.DictReader(io.StringIO(report.to_csv(result, OFFICIAL))))
     assert [row["kind"] for row in rows] == ["class"] * 19 + ["category"] * 7
     assert rows[0] == {"kind": "class", "name": "road", "iou": "0.6", "niou": "nan", "pixels": "100"}
     vehicle = rows[-1]
@@ -59,10 +60,10 @@ def test_json_is_strict_and_holds_the_official_keys(result):
 def test_files_are_whole_and_nothing_else_is_left(result, tmp_path):
     folder = tmp_path / "new" / "scores"
     report.prepare(folder)
-    report.write(folder, result, {})
-    report.write(folder, result, {})
+    report.write(folder, result, {}, OFFICIAL)
+    report.write(folder, result, {}, OFFICIAL)
     assert sorted(path.name for path in folder.iterdir()) == ["scores.csv", "scores.json", "scores.txt"]
-    assert (folder / "scores.txt").read_text() == report.table(result) + "\n"
+    assert (folder / "scores.txt").read_text() == report.table(result, OFFICIAL) + "\n"
 
 
 def test_results_folder_that_cannot_be_made(result, tmp_path):

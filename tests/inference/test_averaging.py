@@ -7,14 +7,14 @@ from keras import layers
 import models
 from common.errors import UserError
 from data.augment import resize_image
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from deploy import export
 from inference import runtimes
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from inference.multi_pass import AveragingRuntime
 from inference.onnx_runtime import OnnxRuntime
-from inference.predict import segment
+from inference.segment import segment
 from models.weights.native import Origin
 from trained import network, noise
 
@@ -31,7 +31,9 @@ def model():
 
 @pytest.fixture(scope="module")
 def runtime(model):
-    return KerasRuntime(model, jit=False, origin=Origin("unet", CLASS_COUNT, SIZE, OPTIONS))
+    return KerasRuntime(
+        model, jit=False, label_set=CITYSCAPES, origin=Origin("unet", CITYSCAPES.classes, SIZE, OPTIONS)
+    )
 
 
 def linear(array, size):
@@ -55,7 +57,7 @@ def by_hand(model, image, sizes, flip):
     """The mean softmax [H, W, classes] by networks that are built for each size."""
     maps = []
     for size in sizes:
-        at_size = models.build("unet", (*size, 3), CLASS_COUNT, **OPTIONS)
+        at_size = models.build("unet", (*size, 3), CITYSCAPES.classes, **OPTIONS)
         at_size.set_weights(model.get_weights())
         fitting = resize_image(image, size)
         maps.append(linear(softmax(at_size(fitting[None])[0]), SIZE))
@@ -80,7 +82,7 @@ def test_is_the_mean_over_scales_and_mirrored_images(model, runtime, scales, siz
     averaging = AveragingRuntime(runtime, scales, flip)
     expected = by_hand(model, image, sizes, flip)
     found = averaging.probabilities(image[None])
-    assert found.shape == (1, *SIZE, CLASS_COUNT) and found.dtype == np.float32
+    assert found.shape == (1, *SIZE, CITYSCAPES.classes) and found.dtype == np.float32
     np.testing.assert_allclose(found[0], expected, atol=2e-5)
     single = softmax(model(resize_image(image, SIZE)[None])[0])
     assert np.abs(found[0] - single).max() > 0.01  # it is not what one pass says
@@ -109,7 +111,7 @@ def test_of_a_image_and_its_mirror_are_mirrors(runtime):
     assert np.abs(plain[1] - np.fliplr(plain[0])).max() > 0.01
 
 
-def pixelwise(size, classes=CLASS_COUNT):
+def pixelwise(size, classes=CITYSCAPES.classes):
     """A network whose answer depends on the pixel alone: the label follows from its brightness."""
     import keras
 
@@ -123,7 +125,7 @@ def pixelwise(size, classes=CLASS_COUNT):
 
 
 def test_of_a_network_that_sees_single_pixels_changes_no_label_by_mirroring():
-    runtime = KerasRuntime(pixelwise(SIZE), jit=False)
+    runtime = KerasRuntime(pixelwise(SIZE), jit=False, label_set=CITYSCAPES)
     image = noise(*SIZE)
     plain = runtime.predict(image[None])
     assert len(np.unique(plain)) >= 8
@@ -131,28 +133,32 @@ def test_of_a_network_that_sees_single_pixels_changes_no_label_by_mirroring():
 
 
 def test_scales_that_are_one_size_to_the_model(runtime):
-    with pytest.raises(UserError, match="^--scales 1 and 1.01 are both 64,96 to unet; leave one out$"):
+    with pytest.raises(UserError, match="^`scales` 1 and 1.01 are both 64,96 to unet; leave one out$"):
         AveragingRuntime(runtime, (1.0, 1.01), False)
 
 
-@pytest.mark.parametrize("form", [Form(), Form(batch=2, layout="nchw", float_input=True)], ids=str)
-def test_of_an_onnx_file_mirrors(model, runtime, form):
-    onnx = OnnxRuntime(export.export(model, form, {}), "a.onnx", "cpu")
+@pytest.mark.parametrize(
+    "interface", [GraphInterface(), GraphInterface(batch=2, layout="nchw", float_input=True)], ids=str
+)
+def test_of_an_onnx_file_mirrors(model, runtime, interface):
+    onnx = OnnxRuntime(export.export(model, interface, CITYSCAPES, {}), "a.onnx", "cpu")
     image = noise(*SIZE, seed=1)
     found = AveragingRuntime(onnx, (1.0,), True).probabilities(image[None])
     np.testing.assert_allclose(found[0], by_hand(model, image, [SIZE], True), atol=1e-4)
 
 
 def test_what_an_onnx_file_cannot_do(model):
-    onnx = OnnxRuntime(export.export(model, Form(), {}), "a.onnx", "cpu")
-    with pytest.raises(UserError, match="^a.onnx takes images of 64,96 only; leave --scales out, or give"):
-        runtimes.refined(onnx, scales=(0.5, 1.0))
-    labels = OnnxRuntime(export.export(model, Form(argmax=True), {}), "a.onnx", "cpu")
+    onnx = OnnxRuntime(export.export(model, GraphInterface(), CITYSCAPES, {}), "a.onnx", "cpu")
+    with pytest.raises(UserError, match="^a.onnx takes images of 64,96 only; leave `scales` out, or give"):
+        runtimes.with_passes(onnx, scales=(0.5, 1.0))
+    labels = OnnxRuntime(export.export(model, GraphInterface(argmax=True), CITYSCAPES, {}), "a.onnx", "cpu")
     for options in ({"flip": True}, {"overlap": 0.25}):
-        with pytest.raises(UserError, match="^a.onnx returns labels, but .* convert it without --argmax"):
-            runtimes.refined(labels, **options)
+        with pytest.raises(UserError, match="^a.onnx returns labels, but .* convert it without `argmax`"):
+            runtimes.with_passes(labels, **options)
 
 
 def test_a_runtime_without_probabilities():
-    with pytest.raises(UserError, match="--tile, --scales and --flip need probabilities; give Keras weights"):
-        runtimes.refined(object(), flip=True)
+    with pytest.raises(
+        UserError, match="`overlap`, `scales` and `flip` need probabilities; give Keras weights"
+    ):
+        runtimes.with_passes(object(), flip=True)

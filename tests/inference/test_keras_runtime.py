@@ -9,7 +9,7 @@ import pytest
 import damage
 import models
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from inference import runtimes
 from models.weights import native
 from trained import copy_with_origin, weights_file
@@ -28,15 +28,17 @@ class TestWeights:
         path = tmp_path / "seven.h5"
         seven = models.build("fastscnn", (*SIZE, 3), 7)
         native.write(path, seven, native.Origin("fastscnn", 7, SIZE))
-        with pytest.raises(UserError, match=f"{path} was trained for 7 classes; this data set has 19"):
+        with pytest.raises(UserError, match=f"{path} was trained for 7 classes, but .* cityscapes"):
             runtimes.load(path)
-        native.write(path, seven, native.Origin("fastscnn", CLASS_COUNT, SIZE))  # a lie
+        native.write(path, seven, native.Origin("fastscnn", CITYSCAPES.classes, SIZE))  # a lie
         with pytest.raises(UserError, match=r"classifier_scores/kernel.*another number of classes"):
             runtimes.load(path)
 
     def test_of_another_model(self, trained, tmp_path):
         path = copy_with_origin(trained, tmp_path / "other.h5", model="othernet")
-        with pytest.raises(UserError, match=f"{path} holds weights of othernet, not of fastscnn; give -m"):
+        with pytest.raises(
+            UserError, match=f"{path} holds weights of othernet, not of fastscnn; give `model`"
+        ):
             runtimes.load(path, "fastscnn")
         with pytest.raises(UserError, match=r"unknown model 'othernet'; there are: .*fastscnn"):
             runtimes.load(path)

@@ -9,9 +9,10 @@ from onnx import TensorProto, helper
 
 import damage
 from common.errors import UserError
+from data.label_sets import CITYSCAPES
 from deploy import export
 from inference import onnx_file, onnx_runtime, runtimes
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from trained import network, noise
 
@@ -25,7 +26,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def graph(model):
-    return export.export(model, Form(), {"model": "unet"})
+    return export.export(model, GraphInterface(), CITYSCAPES, {"model": "unet"})
 
 
 @pytest.fixture
@@ -38,11 +39,13 @@ def images(count):
     return np.stack([noise(*SIZE, seed) for seed in range(count)])
 
 
-@pytest.mark.parametrize("form", [Form(), Form(2, "nchw", True), Form(3, argmax=True)], ids=str)
-def test_labels_are_those_of_keras(model, form, tmp_path):
-    onnx.save(export.export(model, form, {"model": "unet"}), tmp_path / "a.onnx")
+@pytest.mark.parametrize(
+    "interface", [GraphInterface(), GraphInterface(2, "nchw", True), GraphInterface(3, argmax=True)], ids=str
+)
+def test_labels_are_those_of_keras(model, interface, tmp_path):
+    onnx.save(export.export(model, interface, CITYSCAPES, {"model": "unet"}), tmp_path / "a.onnx")
     runtime = runtimes.load(tmp_path / "a.onnx", "unet", SIZE)
-    expected = KerasRuntime(model, jit=False).predict(images(5))
+    expected = KerasRuntime(model, jit=False, label_set=CITYSCAPES).predict(images(5))
     found = runtime.predict(images(5))  # five do not fill batches of two or three
     assert (runtime.name, runtime.size) == ("unet", SIZE)
     assert found.dtype == np.uint8 and len(np.unique(expected)) >= 3
@@ -63,22 +66,22 @@ def refused(path, words, *options):
 
 
 def test_options_that_the_file_cannot_follow(path):
-    refused(path, "holds unet, not fastscnn; leave -m out", "fastscnn")
-    refused(path, "holds no backbone, not xception; leave --backbone out", None, None, "xception")
-    refused(path, "takes images of 32,64 only; leave -t out", None, (64, 128))
-    with pytest.raises(UserError, match="--samples needs dropout"):
+    refused(path, "holds unet, not fastscnn; leave `model` out", "fastscnn")
+    refused(path, "holds no encoder, not xception; leave `encoder` out", None, None, "xception")
+    refused(path, "takes images of 32,64 only; leave `size` out", None, (64, 128))
+    with pytest.raises(UserError, match="`samples` needs dropout"):
         runtimes.sampling_of(runtimes.load(path), 3, 0)
 
 
 def test_a_provider_that_is_not_installed(path):
     with pytest.raises(UserError, match="no provider 'tensorrt', but cpu; install onnxruntime-gpu"):
         runtimes.load(path, provider="tensorrt")
-    with pytest.raises(UserError, match="--provider belongs to an .onnx file"):
+    with pytest.raises(UserError, match="`provider` belongs to an .onnx file"):
         runtimes.load(path.with_suffix(".h5"), provider="cpu")
 
 
 def test_a_missing_file(tmp_path):
-    refused(tmp_path / "no.onnx", "no ONNX file at .*; correct -w/--weights")
+    refused(tmp_path / "no.onnx", "no ONNX file at .*; correct `source`")
 
 
 @pytest.mark.parametrize("harm", [damage.truncate, damage.empty, damage.text])

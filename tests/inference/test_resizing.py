@@ -11,10 +11,11 @@ from onnx import helper
 
 import fake_tensorrt
 from data.augment import resize_labels
+from data.label_sets import CITYSCAPES
 from deploy import export
 from fake_tensorrt import DataType
 from inference import keras_runtime, resizing, runtimes
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from inference.onnx_runtime import OnnxRuntime
 from inference.resizing import labels_at
@@ -66,11 +67,11 @@ class TestLabelsAt:
 
     def test_of_probabilities_are_those_of_logits(self, scores):
         agree(
-            labels_at(tf.nn.softmax(scores).numpy(), (64, 128), soft=True),
+            labels_at(tf.nn.softmax(scores).numpy(), (64, 128), probabilities=True),
             tf.image.resize(scores, (64, 128)).numpy(),
         )
         certain = np.eye(3, dtype=np.float32)[[[0, 2]]]  # of probability 0 there is no logarithm
-        np.testing.assert_array_equal(labels_at(certain, (1, 4), soft=True), [[0, 0, 2, 2]])
+        np.testing.assert_array_equal(labels_at(certain, (1, 4), probabilities=True), [[0, 0, 2, 2]])
 
     def test_of_the_same_size_are_the_arg_max(self, scores):
         flat = np.round(scores)  # many equal scores: the first class, as NumPy has it
@@ -143,21 +144,25 @@ class TestRuntimes:
         assert (runtime.predict(images, SIZES[0]) != nearest).mean() > 0.01
 
     def test_keras(self, model, images, logits):
-        self.check(KerasRuntime(model, jit=False), images, logits)
+        self.check(KerasRuntime(model, jit=False, label_set=CITYSCAPES), images, logits)
 
     def test_keras_on_a_device_that_has_room_or_not(self, model, images, logits, monkeypatch):
-        runtime = KerasRuntime(model, jit=True)  # as on a GPU
+        runtime = KerasRuntime(model, jit=True, label_set=CITYSCAPES)  # as on a GPU
         self.check(runtime, images, logits)
         monkeypatch.setattr(keras_runtime, "MOST_SCORES", 3 * 64 * 128 * 19 - 1)
         monkeypatch.setattr("keras.ops.image.resize", None)
         agree(runtime.predict(images, (64, 128)), tf.image.resize(logits, (64, 128)).numpy())
 
-    @pytest.mark.parametrize("form", [Form(), Form(2, "nchw", True)], ids=str)
-    def test_onnx(self, model, images, logits, form):
-        self.check(OnnxRuntime(export.export(model, form), "it", "cpu"), images, logits)
+    @pytest.mark.parametrize("interface", [GraphInterface(), GraphInterface(2, "nchw", True)], ids=str)
+    def test_onnx(self, model, images, logits, interface):
+        self.check(OnnxRuntime(export.export(model, interface, CITYSCAPES), "it", "cpu"), images, logits)
 
     def test_onnx_with_probabilities(self, model, images, logits):
-        self.check(OnnxRuntime(with_softmax(export.export(model, Form())), "it", "cpu"), images, logits)
+        self.check(
+            OnnxRuntime(with_softmax(export.export(model, GraphInterface(), CITYSCAPES)), "it", "cpu"),
+            images,
+            logits,
+        )
 
     @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
     def test_tensorrt(self, engine, images, logits, layout):
@@ -181,12 +186,12 @@ class TestGraphsOfLabels:
             np.testing.assert_array_equal(runtime.predict(images, size), expected)
         assert capsys.readouterr().err == (
             f"{source} returns labels, which only nearest neighbours bring to another size; "
-            "convert it without --argmax to have logits resized\n"
+            "convert it without `argmax` to have logits resized\n"
         )
 
     def test_onnx(self, model, images, logits, monkeypatch, capsys):
         monkeypatch.setattr(resizing, "_told", set())
-        graph = export.export(model, Form(argmax=True))
+        graph = export.export(model, GraphInterface(argmax=True), CITYSCAPES)
         self.check(OnnxRuntime(graph, "a.onnx", "cpu"), images, logits, "a.onnx", capsys)
 
     def test_tensorrt(self, engine, images, logits, tmp_path, capsys):

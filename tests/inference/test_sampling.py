@@ -9,10 +9,10 @@ from keras import layers
 import dropping
 import models
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from deploy import export, sample_parity
 from inference import sampling
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from inference.sampling import SamplingRuntime, split
 from models.layers import BatchNorm
@@ -104,13 +104,13 @@ class TestSplit:
         np.testing.assert_allclose(head(trunk(x)), model(x), rtol=1e-5, atol=1e-5)
 
     def test_of_a_network_without_dropout_is_one_line(self):
-        with pytest.raises(UserError, match="^tiny has no dropout to sample; leave --samples out$"):
+        with pytest.raises(UserError, match="^tiny has no dropout to sample; leave `samples` out$"):
             split(tiny(dropout=0.0))
 
     def test_leaves_the_model_as_it_was(self):
         model = tiny()
         before = model(images()).numpy()
-        SamplingRuntime(model, 3, 0, jit=False).sample(images())
+        SamplingRuntime(model, 3, 0, jit=False, label_set=CITYSCAPES).sample(images())
         np.testing.assert_array_equal(model(images()), before)
 
 
@@ -127,7 +127,7 @@ class TestSample:
     def test_is_the_mean_of_the_passes(self, monkeypatch):
         monkeypatch.setattr(sampling, "PIXELS", SIZE[0] * SIZE[1])  # one pass at a time
         model, x = tiny(), images()
-        found = SamplingRuntime(model, 5, 7, jit=False).sample(x)
+        found = SamplingRuntime(model, 5, 7, jit=False, label_set=CITYSCAPES).sample(x)
         passes = self.by_hand(model, 5, 7, x)
         assert np.ptp(passes, axis=0).max() > 0.1  # dropout is active, and each pass another
         mean = passes.mean(0)
@@ -141,7 +141,7 @@ class TestSample:
     def test_of_another_size_resizes_the_mean_and_the_uncertainties(self, monkeypatch, size):
         monkeypatch.setattr(sampling, "PIXELS", SIZE[0] * SIZE[1])  # one pass at a time
         model, x = tiny(), images()
-        runtime = SamplingRuntime(model, 5, 7, jit=False)
+        runtime = SamplingRuntime(model, 5, 7, jit=False, label_set=CITYSCAPES)
         own, found = runtime.sample(x), runtime.sample(x, size)
         mean = self.by_hand(model, 5, 7, x).mean(0)
         scores = tf.image.resize(np.log(mean), size).numpy()
@@ -164,7 +164,7 @@ class TestSample:
 
         monkeypatch.setattr(sampling.ActiveDropout, "call", remember)
         monkeypatch.setattr(sampling, "PIXELS", 3 * SIZE[0] * SIZE[1])
-        found = SamplingRuntime(model, 5, 7, jit=False).sample(x)
+        found = SamplingRuntime(model, 5, 7, jit=False, label_set=CITYSCAPES).sample(x)
         assert {shape[0] for shape in passes["drop1_active"]} >= {3, 2}
         assert found.labels.shape == (1, *SIZE) and found.labels.dtype == np.uint8
         assert found.entropy.dtype == found.mutual_information.dtype == np.float32
@@ -172,21 +172,23 @@ class TestSample:
     def test_hardly_depends_on_how_many_run_at_a_time(self, monkeypatch):
         """Other random numbers, the same mean: a wrong divisor or a pass left out would show."""
         model, x = tiny(), images()
-        together = SamplingRuntime(model, 300, 1, jit=False).sample(x)
+        together = SamplingRuntime(model, 300, 1, jit=False, label_set=CITYSCAPES).sample(x)
         monkeypatch.setattr(sampling, "PIXELS", 70 * SIZE[0] * SIZE[1])
-        apart = SamplingRuntime(model, 300, 2, jit=False).sample(x)
+        apart = SamplingRuntime(model, 300, 2, jit=False, label_set=CITYSCAPES).sample(x)
         for name in ("entropy", "mutual_information"):
             difference = np.abs(getattr(together, name) - getattr(apart, name))
             assert 0 < difference.mean() < 0.03 < getattr(together, name).mean()
 
     def test_repeats_with_its_seed(self):
         model, x = tiny(), images()
-        first, again, other = (SamplingRuntime(model, 3, seed, jit=False).sample(x) for seed in (1, 1, 2))
+        first, again, other = (
+            SamplingRuntime(model, 3, seed, jit=False, label_set=CITYSCAPES).sample(x) for seed in (1, 1, 2)
+        )
         np.testing.assert_array_equal(first.entropy, again.entropy)
         assert np.abs(first.entropy - other.entropy).max() > 1e-3
 
     def test_of_a_image_depends_on_no_other(self):
-        runtime = SamplingRuntime(tiny(), 3, 0, jit=False)
+        runtime = SamplingRuntime(tiny(), 3, 0, jit=False, label_set=CITYSCAPES)
         pair = images(2)
         together = runtime.sample(pair)
         for number in (1, 0):
@@ -199,7 +201,7 @@ class TestSample:
         monkeypatch.setattr(sampling, "PIXELS", SIZE[0] * SIZE[1])
         model = tiny()
         before = [weight.copy() for weight in model.get_weights()]
-        runtime = SamplingRuntime(model, 6, 0, jit=False)
+        runtime = SamplingRuntime(model, 6, 0, jit=False, label_set=CITYSCAPES)
         runtime.sample(images())  # traced
         for name in ("trunk", "head"):
             model.get_layer(name).calls.assign(0)
@@ -210,15 +212,17 @@ class TestSample:
             np.testing.assert_array_equal(old, new)
 
     def test_void_of_an_old_network_is_no_answer(self):
-        model = dropping.network(classes=CLASS_COUNT + 1)
+        model = dropping.network(classes=CITYSCAPES.classes + 1)
         model.get_layer("logits").bias.assign(np.eye(20)[19] * 1e4)  # void everywhere
-        found = SamplingRuntime(model, 3, 0, jit=False).sample(dropping.images())
-        assert found.labels.max() < CLASS_COUNT and found.entropy.max() > 0.1
-        form = Form(samples=3)
-        assert sample_parity.measure(export.export(model, form), model, form, dropping.images()).passed
+        found = SamplingRuntime(model, 3, 0, jit=False, label_set=CITYSCAPES).sample(dropping.images())
+        assert found.labels.max() < CITYSCAPES.classes and found.entropy.max() > 0.1
+        interface = GraphInterface(dropout_passes=3)
+        assert sample_parity.measure(
+            export.export(model, interface, CITYSCAPES), model, interface, CITYSCAPES, dropping.images()
+        ).passed
 
     def test_of_one_pass_has_no_disagreement(self):
-        found = SamplingRuntime(tiny(), 1, 0, jit=False).sample(images())
+        found = SamplingRuntime(tiny(), 1, 0, jit=False, label_set=CITYSCAPES).sample(images())
         assert found.mutual_information.max() < 1e-6 and found.entropy.max() > 0.1
 
     @pytest.mark.parametrize("certain", [True, False])
@@ -231,7 +235,7 @@ class TestSample:
         logits = layers.Conv2D(2, 1, name="logits")
         model = keras.Model(image, logits(x))
         logits.set_weights([kernel, np.array([50.0, -50.0] if certain else [-100.0, 100.0])])
-        found = SamplingRuntime(model, 400, 0, jit=False).sample(images())
+        found = SamplingRuntime(model, 400, 0, jit=False, label_set=CITYSCAPES).sample(images())
         expected = 0.0 if certain else np.log(2)
         np.testing.assert_allclose(found.entropy, expected, atol=0.05)
         np.testing.assert_allclose(found.mutual_information, expected, atol=0.05)
@@ -239,7 +243,9 @@ class TestSample:
 
     def test_compiled_by_xla_is_alike(self):
         model, x = tiny(counting=False), images()  # XLA would compile the counters' assignments as well
-        plain, compiled = (SamplingRuntime(model, 300, 0, jit).sample(x) for jit in (False, True))
+        plain, compiled = (
+            SamplingRuntime(model, 300, 0, jit, label_set=CITYSCAPES).sample(x) for jit in (False, True)
+        )
         assert np.abs(plain.entropy - compiled.entropy).mean() < 0.03
 
 
@@ -251,9 +257,9 @@ def test_passes_are_shared_out_evenly():
 
 
 def test_fast_scnn_samples_as_well():
-    runtime = KerasRuntime(models.build("fastscnn", (32, 64, 3), 19, dropout=0.3), jit=False).sampling(
-        4, seed=3
-    )
+    runtime = KerasRuntime(
+        models.build("fastscnn", (32, 64, 3), 19, dropout=0.3), jit=False, label_set=CITYSCAPES
+    ).sampling(4, seed=3)
     x = np.random.default_rng(0).integers(0, 256, (2, 32, 64, 3), np.uint8)
     found = runtime.sample(x)
     np.testing.assert_array_equal(runtime.predict(x), found.labels)

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from data.label_sets import CITYSCAPES
 from inference import multi_pass, runtimes
 from inference.keras_runtime import KerasRuntime
 from inference.multi_pass import TilingRuntime
-from inference.predict import segment
+from inference.segment import segment
 from trained import network, noise
 
 SIZE = (32, 48)
@@ -14,13 +15,13 @@ SIZE = (32, 48)
 
 @pytest.fixture(scope="module")
 def runtime():
-    return KerasRuntime(network("unet", SIZE, width=4), jit=False)
+    return KerasRuntime(network("unet", SIZE, width=4), jit=False, label_set=CITYSCAPES)
 
 
 class PixelRuntime:
     """Classes follow from the pixel alone, as stated by `labels`."""
 
-    name, size = "pixels", SIZE
+    name, size, label_set = "pixels", SIZE, CITYSCAPES
 
     def __init__(self):
         self.seen = []
@@ -29,7 +30,7 @@ class PixelRuntime:
     def labels(images):
         return (images.astype(int).sum(-1) // 8 % 19).astype(np.uint8)
 
-    def soft(self, scale=1.0):
+    def at_scale(self, scale=1.0):
         assert scale == 1
         return self
 
@@ -78,7 +79,7 @@ def test_of_a_network_that_sees_single_pixels_change_no_label(extent):
     found = TilingRuntime(PixelRuntime(), SIZE, 0.25).predict(image[None])
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found[0], PixelRuntime.labels(image))
-    found = runtimes.refined(PixelRuntime(), flip=True, overlap=0.25).predict(image[None])
+    found = runtimes.with_passes(PixelRuntime(), flip=True, overlap=0.25).predict(image[None])
     np.testing.assert_array_equal(found[0], PixelRuntime.labels(image))
 
 

@@ -1,4 +1,4 @@
-"""JAX draws weights in haste, and compiles what is measured later as well as ever."""
+"""JAX compiles without optimizations while it draws weights, and only then."""
 
 import importlib.util
 import os
@@ -12,23 +12,23 @@ from tiny import REPO
 BUILT = """
 import jax, keras, models
 
-def hasty():
+def unoptimized():
     return jax.config.read("jax_disable_most_optimizations")
 
 def drawn(shape):
-    seen.append(hasty())
+    seen.append(unoptimized())
     return keras.ops.ones(shape)
 
-seen, before = [], hasty()
+seen, before = [], unoptimized()
 keras.initializers.GlorotUniform.__call__ = lambda self, shape, dtype=None: drawn(shape)
 keras.initializers.HeNormal.__call__ = lambda self, shape, dtype=None: drawn(shape)
 models.build("unet", (32, 32, 3), 3, width=4)
 assert seen and all(seen), seen
-assert hasty() == before
+assert unoptimized() == before
 """
 
 
-def test_weights_are_drawn_in_haste_and_nothing_else():
+def test_only_the_drawing_of_weights_is_compiled_without_optimizations():
     if not importlib.util.find_spec("jax"):
         pytest.skip("jax is not installed: pip install -c constraints.txt -e .[backends]")
     done = subprocess.run(

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 import damage
-import ranks
-from data import index
+import rank_processes
+from data import datasets
 from processes import run_script
 from runs import assert_same, log, only_run
 from slurm_cluster import Cluster, missing
@@ -33,7 +33,7 @@ EPOCHS = 8  # of three steps
 STALLED, SUSPENDED = 30, 35  # seconds; Gloo by itself gives up after 30 as well
 NOTING = """#!{python}
 import json, os, signal, sys
-if sys.argv[1].startswith("slurm/"):
+if sys.argv[1] == "-c" or sys.argv[1].startswith("slurm/"):
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 with open({folder!r} + "/arguments." + os.environ["SLURM_PROCID"], "w") as file:
     json.dump(sys.argv[1:], file)
@@ -54,7 +54,7 @@ seconds = 0.1
 
 @pytest.fixture(scope="module")
 def cluster():
-    ranks.require_horovod()
+    rank_processes.require_horovod()
     if lacking := missing():
         pytest.skip(f"no {', '.join(lacking)}: apt-get install slurm-wlm munge")
     with Cluster() as started:
@@ -155,7 +155,7 @@ def training(cluster, town, tmp_path):
 def undisturbed(cluster, town, tmp_path_factory):
     """The folder of a run on this machine alone, by horovodrun."""
     logs = tmp_path_factory.mktemp("undisturbed")
-    done = ranks.launch(2, *TRAIN, *TINY, "-p", town, "-e", EPOCHS, "--logs", logs)
+    done = rank_processes.launch(2, *TRAIN, *TINY, "-p", town, "-e", EPOCHS, "--logs", logs)
     assert done.returncode == 0, done.stdout + done.stderr
     return only_run(logs)
 
@@ -225,7 +225,7 @@ class TestTraining:
 
     def test_what_one_rank_cannot_read_is_the_jobs_status(self, training, town, tmp_path):
         spoilt = shutil.copytree(town, tmp_path / "town")
-        image = index.training_samples(spoilt)[4].image
+        image = datasets.opened(spoilt).training()[4].image
         damage.truncate(image)
         job = training(epochs=2, more=("-p", spoilt))
         told = job.end()
@@ -245,8 +245,8 @@ class TestTraining:
             assert len(log(run)) == 1
 
     def test_mpirun(self, cluster, training, undisturbed, tmp_path):
-        ranks.require_mpi()
-        job = training(LAUNCHER="mpirun", OMPI_MCA_mpi_yield_when_idle="1", **ranks.AS_ROOT)
+        rank_processes.require_mpi()
+        job = training(LAUNCHER="mpirun", OMPI_MCA_mpi_yield_when_idle="1", **rank_processes.AS_ROOT)
         job.wait_for("epoch 1/")
         cluster.call("scancel", "--signal=USR1", "--batch", job.number)
         job.finished()
@@ -254,7 +254,7 @@ class TestTraining:
         assert_same(only_run(tmp_path / "logs"), undisturbed)  # sums of two are the same in any order
 
     def test_pmix_connects_the_ranks(self, cluster, training):
-        ranks.require_mpi()
+        rank_processes.require_mpi()
         if "pmix" not in cluster.call("srun", "--mpi=list"):
             pytest.skip("this SLURM has no PMIx")
         # of one node: the folders of PMIx have the same name on two nodes, which are here one machine

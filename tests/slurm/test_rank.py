@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from ranks import require_horovod
+from rank_processes import require_horovod
 from tiny import REPO
 
 SPEC = importlib.util.spec_from_file_location("slurm_rank", REPO / "slurm" / "rank.py")

@@ -29,16 +29,17 @@ CASES = {
     "deeplabv3+-mobilenetv2": Case("deeplabv3+"),
     "deeplabv3+-modified_xception": Case(
         "deeplabv3+",
-        {"backbone": "modified_xception"},
+        {"encoder": "modified_xception"},
         shallow={"models.encoders.modified_xception.MIDDLE_UNITS": 2},
     ),
-    "deeplabv3+-resnet50": Case("deeplabv3+", {"backbone": "resnet50"}),
+    "deeplabv3+-resnet50": Case("deeplabv3+", {"encoder": "resnet50"}),
     "deeplabv3+-stride8": Case("deeplabv3+", {"output_stride": 8}),
-    "deeplabv3+-xception": Case("deeplabv3+", {"backbone": "xception"}),
+    "deeplabv3+-xception": Case("deeplabv3+", {"encoder": "xception"}),
     "fastscnn": Case("fastscnn"),
     "separable_unet-large": Case("separable_unet", {"variant": "large"}),
     "separable_unet-original": Case("separable_unet"),
     "unet": Case("unet", {"width": 4}),
+    "unet-mobilenetv2": Case("unet", {"encoder": "mobilenetv2"}),
 }
 QUICK = ("fastscnn", "unet")  # what `make test-fast` looks at
 # JAX compiles every network for one image. This suite's own code there is `models.jax_kernels`; the rest is

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 from keras import layers
 
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from models.pooling import PoolWithPosition, Unpool
 
 SIZE, RATES = (16, 32), {"drop1": 0.3, "drop2": 0.5}
 
 
-def network(rates=None, classes=CLASS_COUNT):
+def network(rates=None, classes=CITYSCAPES.classes):
     """[N, 16, 32, 3] -> logits: positions and a skip connection pass the first of two dropouts by."""
     rates = RATES if rates is None else rates
     image = keras.Input((*SIZE, 3), name="image")

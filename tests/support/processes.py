@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import costs
+import processor_time
 from tiny import REPO
 
 # What the tests set to silence TensorFlow is taken back: a script has to see to that itself.
@@ -48,7 +48,7 @@ class Warm:
                     os.kill(process, signal.SIGKILL)
                 self._answer()
                 raise subprocess.TimeoutExpired(words, SECONDS) from None
-            costs.add(used)
+            processor_time.add(used)
             for file in (output, errors):
                 file.seek(0)
             status = next(filter(None, statuses), 0)

@@ -125,7 +125,7 @@ def scaling(model):
 
 def summary():
     """A summary record."""
-    names = (("fastscnn", {}), ("unet", {}), ("deeplabv3+", {"backbone": "resnet50"}))
+    names = (("fastscnn", {}), ("unet", {}), ("deeplabv3+", {"encoder": "resnet50"}))
     models = [
         {"model": name, "options": options, "parameters": 10**place, "macs": 10 ** (place + 4)}
         | {f"{kind}_bytes": 2 ** (20 + place) for kind in ("weight", "inference", "training")}

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from models.layers import BatchNorm
 from models.pooling import PoolWithPosition, Unpool
 
@@ -28,7 +28,9 @@ def network(epsilon=1e-3):
         y = layers.Conv2D(8, 3, padding="same", name=f"{branch}_middle")(y)
         unpooled.append(Unpool(name=f"{branch}_unpool")([y, position]))  # [N, 16, 32, 8]
     x = layers.Add(name="add")(unpooled)
-    model = keras.Model(image, layers.Conv2D(CLASS_COUNT, 3, padding="same", name="logits")(x), name="tied")
+    model = keras.Model(
+        image, layers.Conv2D(CITYSCAPES.classes, 3, padding="same", name="logits")(x), name="tied"
+    )
     random = np.random.default_rng(0)
     for layer in model.layers:
         if isinstance(layer, BatchNorm):

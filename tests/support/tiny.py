@@ -7,7 +7,7 @@ import pytest
 from cityscapesscripts.helpers.labels import labels
 
 from data import png
-from data.labels import CLASSES
+from data.label_sets import CITYSCAPES
 
 REPO = Path(__file__).resolve().parents[2]
 CAMVID = REPO.parent / "shared" / "camvid"
@@ -53,7 +53,7 @@ def _scene(rng, size):
     """Image uint8 [H, W, 3], label ids uint8 [H, W], instance ids uint16 [H, W] of random regions."""
     height, width = size
     cells = rng.integers(0, [height, width], (CELLS, 2))
-    ids = rng.choice([label.id for label in CLASSES] + [0], CELLS)
+    ids = rng.choice([*CITYSCAPES.file_values, 0], CELLS)
     y, x = np.mgrid[:height, :width]
     distance = (y - cells[:, 0, None, None]) ** 2 + (x - cells[:, 1, None, None]) ** 2  # [CELLS, H, W]
     cell = distance.argmin(0)

@@ -6,10 +6,8 @@ It has what training treats apart: batch norm, a depthwise kernel, a bias, dropo
 import sys
 from pathlib import Path
 
-import models
 from benchmarks import children
-from training.optimization import recipes
-from training.optimization.rates import Rates
+from models import registry
 
 NAME = "toy"
 SIZE_MULTIPLE = 32  # that of real networks, so that tests can have wrong sizes; 4 would do
@@ -32,8 +30,7 @@ def build(input_shape: tuple[int, int, int], classes: int, width: int = 16, drop
 
 def register() -> None:
     """Make it known in this process, to command lines as well."""
-    models.ARCHITECTURES[NAME] = __name__
-    recipes.RECIPES[NAME] = recipes.Recipe(Rates("polynomial", 0.045))
+    registry.ARCHITECTURES[NAME] = registry.Architecture("Toy", "none", registry.Recipe(0.045), __name__)
 
 
 def reach_children() -> None:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 import models
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from models.weights import native
 
 
@@ -14,7 +14,7 @@ def noise(height, width, seed=0):
     return cv2.resize(small, (width, height))
 
 
-def network(name, size, classes=CLASS_COUNT, **options):
+def network(name, size, classes=CITYSCAPES.classes, **options):
     """A model with random weights and statistics; two calls make the same."""
     import keras
 
@@ -36,7 +36,7 @@ def network(name, size, classes=CLASS_COUNT, **options):
 
 def weights_file(path, name, size, **options):
     """Write such a model's weights and return the path."""
-    origin = native.Origin(name, CLASS_COUNT, size, options)
+    origin = native.Origin(name, CITYSCAPES.classes, size, options)
     native.write(path, network(name, size, **options), origin)
     return path
 

@@ -1,15 +1,32 @@
 """Run configurations: what options mean together, and what may change on resuming."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from common.errors import UserError
-from training import config
+from training import config, options
 from training.optimization.rates import Rates
 
 GIVEN = {"model": "fastscnn", "batch": 2}
+OF_VERSION_0_1 = """
+{
+  "model": "fastscnn", "path": "town",
+  "rates": {
+    "schedule": "polynomial", "maximum": 0.045, "minimum": 0.0, "power": 0.9, "cycle": 0.0,
+    "mode": "triangular", "warmup_epochs": null, "scaling": "linear"
+  },
+  "momentum": 0.9, "options": {}, "encoder_weights": "none", "freeze_encoder": 0, "optimizer": "sgd",
+  "weight_decay": 4e-05, "clip_norm": 0.0, "accumulate": 1, "ema": 0.0, "loss": "ce",
+  "label_smoothing": 0.0, "class_weights": "enet", "weight_of_class": [1.5, 0.25],
+  "target_size": [1024, 2048], "batch": 2, "epochs": 500, "precision": "float32", "remat": false,
+  "seed": 0, "coarse": false, "init_weights": null, "cache": "none", "workers": 8,
+  "deterministic": false, "validate_every": 1, "patience": 0, "save_every": 10.0,
+  "strategy": "horovod", "compression": "none", "stall_timeout": 300.0, "job": "c-1",
+  "wandb": null, "mlflow": null
+}
+"""
 
 
 def test_without_options_the_papers_recipe_is_used():
@@ -32,8 +49,8 @@ def test_what_is_given_wins():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"optimizer": "adam", "momentum": 0.9}, "adam takes no --momentum"),
-        ({"rates": Rates("constant", 0.1, warmup_epochs=2.0), "epochs": 2}, "leaves nothing of --epochs 2"),
+        ({"optimizer": "adam", "momentum": 0.9}, "adam takes no `momentum`"),
+        ({"rates": Rates("constant", 0.1, warmup_epochs=2.0), "epochs": 2}, "leaves nothing of `epochs` 2"),
     ],
 )
 def test_contradictions_are_errors(given, message):
@@ -50,12 +67,18 @@ def test_a_configuration_survives_its_file(tmp_path):
     assert config.read(tmp_path / "config.json") == made
 
 
+def test_a_file_of_version_0_1_reads(tmp_path):
+    (tmp_path / "config.json").write_text(OF_VERSION_0_1)
+    expected = config.new(GIVEN | {"workers": 8, "class_weights": "enet", "job": "c-1"}, Path("town"))
+    assert config.read(tmp_path / "config.json") == replace(expected, weight_of_class=(1.5, 0.25))
+
+
 def test_resuming_may_change_where_and_how_long_only():
     saved = config.new(GIVEN, Path("town"))
     assert config.resumed(saved, {"epochs": 9, "batch": 2}, Path("moved")) == replace(
         saved, epochs=9, path="moved"
     )
-    with pytest.raises(UserError, match="batch 4 differs from the resumed run's 2"):
+    with pytest.raises(UserError, match="`batch` 4 differs from the resumed run's 2"):
         config.resumed(saved, {"batch": 4}, None)
 
 
@@ -63,3 +86,8 @@ def test_a_foreign_file_is_named(tmp_path):
     (tmp_path / "config.json").write_text('{"model": "fastscnn"}')
     with pytest.raises(UserError, match="is no run configuration"):
         config.read(tmp_path / "config.json")
+
+
+def test_every_field_has_an_option_but_those_that_others_make():
+    without = {part.name for part in fields(config.Config)} - options.of(config.Config).keys()
+    assert without == {"options", "rates", "weight_of_class"}

@@ -24,7 +24,7 @@ def parse(text: str) -> tuple[str, ...]:
                 f"unknown loss '{term}'; there are {', '.join(NAMES)}, and sums of them such as ce+dice"
             )
     if len(set(terms)) < len(terms):
-        raise UserError(f"--loss {text} names a term twice; each one counts once")
+        raise UserError(f"`loss` {text} names a term twice; each one counts once")
     return terms
 
 
@@ -33,5 +33,5 @@ def require_fitting(loss: str, smoothing: float) -> None:
     terms = parse(loss)
     if smoothing and not set(terms) & set(OF_PIXELS):
         raise UserError(
-            f"--label-smoothing is for {', '.join(OF_PIXELS)}, not for --loss {loss}; leave it out"
+            f"`label_smoothing` is for {', '.join(OF_PIXELS)}, not for `loss` {loss}; leave it out"
         )

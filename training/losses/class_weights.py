@@ -5,8 +5,8 @@ from pathlib import Path
 
 from common.errors import UserError
 from data import stats
-from data.index import Sample
-from data.labels import CLASS_COUNT, CLASS_NAMES
+from data.label_sets import LabelSet
+from data.samples import Sample
 
 FORMULAS = {"median": stats.median_frequency_weights, "enet": stats.enet_weights}
 
@@ -16,7 +16,7 @@ def resolve(name: str, samples: list[Sample], workers: int | None = None) -> tup
 
     Args:
         name: none; median or enet, which read all label maps; else a file, see `read`.
-        samples: the training split.
+        samples: the training split, at least one.
 
     Raises:
         UserError: the file does not fit, or a label map is unreadable.
@@ -25,11 +25,11 @@ def resolve(name: str, samples: list[Sample], workers: int | None = None) -> tup
         return ()
     if name in FORMULAS:
         return tuple(FORMULAS[name](stats.count(samples, workers)).tolist())
-    return read(Path(name))
+    return read(Path(name), samples[0].label_set)
 
 
-def read(path: Path) -> tuple[float, ...]:
-    """Weights from JSON: a list of 19 numbers in the order of the train ids, or class name -> number.
+def read(path: Path, label_set: LabelSet) -> tuple[float, ...]:
+    """Weights from JSON: a list of a number for each train id, or class name -> number.
 
     Raises:
         UserError: no such file, or something else in it.
@@ -38,26 +38,26 @@ def read(path: Path) -> tuple[float, ...]:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UserError(
-            f"--class-weights takes none, median, enet or a JSON file; cannot read {path}"
+            f"`class_weights` takes none, median, enet or a JSON file; cannot read {path}"
         ) from error
     if isinstance(content, dict):
-        content = _by_name(path, content)
-    valid = isinstance(content, list) and len(content) == CLASS_COUNT and all(map(_is_weight, content))
+        content = _by_name(path, content, label_set.names)
+    valid = isinstance(content, list) and len(content) == label_set.classes and all(map(_is_weight, content))
     if not valid or not any(content):
         raise UserError(
-            f"{path} must hold a list of {CLASS_COUNT} weights of at least 0 in the order of the train ids, "
-            "not all 0, or an object of one for each class name"
+            f"{path} must hold a list of {label_set.classes} weights of at least 0 in the order of the train "
+            "ids, not all 0, or an object of one for each class name"
         )
     return tuple(map(float, content))
 
 
-def _by_name(path: Path, content: dict) -> list:
-    missing = [name for name in CLASS_NAMES if name not in content]
-    foreign = [name for name in content if name not in CLASS_NAMES]
+def _by_name(path: Path, content: dict, names: tuple[str, ...]) -> list:
+    missing = [name for name in names if name not in content]
+    foreign = [name for name in content if name not in names]
     if missing or foreign:
         what = f"lacks {', '.join(missing)}" if missing else f"has the unknown {', '.join(foreign)}"
-        raise UserError(f"{path} {what}; it must have a weight for each of {', '.join(CLASS_NAMES)}")
-    return [content[name] for name in CLASS_NAMES]
+        raise UserError(f"{path} {what}; it must have a weight for each of {', '.join(names)}")
+    return [content[name] for name in names]
 
 
 def _is_weight(value) -> bool:

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from data.labels import IGNORED
+from data.label_sets import IGNORED
 from training.losses.overlap import mean_over_classes
 
 

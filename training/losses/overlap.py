@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from data.labels import IGNORED
+from data.label_sets import IGNORED
 
 
 def area_sums(logits: tf.Tensor, labels: tf.Tensor):

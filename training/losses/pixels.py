@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from data.labels import IGNORED
+from data.label_sets import IGNORED
 
 FOCUS = 2.0  # gamma of the focal loss, best in its paper
 EASY = 0.7  # ohem counts no pixel whose true class has this probability or more,

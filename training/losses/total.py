@@ -10,7 +10,7 @@ from training import losses
 from training.losses import lovasz, overlap, pixels
 
 if TYPE_CHECKING:
-    from training.config import Config  # which imports the names of this room
+    from training.config_fields import Config  # which imports the names of this room
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ softmax, and one row of cells of memory instead of several full-resolution maps.
 import numpy as np
 import tensorflow as tf
 
-from data.labels import IGNORED
+from data.label_sets import IGNORED
 from training.losses.pixels import labelled_pixels
 
 ROWS_AT_ONCE = 4  # rows of cells worked on in parallel; more did not help on 2 to 16 cores

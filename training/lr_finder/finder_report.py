@@ -8,25 +8,13 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import write_bytes
-from training.config import Config, new
+from training import options
+from training.config import new
+from training.config_fields import Config
 from training.lr_finder.sweep import Suggestions, Sweep
 
 FOLDER = "lrfinder_results"
-NAMED = (  # fields of the configuration whose option has their name
-    "momentum",
-    "weight_decay",
-    "clip_norm",
-    "accumulate",
-    "loss",
-    "class_weights",
-    "label_smoothing",
-    "batch",
-    "seed",
-    "init_weights",
-    "encoder_weights",
-    "cache",
-    "workers",
-)
+ALWAYS_NAMED = ("model", "path", "optimizer", "target_size")
 CYCLE = 8  # epochs of a whole cycle; Smith's step size is 2 to 10 epochs
 
 
@@ -40,7 +28,7 @@ def made_folder(logs: Path, config: Config) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}; see --logs") from error
+        raise UserError(f"cannot make the folder {folder}: {error.strerror}; see `logs`") from error
     return folder
 
 
@@ -80,28 +68,26 @@ def commands(config: Config, suggestions: Suggestions) -> list[str]:
 def words(config: Config) -> list[str]:
     """The options of train.py that make this configuration, its rates aside."""
     usual = new({"model": config.model, "optimizer": config.optimizer}, Path(config.path))
-    found = ["-m", config.model, "-p", config.path, "--optimizer", config.optimizer]
-    found += ["-t", "{},{}".format(*config.target_size)]
-    for name in NAMED:
-        if getattr(config, name) != getattr(usual, name):
-            found += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
+    found = []
+    for name, option in options.of(Config, nested=False).items():
+        value = getattr(config, name)
+        if name in ALWAYS_NAMED or value != getattr(usual, name):
+            found += option.words(value)
     for name, value in config.options.items():
         option = name.replace("_", "-")
         found += [f"--no-{option}"] if value is False else [f"--{option}"]
         found += [] if isinstance(value, bool) else [str(value)]
-    if config.precision != usual.precision:
-        found += ["--mixed-precision", config.precision.removeprefix("mixed_")]
-    return found + ["--coarse"] * config.coarse + ["--remat"] * config.remat
+    return found
 
 
 def text(config: Config, found: Sweep, suggestions: Suggestions | None) -> str:
     """The suggestions, and how to use them."""
     ending = "until the loss burst" if found.diverged else "to the end"
     if not found.rates:
-        return "the loss was no number at the first step: give a smaller --min-lr"
+        return "the loss was no number at the first step: give a smaller `minimum`"
     lines = [f"{len(found.rates)} steps from {found.rates[0]:.2g} to {found.rates[-1]:.2g}, {ending}"]
     if not suggestions:
-        return "\n".join([*lines, "the loss never fell: no suggestion; try another --min-lr and --max-lr"])
+        return "\n".join([*lines, "the loss never fell: no suggestion; try another `minimum` and `maximum`"])
     lines += [
         f"steepest descent   {suggestions.steepest:.2g}",
         f"minimum / 10       {suggestions.tenth_of_minimum:.2g}",

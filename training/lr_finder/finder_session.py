@@ -5,11 +5,12 @@ from pathlib import Path
 
 import keras
 
+from common.arguments import as_options
 from data.cache import open_cache
-from data.index import Sample
 from data.pipeline import Batches, Shard
+from data.samples import Sample
 from models.weights import native, run_files
-from training import config
+from training.config_fields import Config
 from training.losses import total
 from training.lr_finder import finder_report, sweep
 from training.optimization import optimizers
@@ -21,7 +22,7 @@ from training.steps.step import training_step
 
 
 def find(
-    settings: config.Config,
+    settings: Config,
     training: list[Sample],
     logs: Path,
     minimum: float,
@@ -33,6 +34,7 @@ def find(
     Raises:
         UserError: anything the user can mend.
     """
+    session.require_labels(settings, training, fresh=True)
     jit = xla.prepare(ranks=ranks)
     keras.utils.set_random_seed(settings.seed)
     with ranks.scope():
@@ -59,7 +61,7 @@ def find(
     if not ranks.first:
         return 0
     suggestions = sweep.suggest(found)
-    print(finder_report.text(settings, found, suggestions))
+    print(as_options(finder_report.text(settings, found, suggestions)))
     written = finder_report.write(logs, settings, found, suggestions)
     print(f"written: {written}.png and {written.name}.json")
     return 0

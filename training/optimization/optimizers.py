@@ -10,7 +10,7 @@ from training.optimization.updates import FtrlProximal
 from training.ranks.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
-    from training.config import Config  # which imports the names of this room
+    from training.config_fields import Config  # which imports the names of this room
 
 # name on the command line -> class and options
 STEPS = {

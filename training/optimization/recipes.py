@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from common.errors import UserError
+from models import registry
 from training.optimization.rates import Rates
 
 # name on the command line -> learning rate that the optimizer's paper, or Keras, starts from
@@ -34,25 +35,10 @@ class Recipe:
     momentum: float = 0.9
 
 
-# model -> its paper's recipe where there is one
-RECIPES = {
-    "bayes_segnet": Recipe(Rates("polynomial", 0.1)),  # best of 0.001, 0.01, 0.1 on a small town
-    "deeplabv3+": Recipe(Rates("polynomial", 0.007)),  # arXiv 1802.02611, section 4
-    "fastscnn": Recipe(Rates("polynomial", 0.045)),  # arXiv 1902.04502, section 4.1
-    # No paper. On a made-up town both variants learn most at 0.05, of 0.003, 0.05 and 0.1; at 0.003 the
-    # original has barely begun when the run ends. Its published weights were written at a rate of 0.046.
-    # After 160 steps Nesterov's momentum has a loss of 1.59 on validation images, plain momentum 1.64.
-    "separable_unet": Recipe(Rates("polynomial", 0.05), "sgd_nesterov"),
-    # The paper's SGD is for batches of one image. The finder's minimum / 10 for Adam is 0.0026 at a width
-    # of 32 on a made-up town; there 96 steps at 0.003 end with less loss than at 0.01 or 0.001. (A width of
-    # 8 bears 0.01: the wider, the lower.)
-    "unet": Recipe(Rates("polynomial", 0.003), "adam", 0.0),
-}
-
-
 def recipe(model: str, optimizer: str | None = None) -> Recipe:
     """The model's recipe; with another kind of optimizer, that optimizer's usual rate instead."""
-    own = RECIPES[model]
+    found = registry.architecture(model).recipe
+    own = Recipe(Rates(found.schedule, found.learning_rate), found.optimizer, found.momentum)
     if optimizer in (None, own.optimizer):
         return own
     if is_sgd(optimizer) and is_sgd(own.optimizer):
@@ -74,4 +60,4 @@ def weight_decay(optimizer: str) -> float:
 def require_momentum_fits(optimizer: str, momentum: float | None) -> None:
     """Raise UserError if a momentum is given that the optimizer has no place for."""
     if momentum and optimizer not in WITH_MOMENTUM:
-        raise UserError(f"{optimizer} takes no --momentum, only {', '.join(WITH_MOMENTUM)} do; leave it out")
+        raise UserError(f"{optimizer} takes no `momentum`, only {', '.join(WITH_MOMENTUM)} do; leave it out")

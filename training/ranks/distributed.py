@@ -204,13 +204,13 @@ def require_one_process(launcher: str, expected: int) -> None:
     """
     if expected > 1:
         raise UserError(
-            f"{launcher} has started {expected} processes, but --strategy mirrored is one process with all "
-            "its GPUs: start one, or use --strategy horovod"
+            f"{launcher} has started {expected} processes, but `strategy` mirrored is one process with all "
+            "its GPUs: start one, or use `strategy` horovod"
         )
     workers = tensorflow_workers()
     if workers > 1:
         raise UserError(
-            f"TF_CONFIG names {workers} workers, but --strategy mirrored stays on one machine: unset "
+            f"TF_CONFIG names {workers} workers, but `strategy` mirrored stays on one machine: unset "
             "TF_CONFIG, or start several machines by Horovod (docs/hpc.md)"
         )
 

@@ -39,5 +39,5 @@ def require_none(model, ranks: Ranks, step: int) -> None:
         strays = ", ".join(str(rank) for rank, found in enumerate(sums) if found != usual)
         raise UserError(
             f"at step {step} the weights of rank {strays} differ from the others'; check that machine's "
-            "memory and GPU, and go on from the last checkpoint with --resume"
+            "memory and GPU, and go on from the last checkpoint with `resume`"
         )

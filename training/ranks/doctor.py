@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from common import cli
+from common.arguments import as_options
 from common.environment import lines_of, versions
 from common.errors import EXIT_USER_ERROR, UserError
-from data import index
-from data.cache import decode
+from data import datasets
 from training.ranks import distributed
 from training.ranks.distributed import PATIENCE, at_most
 from training.ranks.ranks import Ranks
@@ -40,9 +40,9 @@ def examine(path: Path | None) -> int:
         reports = ranks.gather(report(ranks, path))
     found = problems(reports)
     if ranks.first:
-        print("\n".join([*table(reports), *summary(reports, seconds)]))
+        print(as_options("\n".join([*table(reports), *summary(reports, seconds)])))
         for problem in found:
-            print(f"problem: {problem}")
+            print(as_options(f"problem: {problem}"))
         print("no problem found" if not found else f"problems: {len(found)}", flush=True)
     ranks.any(False)  # launchers stop all ranks when one of them ends with a status
     return EXIT_USER_ERROR if found else 0
@@ -119,12 +119,12 @@ def data(path: Path | None, ranks: Ranks) -> dict:
     if path is None:
         return {}
     try:
-        samples = index.training_samples(path)
-        validation = index.validation_samples(path)
+        data_set = datasets.opened(path)
+        samples, validation = data_set.training(), data_set.validation()
         mine = samples[ranks.rank :: ranks.size][:IMAGES]
         start = time.perf_counter()
         for sample in mine:
-            decode(sample)
+            sample.decode()
         seconds = (time.perf_counter() - start) / max(1, len(mine))
         return {"pictures": [len(samples), len(validation)], "seconds": seconds}
     except UserError as error:
@@ -190,7 +190,7 @@ def table(reports: list[dict]) -> list[str]:
 
 def _data_text(found: dict) -> str:
     if not found:
-        return "not asked for: give -p"
+        return "not asked for: give `path`"
     if "error" in found:
         return "not readable"
     return f"{found['pictures'][0]} + {found['pictures'][1]}, {1000 * found['seconds']:.0f} ms to decode one"

@@ -47,7 +47,7 @@ class Mirrored(Ranks):
         return list(self.strategy.experimental_local_results(value))
 
     def without_xla(self) -> str:
-        return "--strategy mirrored is not compiled by it, --strategy horovod is"
+        return "`strategy` mirrored is not compiled by it, `strategy` horovod is"
 
     def sums(self, tensors: list) -> list:
         # on this replica's device, also what is read from a variable: else each would be exchanged by itself

@@ -3,6 +3,7 @@
 import sys
 
 from common import cli, devices
+from common.arguments import as_options
 from training.ranks.ranks import ALONE, Ranks
 
 
@@ -22,7 +23,8 @@ def prepare(deterministic: bool = False, ranks: Ranks = ALONE) -> bool:
     devices.see_gpus(ranks.own)
     compiled, reason = xla(ranks)
     if reason and ranks.first:
-        print(f"{cli.program()}: steps run without XLA: {reason}", file=sys.stderr, flush=True)
+        told = as_options(f"steps run without XLA: {reason}")
+        print(f"{cli.program()}: {told}", file=sys.stderr, flush=True)
     return compiled
 
 

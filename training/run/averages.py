@@ -1,4 +1,4 @@
-"""The average of the weights (`--ema`) in the model's place, for scoring and saving."""
+"""The average of the weights (`ema`) in the model's place, for scoring and saving."""
 
 from contextlib import contextmanager
 

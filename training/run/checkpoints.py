@@ -56,7 +56,7 @@ def save(run: Path, model, optimizer, origin: native.Origin, progress: Progress)
             _link(folder / "best", target)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        cure = "earlier checkpoints are untouched: free some space and continue with --resume"
+        cure = "earlier checkpoints are untouched: free some space and continue with `resume`"
         raise writing_error(target, error, cure) from error
     _prune(folder)
     return target
@@ -87,7 +87,7 @@ def restore(checkpoint: Path, model, optimizer) -> Progress:
     targets = {f"optimizer/{i}": variable for i, variable in enumerate(optimizer.variables)}
     targets |= {f"random/{i}": variable for i, variable in enumerate(seeds.generators(model))}
     if {name: tuple(v.shape) for name, v in targets.items()} != {name: a.shape for name, a in arrays.items()}:
-        raise UserError(f"{checkpoint} holds another optimizer's state; start a new run with --init-weights")
+        raise UserError(f"{checkpoint} holds another optimizer's state; start a new run with `init_weights`")
     for name, variable in targets.items():
         variable.assign(arrays[name])
     return Progress.read(progress)
@@ -105,7 +105,7 @@ def newest(run: Path) -> Path:
             return checkpoint
         except UserError as error:
             print(f"passing over a damaged checkpoint: {error}", file=sys.stderr)
-    raise UserError(f"no usable checkpoint in {run / CHECKPOINTS}; start anew without --resume")
+    raise UserError(f"no usable checkpoint in {run / CHECKPOINTS}; start anew without `resume`")
 
 
 def later_sound(run: Path, checkpoint: Path) -> bool:

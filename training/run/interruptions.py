@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from common.arguments import as_options
 from common.errors import EXIT_INTERRUPTED, EXIT_RUN_AGAIN, NoProgressError, RankLostError
 from common.files import writing_error
 from training.ranks.distributed import lost
@@ -88,11 +89,11 @@ def note_restart(run: Path, step: int) -> None:
             f"find what ends it, such as too little memory or time, then delete {path}"
         )
     if len(ends) >= ALLOWED:
-        print(
+        message = (
             f"resumed {len(ends)} times before at step {step}, and always ended before the next checkpoint; "
-            "longer time limits or a shorter --save-every help",
-            file=sys.stderr,
+            "longer time limits or a shorter `save_every` help"
         )
+        print(as_options(message), file=sys.stderr)
     _append(path, f"{START}{step}")
 
 

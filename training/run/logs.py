@@ -9,14 +9,11 @@ import tensorflow as tf
 
 from common.files import write_bytes
 from data import png
-from data.labels import CLASS_NAMES, IGNORED, colorize
+from data.label_sets import IGNORED, LabelSet
 from training.run import run_folder
 
-COLUMNS = (
-    ["epoch", "step", "learning_rate", "loss", "val_loss", "val_accuracy", "val_miou"]
-    + [f"iou_{name.replace(' ', '_')}" for name in CLASS_NAMES]
-    + ["images_per_s", "data_wait", "seconds"]
-)
+FIRST = ["epoch", "step", "learning_rate", "loss", "val_loss", "val_accuracy", "val_miou"]  # columns
+LAST = ["images_per_s", "data_wait", "seconds"]
 IMAGES = 4  # validation images shown each epoch
 
 
@@ -25,11 +22,13 @@ class Logs:
 
     Args:
         run: the run folder.
+        label_set: of the run.
         epoch: finished epochs; rows of later ones (of an epoch that was cut off) are dropped.
     """
 
-    def __init__(self, run: Path, epoch: int):
+    def __init__(self, run: Path, label_set: LabelSet, epoch: int):
         self.run = run
+        self.columns = [*FIRST, *iou_columns(label_set), *LAST]
         self.rows = [row for row in read(run) if int(row["epoch"]) <= epoch]
         self.tensorboard = tf.summary.create_file_writer(str(run / "tensorboard"))
 
@@ -37,19 +36,19 @@ class Logs:
         """Write an epoch's figures and images.
 
         Args:
-            row: values of `COLUMNS`; those of the validation are missing where there was none.
+            row: values of `columns`; those of the validation are missing where there was none.
             shown: uint8 [H, 3 * W, 3], image | truth | prediction; none where there was no validation.
         """
-        self.rows.append({name: _text(row[name]) if name in row else "" for name in COLUMNS})
+        self.rows.append({name: _text(row[name]) if name in row else "" for name in self.columns})
         text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        table = csv.DictWriter(text, self.columns, lineterminator="\n")
         table.writeheader()
         table.writerows(self.rows)
         write_bytes(self.run / run_folder.LOG, text.getvalue().encode())
         if shown:
             png.write(self.image_path(row["epoch"]), np.concatenate(shown))
         with self.tensorboard.as_default(step=row["epoch"]):
-            for name in COLUMNS[2:]:
+            for name in self.columns[2:]:
                 if not np.isnan(row.get(name, np.nan)):
                     tf.summary.scalar(name, row[name])
             if shown:
@@ -61,6 +60,11 @@ class Logs:
         return self.run / "images" / f"epoch_{epoch}.png"
 
 
+def iou_columns(label_set: LabelSet) -> list[str]:
+    """The columns of the classes' IoUs, by train id."""
+    return [f"iou_{name.replace(' ', '_')}" for name in label_set.names]
+
+
 def read(run: Path) -> list[dict]:
     """The rows of a run's log, oldest first, as text; none if there is no log yet."""
     path = run / run_folder.LOG
@@ -70,9 +74,11 @@ def read(run: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def side_by_side(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+def side_by_side(
+    image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, label_set: LabelSet
+) -> np.ndarray:
     """Image | truth | prediction, uint8 [H, 3 * W, 3]; ignored pixels are black in the truth alone."""
-    return np.concatenate([image, colorize(truth), colorize(prediction)], axis=1)
+    return np.concatenate([image, *map(label_set.colorize, (truth, prediction))], axis=1)
 
 
 def _text(value) -> str:
@@ -109,7 +115,7 @@ def draw_curves(run: Path) -> None:
     write_bytes(run / run_folder.CURVES, buffer.getvalue())
 
 
-def samples_of(images, labels, predictions) -> list[np.ndarray]:
+def samples_of(images, labels, predictions, label_set: LabelSet) -> list[np.ndarray]:
     """The images of a validation batch to show; padding, which is all ignored, is left out."""
     triples = zip(images.numpy(), labels.numpy(), predictions.numpy())
-    return [side_by_side(*triple) for triple in triples if (triple[1] != IGNORED).any()][:IMAGES]
+    return [side_by_side(*triple, label_set) for triple in triples if (triple[1] != IGNORED).any()][:IMAGES]

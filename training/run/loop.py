@@ -11,10 +11,9 @@ from tqdm import tqdm
 
 import models
 from common.errors import NotFiniteError, RankLostError
-from data.labels import CLASS_COUNT
 from data.pipeline import Batches
 from models.weights.native import Origin
-from training.config import Config
+from training.config_fields import Config
 from training.losses import total
 from training.optimization import optimizers
 from training.ranks import divergence
@@ -60,10 +59,13 @@ class Loop:
         self.config, self.run, self.model, self.optimizer = config, run, model, optimizer
         self.training, self.validation, self.progress = training, validation, progress
         self.jit, self.training_step = jit, None
-        self.validation_step = step.validation_step(model, CLASS_COUNT, jit, ranks)
+        self.validation_step = step.validation_step(model, config.label_set.classes, jit, ranks)
         self.stop, self.trackers, self.ranks = stop, trackers, ranks
-        self.logs = logs.Logs(run, progress.epoch) if ranks.first else None
-        self.origin = Origin(config.model, CLASS_COUNT, config.target_size, config.options)
+        self.logs = logs.Logs(run, config.label_set, progress.epoch) if ranks.first else None
+        labels = config.label_set
+        self.origin = Origin(
+            config.model, labels.classes, config.target_size, config.options, label_set=labels
+        )
         self.watchdog = Watchdog(run, ranks, config.stall_timeout)
         self._trained = False  # the first step is compiled
         self._losses = []  # of the steps since the last look, still on the device
@@ -121,7 +123,7 @@ class Loop:
         if self.training_step and not thaws:
             return
         if frozen or thaws:
-            for layer in models.encoder_layers(self.config.model, self.model):
+            for layer in models.encoder_layers(self.model):
                 layer.trainable = not frozen
         loss = total.build(self.config)
         self.training_step = step.training_step(
@@ -216,7 +218,9 @@ class Loop:
             return {}, []
         self.watchdog.beat(compiles=True)
         with averages.in_place(self.model, self.optimizer):
-            return validation.score(self.validation_step, self.validation, self._obey, self.ranks)
+            return validation.score(
+                self.validation_step, self.validation, self.config.label_set, self._obey, self.ranks
+            )
 
     def _obey(self) -> None:
         self.watchdog.beat()

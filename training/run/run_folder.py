@@ -34,8 +34,8 @@ def create(logs: Path, model: str) -> Path:
         except FileExistsError:  # another run of this second; a file in the way is told by the last one
             continue
         except OSError as error:
-            raise UserError(f"cannot make the run folder {run}: {error.strerror}; see --logs") from error
-    raise UserError(f"cannot make the run folder {candidates[0]}: a file is in the way; see --logs")
+            raise UserError(f"cannot make the run folder {run}: {error.strerror}; see `logs`") from error
+    raise UserError(f"cannot make the run folder {candidates[0]}: a file is in the way; see `logs`")
 
 
 def newest(logs: Path, model: str) -> Path:
@@ -46,7 +46,7 @@ def newest(logs: Path, model: str) -> Path:
     """
     runs = sorted(path.parent for path in (logs / model).glob(f"*/{CONFIG}"))
     if not runs:
-        raise UserError(f"no run of {model} in {logs / model} to resume; start one without --resume")
+        raise UserError(f"no run of {model} in {logs / model} to resume; start one without `resume`")
     return runs[-1]
 
 

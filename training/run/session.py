@@ -13,11 +13,12 @@ from common.environment import environment
 from common.errors import EXIT_INTERRUPTED, UserError
 from common.files import write_bytes
 from data.cache import open_cache
-from data.index import Sample
-from data.labels import CLASS_COUNT
+from data.label_sets import require_same_classes
 from data.pipeline import Batches, Shard
+from data.samples import Sample
 from models.weights import native, run_files
 from training import config
+from training.config_fields import Config
 from training.optimization import optimizers
 from training.ranks import seeds, xla
 from training.ranks.ranks import Ranks
@@ -29,7 +30,7 @@ from training.run.trackers import Tracker
 
 
 def train(
-    settings: config.Config,
+    settings: Config,
     training: list[Sample],
     validation: list[Sample],
     logs_folder: Path,
@@ -43,6 +44,7 @@ def train(
     Raises:
         UserError: anything the user can mend; until the model is built and filled, nothing is written.
     """
+    require_labels(settings, training, fresh=checkpoint is None)
     jit = xla.prepare(settings.deterministic, ranks)
     keras.utils.set_random_seed(settings.seed)
     run, checkpoint = ranks.agree((run, checkpoint))
@@ -78,8 +80,22 @@ def train(
         return followed(Loop(settings, run, model, optimizer, *batches, progress, jit, stop, services, ranks))
 
 
+def require_labels(settings: config.Config, samples: list[Sample], fresh: bool) -> None:
+    """Raise UserError unless a run, its data and the weights that a fresh one starts from fit together."""
+    ours, weighted = samples[0].label_set, len(settings.weight_of_class)
+    require_same_classes(settings.label_set, "the run", ours, settings.path)
+    if weighted not in (0, ours.classes):
+        raise UserError(
+            f"the run has class weights for {weighted} classes, but {settings.path} is of "
+            f"{ours.described()}; give other class weights"
+        )
+    if fresh and settings.init_weights:
+        path = run_files.weights_file(Path(settings.init_weights))
+        require_same_classes(native.read_label_set(path), path, ours, settings.path)
+
+
 def folder_of(
-    settings: config.Config, run: Path | None, checkpoint: Path | None, progress: Progress, logs_folder: Path
+    settings: Config, run: Path | None, checkpoint: Path | None, progress: Progress, logs_folder: Path
 ) -> tuple[Path, Progress]:
     """The folder that a fresh or resumed run writes to, and where it starts from."""
     if not checkpoint:
@@ -90,7 +106,7 @@ def folder_of(
     return run, progress
 
 
-def describe(settings: config.Config, run: Path, model, training: int, validation: int, ranks: Ranks) -> None:
+def describe(settings: Config, run: Path, model, training: int, validation: int, ranks: Ranks) -> None:
     """Write down and print what the run is."""
     write_bytes(run / run_files.CONFIG, config.to_json(settings).encode())
     write_bytes(run / run_folder.ENVIRONMENT, (json.dumps(environment(), indent=2) + "\n").encode())
@@ -143,7 +159,7 @@ def conclude(loop: Loop) -> None:
     )
 
 
-def started_trackers(settings: config.Config, run: Path, fresh: bool) -> list[Tracker]:
+def started_trackers(settings: Config, run: Path, fresh: bool) -> list[Tracker]:
     """The configured trackers; where one cannot be started, a fresh run folder is taken away again."""
     try:
         return trackers.opened(settings, run)
@@ -153,16 +169,16 @@ def started_trackers(settings: config.Config, run: Path, fresh: bool) -> list[Tr
         raise
 
 
-def build(settings: config.Config, fresh: bool) -> keras.Model:
+def build(settings: Config, fresh: bool) -> keras.Model:
     """The configured model; published encoder weights only go into a fresh one, others are restored."""
     published = fresh and settings.encoder_weights != "none"
     encoder = {"encoder_weights": settings.encoder_weights} if published else {}
     shape = (*settings.target_size, 3)
     model = models.build(
-        settings.model, shape, CLASS_COUNT, settings.precision, **settings.options, **encoder
+        settings.model, shape, settings.label_set.classes, settings.precision, **settings.options, **encoder
     )
     if settings.freeze_encoder:
-        models.encoder_layers(settings.model, model)  # raises where there is none
+        models.encoder_layers(model)  # raises where there is none
     return model
 
 

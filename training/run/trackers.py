@@ -13,19 +13,16 @@ from pathlib import Path
 from common import packages
 from common.errors import UserError
 from common.files import write_bytes
-from training.config import Config
+from training.config_fields import Config
 
 MLFLOW_ID = "mlflow_run_id.txt"  # in the run folder, so that a resumed run goes on in the same MLflow run
 
 
 def require_installed(config: Config) -> None:
     """Raise UserError if a tracker is configured that is not installed."""
-    for option, wanted, package in (
-        ("--wandb", config.wandb, "wandb"),
-        ("--mlflow", config.mlflow, "mlflow"),
-    ):
+    for package, wanted in (("wandb", config.wandb), ("mlflow", config.mlflow)):
         if wanted:
-            packages.require(option, (package,), "tracking")
+            packages.require(f"`{package}`", (package,), "tracking")
 
 
 def opened(config: Config, run: Path) -> list["Tracker"]:
@@ -77,7 +74,7 @@ class WeightsAndBiases:
                 id=f"{config.model.replace('+', 'p')}-{run.resolve().name}",  # ids take no '+'
                 resume="allow",
                 dir=str(run),
-                config=asdict(config),
+                config=_told(config),
             )
         except Exception as error:
             raise UserError(
@@ -112,12 +109,12 @@ class MLflow:
             found = self._client.get_experiment_by_name(config.model)
             experiment = found.experiment_id if found else self._client.create_experiment(config.model)
             self._id = self._client.create_run(experiment, run_name=run.resolve().name).info.run_id
-            for name, value in asdict(config).items():
+            for name, value in _told(config).items():
                 self._client.log_param(self._id, name, value)
         except Exception as error:
             raise UserError(
                 f"cannot start an MLflow run at {config.mlflow} ({str(error).splitlines()[0][:120]}); "
-                "correct --mlflow, for example sqlite:///mlflow.db"
+                "correct `mlflow`, for example sqlite:///mlflow.db"
             ) from error
         write_bytes(known, self._id.encode())
 
@@ -131,3 +128,8 @@ class MLflow:
     def close(self, finished: bool) -> None:
         """Mark the run; an interrupted one is marked anew when it has gone on."""
         self._client.set_terminated(self._id, "FINISHED" if finished else "KILLED")
+
+
+def _told(config: Config) -> dict:
+    """What trackers are told of a configuration: of the label set its name, which is what one filters by."""
+    return asdict(config) | {"label_set": config.label_set.name}

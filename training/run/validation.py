@@ -5,26 +5,33 @@ from collections.abc import Callable
 import numpy as np
 from tqdm import tqdm
 
-from data.labels import CLASS_COUNT, CLASS_NAMES
+from data.label_sets import LabelSet
 from data.pipeline import Batches
 from evaluation.confusion import iou, mean_iou, pixel_accuracy
 from training.ranks.ranks import ALONE, Ranks
 from training.run import logs
 
 
-def score(step: Callable, batches: Batches, between_steps: Callable[[], None], ranks: Ranks = ALONE):
+def score(
+    step: Callable,
+    batches: Batches,
+    label_set: LabelSet,
+    between_steps: Callable[[], None],
+    ranks: Ranks = ALONE,
+):
     """Score each image once, from one summed matrix.
 
     Args:
         step: of `training.steps.step.validation_step`.
         batches: the images.
+        label_set: theirs.
         between_steps: called after each step; may raise to stop.
         ranks: their sums and matrices are added up; each shows its own images.
 
     Returns:
         (the log's figures, images to show).
     """
-    matrix = np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64)
+    matrix = np.zeros((label_set.classes, label_set.classes), np.int64)
     loss, shown = 0.0, []
     bar = tqdm(
         batches.evaluation(),
@@ -39,7 +46,7 @@ def score(step: Callable, batches: Batches, between_steps: Callable[[], None], r
         loss += float(summed)
         matrix += counts.numpy()
         if len(shown) < logs.IMAGES:
-            shown += logs.samples_of(images, labels, predictions)
+            shown += logs.samples_of(images, labels, predictions, label_set)
         between_steps()
     matrix, loss = ranks.total(matrix), float(ranks.total(np.array([loss]))[0])
     row = {
@@ -47,5 +54,5 @@ def score(step: Callable, batches: Batches, between_steps: Callable[[], None], r
         "val_accuracy": pixel_accuracy(matrix),
         "val_miou": mean_iou(matrix),
     }
-    row |= {f"iou_{name.replace(' ', '_')}": float(value) for name, value in zip(CLASS_NAMES, iou(matrix))}
+    row |= dict(zip(logs.iou_columns(label_set), map(float, iou(matrix))))
     return row, shown[: logs.IMAGES]

@@ -12,6 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
+from common.arguments import as_options
 from common.errors import EXIT_STALLED
 from training.ranks.ranks import Ranks
 from training.run import interruptions
@@ -67,8 +68,8 @@ class Watchdog:
         partial.replace(path)
 
     def _end(self):
-        message = f"no step for {self._timeout:.0f} s (--stall-timeout); {self._latecomer()}"
-        os.write(2, f"rank {self._ranks.rank}: {message}\n".encode())
+        message = f"no step for {self._timeout:.0f} s (`stall_timeout`); {self._latecomer()}"
+        os.write(2, f"rank {self._ranks.rank}: {as_options(message)}\n".encode())
         interruptions.note_failure(self._run, message)
         sys.stdout.flush()
         os._exit(EXIT_STALLED)

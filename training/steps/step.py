@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from common import devices
-from data.labels import IGNORED
+from data.label_sets import IGNORED
 from models.layers import Resize
 from training.losses.pixels import cross_entropy_sum
 from training.losses.total import PLAIN, Loss

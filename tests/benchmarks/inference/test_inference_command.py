@@ -1,4 +1,4 @@
-"""`benchmark.py inference` as a user runs it, small; and that contestants calculate what they are said to."""
+"""`benchmark.py inference` as a user runs it, small; and that backends calculate what their names promise."""
 
 import hashlib
 import importlib.util
@@ -17,8 +17,9 @@ from benchmarks.inference import inference_process, inference_table, keras_backe
 from blocked import without
 from common.errors import UserError
 from data.augment import resize_labels
+from data.label_sets import CITYSCAPES
 from deploy import export
-from inference.graph_interface import Form
+from inference.graph_interface import GraphInterface
 from processes import assert_one_line_error, run_script
 from tiny import REPO, TRAIN, tiny_dataset
 from trained import network, noise, weights_file
@@ -140,7 +141,7 @@ class TestEndToEnd:
             return lambda *given: (calls.append((name, *given[1:])), value)[1]
 
         label = np.zeros((2, *size), np.uint8)
-        contestant = SimpleNamespace(
+        backend = SimpleNamespace(
             size=SIZE,
             batch=2,
             place=lambda images: images,
@@ -148,26 +149,26 @@ class TestEndToEnd:
             labels=answer("labels", label),
             labels_at=answer("labels_at", label),
         )
-        stages = inference_process.EndToEnd(contestant, [str(tmp_path / "a.png")])()
+        stages = inference_process.EndToEnd(backend, [str(tmp_path / "a.png")])()
         assert [name for name, *_ in calls] == asked
         assert calls[-1][1:] == (([size, size],) if size != SIZE else ())
         assert list(stages) == ["decode", "resize", "infer", "label map"]
 
 
-class TestContestants:
+class TestBackends:
     """What is timed is what the models calculate."""
 
     def test_of_keras(self, images, tmp_path):
         path = weights_file(tmp_path / "model.weights.h5", "toy", SIZE)
         settings = {"weights": str(path), "model": None, "size": SIZE, "batch": 2, "precision": "float32"}
-        contestant = keras_backend.load(settings)
+        backend = keras_backend.load(settings)
         logits = keras.ops.convert_to_numpy(network("toy", SIZE)(images, training=False))
-        placed = contestant.place(images)
-        found = contestant.logits(placed)
+        placed = backend.place(images)
+        found = backend.logits(placed)
         np.testing.assert_allclose(found, logits, atol=1e-3 * np.abs(logits).max())
-        require_resized(contestant.labels_at(found, SIZES), logits)
-        assert (contestant.labels(placed) == logits.argmax(-1)).mean() > 0.999
-        assert (contestant.name, contestant.size, contestant.batch) == ("toy", SIZE, 2)
+        require_resized(backend.labels_at(found, SIZES), logits)
+        assert (backend.labels(placed) == logits.argmax(-1)).mean() > 0.999
+        assert (backend.name, backend.size, backend.batch) == ("toy", SIZE, 2)
 
     def test_a_precision_is_of_the_calculation_alone(self, images, tmp_path):
         path = weights_file(tmp_path / "model.weights.h5", "toy", SIZE)
@@ -183,31 +184,35 @@ class TestContestants:
         difference = np.abs(found - expected).max() / np.abs(expected).max()
         assert found.dtype == np.float32 and 1e-5 < difference < 0.05
 
-    @pytest.mark.parametrize("form", [Form(2), Form(2, "nchw", float_input=True)], ids=str)
-    def test_of_onnx(self, images, tmp_path, form):
+    @pytest.mark.parametrize(
+        "interface", [GraphInterface(2), GraphInterface(2, "nchw", float_input=True)], ids=str
+    )
+    def test_of_onnx(self, images, tmp_path, interface):
         model = network("toy", SIZE)
         logits = keras.ops.convert_to_numpy(model(images, training=False))
         path = tmp_path / "net.onnx"
-        path.write_bytes(export.export(model, form).SerializeToString())
-        contestant = onnx_backend.load(path, "cpu", "end-to-end")
-        found = contestant.logits(contestant.place(images))
-        require_resized(contestant.labels_at(found, SIZES), logits)
+        path.write_bytes(export.export(model, interface, CITYSCAPES).SerializeToString())
+        backend = onnx_backend.load(path, "cpu", "end-to-end")
+        found = backend.logits(backend.place(images))
+        require_resized(backend.labels_at(found, SIZES), logits)
         found = found.numpy()
-        found = found.transpose(0, 2, 3, 1) if form.layout == "nchw" else found
+        found = found.transpose(0, 2, 3, 1) if interface.layout == "nchw" else found
         np.testing.assert_allclose(found, logits, atol=1e-3 * np.abs(logits).max())
-        assert (contestant.labels(contestant.place(images)) == logits.argmax(-1)).mean() > 0.999
+        assert (backend.labels(backend.place(images)) == logits.argmax(-1)).mean() > 0.999
 
     def test_a_graph_of_labels_has_no_logits(self, images, tmp_path, capsys):
         path = tmp_path / "net.onnx"
-        path.write_bytes(export.export(network("toy", SIZE), Form(argmax=True)).SerializeToString())
-        subjects.tell_of_labels(path)
+        path.write_bytes(
+            export.export(network("toy", SIZE), GraphInterface(argmax=True), CITYSCAPES).SerializeToString()
+        )
+        subjects.warn_of_labels(path)
         assert capsys.readouterr().err.startswith(f"{path} returns labels, which only nearest neighbours")
-        with pytest.raises(UserError, match=r"measure it with --scope model\+argmax"):
+        with pytest.raises(UserError, match=r"measure it with `scope` model\+argmax"):
             onnx_backend.load(path, "cpu", "model")
-        contestant = onnx_backend.load(path, "cpu", "end-to-end")
-        placed = contestant.place(images[:1])
-        (label,) = contestant.labels_at(contestant.logits(placed), SIZES[:1])
-        np.testing.assert_array_equal(label, resize_labels(contestant.labels(placed)[0], SIZES[0]))
+        backend = onnx_backend.load(path, "cpu", "end-to-end")
+        placed = backend.place(images[:1])
+        (label,) = backend.labels_at(backend.logits(placed), SIZES[:1])
+        np.testing.assert_array_equal(label, resize_labels(backend.labels(placed)[0], SIZES[0]))
 
 
 def test_ratios_are_taken_turn_by_turn():
@@ -227,7 +232,7 @@ def test_ratios_are_taken_turn_by_turn():
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["--turns", 2], "--turns 2 tell no spread"),
+        (["--turns", 2], "--turns 2 are too few for a spread"),
         (["-m", "unet", "fastscnn", "--width", 4], "are for one model"),
         (["-w", "/nowhere"], "/nowhere does not exist"),
         (["-w", __file__, "--width", 4], "weights know the options"),
@@ -268,7 +273,9 @@ def test_an_unknown_name_is_told_with_the_valid_ones():
 
 def test_files_that_are_exported_already(tmp_path):
     path = tmp_path / "net.onnx"
-    path.write_bytes(export.export(network("toy", SIZE), Form(2, argmax=True)).SerializeToString())
+    path.write_bytes(
+        export.export(network("toy", SIZE), GraphInterface(2, argmax=True), CITYSCAPES).SerializeToString()
+    )
     words = ["-w", path, "--runtimes", "onnx", *QUICK[2:], "--save", tmp_path / "out"]
     done = run_script("benchmark.py", "inference", *words, "--scope", "model+argmax")
     assert done.returncode == 0, done.stderr
@@ -277,7 +284,7 @@ def test_files_that_are_exported_already(tmp_path):
     assert (settings["model"], settings["size"], settings["batch"]) == ("toy", list(SIZE), 2)
     assert "toy 64x128, batch 2, scope model+argmax" in done.stdout
     assert_one_line_error(
-        run_script("benchmark.py", "inference", *words[:4]), "measure it with --scope model+argmax"
+        run_script("benchmark.py", "inference", *words[:4]), "measure it with `scope` model+argmax"
     )
     assert_one_line_error(
         run_script("benchmark.py", "inference", "-w", path), "give --runtimes onnx, no -m, -t, -b"

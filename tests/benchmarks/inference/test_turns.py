@@ -1,4 +1,4 @@
-"""How many turns runtimes take, and what is told meanwhile, without their processes."""
+"""How many turns runtimes take, and what is printed meanwhile, without their processes."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def taken(monkeypatch, capsys):
         class Runtime:
             def __init__(self, settings, _):
                 self._seconds = list(seconds[settings["name"]])
-                self.told = {"batch": 2, "warm_up": {"calls": 2, "seconds": 2 * self._seconds[0]}}
+                self.about = {"batch": 2, "warm_up": {"calls": 2, "seconds": 2 * self._seconds[0]}}
 
             slow = turns.Runtime.slow
 

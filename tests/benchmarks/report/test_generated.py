@@ -37,11 +37,11 @@ def test_writes_what_it_checks(tmp_path, capsys):
 
 
 def test_unknown_and_empty_tables_are_named(tmp_path):
-    evidence = gather([reports.save(tmp_path, [reports.summary()])])
+    reported = gather([reports.save(tmp_path, [reports.summary()])])
     with pytest.raises(UserError, match="no table 'nonsense'"):
-        generated.filled(MARKER.format("nonsense", ""), evidence, "README.md")
+        generated.filled(MARKER.format("nonsense", ""), reported, "README.md")
     with pytest.raises(UserError, match="no record for the table 'inference'"):
-        generated.filled(MARKER.format("inference", ""), evidence, "README.md")
+        generated.filled(MARKER.format("inference", ""), reported, "README.md")
 
 
 def test_models_is_the_group_with_most_of_them_at_the_largest_size(tmp_path):
@@ -62,9 +62,9 @@ def test_models_is_the_group_with_most_of_them_at_the_largest_size(tmp_path):
 def test_every_table_can_be_made(tmp_path):
     shutil.copytree(REPO / "benchmarks" / "results", tmp_path / "results")
     reports.save(tmp_path / "made-up", reports.everything())
-    evidence = gather([tmp_path])
+    reported = gather([tmp_path])
     for name in generated.TABLES:
-        assert "\n| --- |" in generated.filled(MARKER.format(name, ""), evidence, "README.md")
+        assert "\n| --- |" in generated.filled(MARKER.format(name, ""), reported, "README.md")
 
 
 def test_words_stay_words_in_markdown():

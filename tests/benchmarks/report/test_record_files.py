@@ -55,8 +55,8 @@ def test_damaged_records_are_named_and_left_out(tmp_path, damage):
     damaged = reports.inference("unet", {"keras": reports.figures(2)})
     damage(damaged)
     found = gather([reports.save(tmp_path, [damaged, reports.summary()])])
-    ((name, told),) = found.left_out
-    assert name.endswith("0.json") and told and "\n" not in told
+    ((name, reason),) = found.left_out
+    assert name.endswith("0.json") and reason and "\n" not in reason
     assert not found.speeds and not found.runtime_ratios and len(found.costs) == 3
 
 

@@ -41,7 +41,7 @@ def test_everything_is_written(tmp_path):
             assert chart.read_bytes().startswith(SIGNATURE)
     for name in re.findall(r"\]\(([^)]*)\)", text):
         assert (tmp_path / "out" / name).is_file()
-    shown = cv2.imread(str(tmp_path / "out" / "pictures" / "images-0-0.jpg"))
+    shown = cv2.imread(str(tmp_path / "out" / "pictures" / "pictures-0-0.jpg"))
     assert shown.shape == (64, 128, 3) and len(np.unique(shown)) > 5
     assert "Not measured yet" not in page
 
@@ -51,9 +51,9 @@ def test_what_is_lacking_names_its_command(tmp_path):
     done = run_script("benchmark.py", "report", records, "-o", tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
     assert done.returncode == 0 and not list((tmp_path / "out").glob("charts/*"))
-    told = re.search("<h2>Not measured yet</h2>.*?</section>", page, re.DOTALL)[0]
+    listed = re.search("<h2>Not measured yet</h2>.*?</section>", page, re.DOTALL)[0]
     for command in ("inference", "accuracy", "train", "scaling", "memory", "report --runs"):
-        assert f"benchmark.py {command}" in told
+        assert f"benchmark.py {command}" in listed
 
 
 def test_mistakes_are_one_line(tmp_path):

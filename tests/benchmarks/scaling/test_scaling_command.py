@@ -12,7 +12,7 @@ import toy
 from benchmarks import children
 from benchmarks.scaling import scaling_command
 from common.errors import UserError
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 
 SMALL = ("-t", "32,64", "-b", "2", "--rounds", "3", "--seconds", "0.1")
 
@@ -23,7 +23,7 @@ def options(*words):
     return parser.parse_args([*SMALL, *words])
 
 
-def told(step, wait, compute, images):
+def measured(step, wait, compute, images):
     return {
         "step": step,
         "data_wait": wait,
@@ -39,9 +39,9 @@ def told(step, wait, compute, images):
 def test_figures_by_hand():
     """Speeds of one rank: 20, 10, 20 images a second; of two: 32, 10, 40."""
     rounds = [
-        {1: told(0.1, 0.0, 0.1, 2), 2: told(0.125, 0.0125, 0.1, 4)},
-        {1: told(0.2, 0.0, 0.1, 2), 2: told(0.4, 0.0125, 0.1, 4)},
-        {1: told(0.1, 0.0, 0.1, 2), 2: told(0.1, 0.0125, 0.1, 4)},
+        {1: measured(0.1, 0.0, 0.1, 2), 2: measured(0.125, 0.0125, 0.1, 4)},
+        {1: measured(0.2, 0.0, 0.1, 2), 2: measured(0.4, 0.0125, 0.1, 4)},
+        {1: measured(0.1, 0.0, 0.1, 2), 2: measured(0.1, 0.0125, 0.1, 4)},
     ]
     found = scaling_command.figures(rounds)
     assert found["efficiency_of_rounds"] == {"2": pytest.approx([0.8, 0.5, 1.0])}
@@ -54,13 +54,15 @@ def test_figures_by_hand():
     assert seconds == pytest.approx(parts)
     assert two["split"]["data_wait"]["share"] == pytest.approx(0.1)
     assert two["noisy"]
+    line = scaling_command.table(options(), "weak", found).splitlines()[3]
+    assert line.split()[:3] == ["2", "32.00", "80.0%"] and line.endswith("noisy")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--ranks", "2"], "add 1 to --ranks"),
-        (["--rounds", "2"], "--rounds 2 tell no spread"),
+        (["--rounds", "2"], "--rounds 2 are too few for a spread"),
         (["--mode", "strong", "--ranks", "1", "3"], "3 ranks cannot share a batch of 2"),
         (["-p", "nowhere"], "nowhere"),
     ],
@@ -89,7 +91,7 @@ def test_two_ranks_are_measured_and_recorded(tmp_path, monkeypatch, capsys):
     record = json.loads(path.read_text())
     parameters = sum(
         variable.value.numpy().size
-        for variable in models.build("toy", (32, 64, 3), CLASS_COUNT).trainable_variables
+        for variable in models.build("toy", (32, 64, 3), CITYSCAPES.classes).trainable_variables
     )
     two = record["results"]["ranks"]["2"]
     loss, gradients, statistics = two["exchange"]

@@ -15,9 +15,9 @@ import numpy as np
 
 import models
 import toy
-from benchmarks import devices
+from benchmarks import backend_devices
 from benchmarks.train import steps, synthetic
-from data.labels import IGNORED
+from data.label_sets import IGNORED
 
 SIZE, CLASSES, STEPS = (32, 64), 19, 4
 
@@ -30,7 +30,7 @@ def main():
 
 def losses(weights, precision: str) -> dict:
     """Train in a precision, "float32" or "float16"; the losses."""
-    model = build(devices.POLICIES[precision])
+    model = build(backend_devices.POLICIES[precision])
     with np.load(weights) as arrays:
         model.set_weights([arrays[f"arr_{number}"] for number in range(len(arrays))])
     images, labels = synthetic.inputs(2, SIZE, CLASSES)
@@ -39,7 +39,7 @@ def losses(weights, precision: str) -> dict:
         by_numpy = cross_entropy(keras.ops.convert_to_numpy(model(images, training=True)), labels)
     optimizer = synthetic.optimizer(model, precision == "float16")
     getattr(optimizer, "inner_optimizer", optimizer).learning_rate = 0.1
-    made = steps.compiled(model, optimizer, images, labels, devices.of_backend().gpu)
+    made = steps.compiled(model, optimizer, images, labels, backend_devices.of_backend().gpu)
     told = {"numpy": by_numpy, "forward": made.forward(), "gradients": made.gradients()}
     return told | {"steps": [made.step() for _ in range(STEPS)]}
 

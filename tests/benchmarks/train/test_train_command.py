@@ -34,7 +34,7 @@ def test_precisions_of_the_suites_own_step(tmp_path):
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["--turns", 2], "--turns 2 tell no spread"),
+        (["--turns", 2], "--turns 2 are too few for a spread"),
         (["-m", "unet", "fastscnn", "--width", 4], "are for one model"),
         (["--continue"], "add --save"),
         (["-m", "fastscnn", "-t", "33,64"], "multiples of 32, not 33,64; nearest: 32,64"),

@@ -1,4 +1,4 @@
-"""How many steps of a network are taken, and what is told meanwhile, on a clock that the steps turn."""
+"""How many steps of a network are taken, and what is printed meanwhile, on a clock that the steps turn."""
 
 import functools
 import json
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from benchmarks import latency
-from benchmarks.devices import Device
+from benchmarks.backend_devices import Device
 from benchmarks.train import train_process
 from benchmarks.train.steps import Steps
 
@@ -38,7 +38,7 @@ class Network:
 
 @pytest.fixture
 def measured(monkeypatch, capsys):
-    """Function of a network, and settings -> what the process told: (progress, figures, split)."""
+    """Function of a network, and settings -> what the process sent: (progress, figures, split)."""
 
     def run(network, **settings):
         settings = {"batch": 2, "turns": 5, "seconds": 2.0, "all_turns": False} | settings
@@ -50,17 +50,17 @@ def measured(monkeypatch, capsys):
             function = functools.partial(getattr(latency, name), now=lambda: network.now)
             monkeypatch.setattr(latency, name, function)
         assert train_process.main() == 0
-        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-        *said, figures, split = [one for one in told if "progress" not in one]
-        assert not said
-        return [one["progress"] for one in told if "progress" in one], figures, split
+        sent = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        *others, figures, split = [one for one in sent if "progress" not in one]
+        assert not others
+        return [one["progress"] for one in sent if "progress" in one], figures, split
 
     return run
 
 
 def test_a_slow_network_takes_few_steps(measured):
     network = Network(30.0, 8.0)
-    said, figures, split = measured(network)
+    others, figures, split = measured(network)
     # the first, two to warm up, three turns, two rounds of the parts; two of these are compiled first
     assert network.calls == {"forward": 1 + 2, "gradients": 1 + 2, "step": 1 + 2 + 3 + 2}
     assert figures["warm_up"] == {"calls": 2, "seconds": 16.0, "steady": True}
@@ -71,9 +71,9 @@ def test_a_slow_network_takes_few_steps(measured):
         "backward": 4.0,
         "optimizer": 2.0,
     }
-    assert said[0] == "building" and "first step, with compilation" in said[1] and "warm-up" in said[2]
-    assert said[3:6] == [f"turn {number} of at most 5: 0.25 images/s" for number in (1, 2, 3)]
-    assert said[6:] == [
+    assert others[0] == "building" and "first step, with compilation" in others[1] and "warm-up" in others[2]
+    assert others[3:6] == [f"turn {number} of at most 5: 0.25 images/s" for number in (1, 2, 3)]
+    assert others[6:] == [
         "parts of a step: compilation",
         "parts of a step: round 1 of at most 3",
         "parts of a step: round 2 of at most 3",
@@ -81,8 +81,8 @@ def test_a_slow_network_takes_few_steps(measured):
 
 
 def test_turns_that_were_asked_for_are_taken(measured):
-    said, figures, _ = measured(Network(30.0, 8.0), turns=4, all_turns=True)
-    assert len(figures["turns"]) == 4 and said[3] == "turn 1 of 4: 0.25 images/s"
+    others, figures, _ = measured(Network(30.0, 8.0), turns=4, all_turns=True)
+    assert len(figures["turns"]) == 4 and others[3] == "turn 1 of 4: 0.25 images/s"
 
 
 def test_a_slow_network_whose_turns_differ_takes_all(measured):

@@ -10,7 +10,7 @@ import pytest
 
 import videos
 from common.errors import UserError
-from data.labels import CLASS_NAMES, PALETTE
+from data.label_sets import CITYSCAPES
 from inference import video
 from inference.video import film, frames
 from inference.video.h264 import H264File, even
@@ -22,7 +22,7 @@ SIZE = (64, 96)
 class Bands:
     """A runtime that sees 19 stripes, whatever the image."""
 
-    name, size = "bands", (32, 38)
+    name, size, label_set = "bands", (32, 38), CITYSCAPES
 
     def predict(self, images, size=None):
         assert images.shape[1:] == (*self.size, 3)
@@ -93,23 +93,23 @@ class TestFile:
 class TestCanvas:
     @pytest.mark.parametrize("size", [(256, 512), (1024, 2048), (64, 96), (480, 270)], ids=str)
     def test_legend_names_every_class_in_its_colour_below_the_image(self, size):
-        drawn = Canvas(size).draw(np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8), None)
+        drawn = Canvas(size, CITYSCAPES).draw(np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8), None)
         legend = drawn[size[0] :]
         assert drawn.shape[1:] == (size[1], 3) and len(legend) >= 40
         pixels = {tuple(color) for color in legend.reshape(-1, 3).tolist()}
-        for number, name in enumerate(CLASS_NAMES):
+        for number, name in enumerate(CITYSCAPES.names):
             if size[1] >= 256:
-                assert tuple(PALETTE[number].tolist()) in pixels, name
+                assert tuple(CITYSCAPES.palette[number].tolist()) in pixels, name
 
     def test_mixes_image_and_classes_half_and_half(self):
         image = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
         labels = np.random.default_rng(1).integers(0, 19, SIZE, np.uint8)
-        drawn = Canvas(SIZE).draw(image, labels, None)[: SIZE[0]]
-        half = (image.astype(float) + PALETTE[labels]) / 2
+        drawn = Canvas(SIZE, CITYSCAPES).draw(image, labels, None)[: SIZE[0]]
+        half = (image.astype(float) + CITYSCAPES.palette[labels]) / 2
         assert np.abs(drawn - half).max() <= 0.5
 
     def test_rate_is_written_into_a_corner_of_that_frame_alone(self):
-        canvas, image = Canvas((256, 512)), np.full((256, 512, 3), 128, np.uint8)
+        canvas, image = Canvas((256, 512), CITYSCAPES), np.full((256, 512, 3), 128, np.uint8)
         labels = np.full((256, 512), 8, np.uint8)
         plain, with_rate, other = (canvas.draw(image, labels, rate) for rate in (None, 12.3, 45.6))
         changed = np.argwhere((plain != with_rate).any(-1))
@@ -126,7 +126,7 @@ class TestPredictVideo:
         labels = Bands().predict(np.zeros((1, *Bands.size, 3), np.uint8), SIZE)[0]
         below_the_rate = np.s_[32:64]
         for image, frame in zip(videos.drive(30), found):
-            half = (image.astype(float) + PALETTE[labels]) / 2
+            half = (image.astype(float) + CITYSCAPES.palette[labels]) / 2
             # colours are stored at half the resolution, and the stripes are five pixels wide
             assert np.abs(frame[: SIZE[0]] - half)[below_the_rate].mean() < 12
         error = capsys.readouterr().err
@@ -194,7 +194,7 @@ def test_ctrl_c_sets_an_event_once_and_interrupts_at_the_second():
 def test_without_pyav_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     cure = r"`pip install -c constraints.txt -e .\[video\]`"
-    with pytest.raises(UserError, match=rf"^--output needs PyAV; {cure}"):
+    with pytest.raises(UserError, match=rf"^`output` needs PyAV; {cure}"):
         video.require_library()
 
 
@@ -203,7 +203,7 @@ def test_without_pyav_says_what_to_install(monkeypatch):
     [
         ("a.avi", "is no .mp4 file; give it that ending"),
         ("folder.mp4", "is a folder; name a file in it"),
-        ("file/a.mp4", "cannot make the folder of --output .*: "),
+        ("file/a.mp4", "cannot make the folder of `output` .*: "),
     ],
 )
 def test_outputs_that_cannot_be_written(tmp_path, name, said):

@@ -1,4 +1,4 @@
-"""DeepLabV3+ with every backbone: sizes, parameters, pyramid, weight files, options."""
+"""DeepLabV3+ with every encoder: sizes, parameters, pyramid, weight files, options."""
 
 import math
 from itertools import pairwise
@@ -9,23 +9,23 @@ import pytest
 
 import models
 from common.errors import UserError
+from models import ENCODERS
 from models.decoders import deeplabv3plus
-from models.encoders import BACKBONES
 from models.weights import native
 
 pytestmark = pytest.mark.slow
 
 SIZES = {16: (96, 160), 8: (64, 64)}
-CASES = [(backbone, stride) for backbone in BACKBONES for stride in SIZES]
+CASES = [(encoder, stride) for encoder in ENCODERS for stride in SIZES]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
 def case(request):
-    """(backbone, output stride, size, model)."""
-    backbone, stride = request.param
+    """(encoder, output stride, size, model)."""
+    encoder, stride = request.param
     keras.utils.set_random_seed(0)
-    model = models.build("deeplabv3+", (*SIZES[stride], 3), 19, backbone=backbone, output_stride=stride)
-    return backbone, stride, SIZES[stride], model
+    model = models.build("deeplabv3+", (*SIZES[stride], 3), 19, encoder=encoder, output_stride=stride)
+    return encoder, stride, SIZES[stride], model
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def decoder_parameters(high, low, separable):
 
 
 # keras.applications' own counts of trainable weights without top; 65 layers of Xception, see below
-ENCODERS = {"mobilenetv2": 2_223_872, "resnet50": 23_534_592, "xception": 20_806_952}
+PARAMETERS = {"mobilenetv2": 2_223_872, "resnet50": 23_534_592, "xception": 20_806_952}
 CHANNELS = {
     "mobilenetv2": (1280, 144, True),
     "resnet50": (2048, 256, False),
@@ -80,15 +80,15 @@ def modified_xception_parameters():
 
 
 def test_trainable_parameters_equal_the_hand_count(case):
-    backbone, _, _, model = case
-    encoder = ENCODERS.get(backbone) or modified_xception_parameters()
+    name, _, _, model = case
+    encoder = PARAMETERS.get(name) or modified_xception_parameters()
     trainable = sum(math.prod(v.shape) for v in model.trainable_variables)
-    assert trainable == encoder + decoder_parameters(*CHANNELS[backbone])
+    assert trainable == encoder + decoder_parameters(*CHANNELS[name])
 
 
 def test_features_and_logits_have_their_sizes(case):
-    backbone, stride, (height, width), model = case
-    high, low, _ = CHANNELS[backbone]
+    encoder, stride, (height, width), model = case
+    high, low, _ = CHANNELS[encoder]
     assert model.get_layer("aspp_1x1_conv").input.shape[1:] == (height // stride, width // stride, high)
     assert model.get_layer("decoder_low_conv").input.shape[1:] == (height // 4, width // 4, low)
     logits = model(images(1, (height, width)))
@@ -130,7 +130,7 @@ def test_weights_fit_another_size_and_output_stride(small, tmp_path):
 def test_the_papers_separable_convolutions_can_be_had_and_left():
     plain = models.build("deeplabv3+", (32, 32, 3), 19, separable=False)
     trainable = sum(math.prod(v.shape) for v in plain.trainable_variables)
-    assert trainable == ENCODERS["mobilenetv2"] + decoder_parameters(1280, 144, separable=False)
+    assert trainable == PARAMETERS["mobilenetv2"] + decoder_parameters(1280, 144, separable=False)
 
 
 def test_image_pooling_is_the_mean_of_the_whole_map():
@@ -146,15 +146,15 @@ def test_image_pooling_is_the_mean_of_the_whole_map():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"backbone": "vgg16"}, "unknown backbone 'vgg16'; there are: mobilenetv2, resnet50, xception, mod"),
+        ({"encoder": "vgg16"}, "unknown encoder 'vgg16'; there are: mobilenetv2, resnet50, xception, mod"),
         ({"output_stride": 7}, "unknown output stride '7'; there are: 16, 8"),
         (
             {"backbon": "resnet50"},
-            "deeplabv3\\+ has no option 'backbon'; there are: backbone, output_stride, sep",
+            "deeplabv3\\+ has no option 'backbon'; there are: encoder, output_stride, encoder_weights, sep",
         ),
         ({"encoder_weights": 3}, "encoder weights are none, imagenet or a file, not 3"),
     ],
-    ids=["backbone", "stride", "option", "weights"],
+    ids=["encoder", "stride", "option", "weights"],
 )
 def test_bad_options_name_the_valid_ones(options, message):
     with pytest.raises(UserError, match=message) as raised:
@@ -163,8 +163,8 @@ def test_bad_options_name_the_valid_ones(options, message):
 
 
 def test_other_models_name_their_options():
-    with pytest.raises(UserError, match="fastscnn has no option 'backbone'; there are: dropout"):
-        models.build("fastscnn", (64, 64, 3), 19, backbone="resnet50")
+    with pytest.raises(UserError, match="fastscnn has no option 'encoder'; there are: dropout"):
+        models.build("fastscnn", (64, 64, 3), 19, encoder="resnet50")
 
 
 def test_a_wrong_size_names_the_nearest_valid_ones():

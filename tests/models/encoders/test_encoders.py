@@ -82,7 +82,7 @@ def test_sizes_are_exact_at_odd_multiples_of_sixteen(strided, output_stride):
     name, network = strided
     dense = dilate(network, keras.Input((48, 80, 3)), output_stride)
     assert dense.output.shape[1:3] == (48 // output_stride, 80 // output_stride)
-    assert dense.get_layer(MODULES[name].LOW_LEVEL).output.shape[1:3] == (12, 20)
+    assert dense.get_layer(MODULES[name].TAPS[4]).output.shape[1:3] == (12, 20)
 
 
 def test_batch_norm_is_fused_and_follows_quickly(strided):
@@ -148,18 +148,16 @@ def test_modified_xception_has_65_layers_and_sixteen_middle_units():
     assert sum(name.startswith("middle") for name in convolutions) == 16 * 3
 
 
-def test_unknown_backbones_and_strides_list_the_known():
+def test_unknown_encoders_and_strides_list_the_known():
     image = keras.Input((64, 64, 3))
-    with pytest.raises(
-        ValueError, match="unknown backbone 'vgg'; there are: mobilenetv2, resnet50, xception"
-    ):
+    with pytest.raises(ValueError, match="unknown encoder 'vgg'; there are: mobilenetv2, resnet50, xception"):
         encoders.build("vgg", image, 16)
     with pytest.raises(ValueError, match="unknown output stride '4'; there are: 8, 16, 32"):
         encoders.build("resnet50", image, 4)
 
 
 class TestAnyNetwork:
-    """What the backbones do not have, but the function promises."""
+    """What the encoders do not have, but the function promises."""
 
     def check(self, build, output_stride, phase, size=(16, 24)):
         """Build a network from a tensor and compare it with its dense form, values not zero-mean."""

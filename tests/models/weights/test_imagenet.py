@@ -1,4 +1,4 @@
-"""Published backbone weights: read as arrays, checked layer by layer, fetched or explained."""
+"""Published encoder weights: read as arrays, checked layer by layer, fetched or explained."""
 
 import h5py
 import keras

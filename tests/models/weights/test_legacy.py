@@ -10,9 +10,9 @@ import damage
 import models
 from common.errors import UserError
 from data import png
-from data.labels import CLASS_NAMES, PALETTE
+from data.label_sets import CITYSCAPES
 from inference import runtimes
-from inference.predict import segment
+from inference.segment import segment
 from models.weights import keras_hdf5, legacy, native
 
 SHARED = Path(__file__).parents[4] / "shared"
@@ -25,7 +25,7 @@ SIZE = (32, 64)
 @pytest.fixture(scope="module")
 def model():
     """The old network with random weights everywhere, so that exchanged arrays show."""
-    model = models.build(NAME, (*SIZE, 3), legacy.OUTPUTS)
+    model = models.build(NAME, (*SIZE, 3), legacy.outputs(19))
     random = np.random.default_rng(0)
     for variable in model.weights:
         variable.assign(random.uniform(0.2, 1.0, variable.shape))
@@ -71,14 +71,14 @@ def old(tmp_path, model):
 @pytest.fixture
 def empty():
     """The old network with fresh weights."""
-    return models.build(NAME, (*SIZE, 3), legacy.OUTPUTS)
+    return models.build(NAME, (*SIZE, 3), legacy.outputs(19))
 
 
 @pytest.mark.parametrize("root", [keras_hdf5.WHOLE_MODEL, ""], ids=["whole model", "weights only"])
 def test_every_array_finds_its_place(tmp_path, model, empty, noise, root):
     path = write_keras2(tmp_path / "old.hdf5", model, root)
     assert keras_hdf5.has_layers(path)
-    legacy.load(path, empty)
+    legacy.load(path, empty, 19)
     for ours, theirs in zip(empty.weights, model.weights):
         np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
     np.testing.assert_array_equal(empty(noise), model(noise))
@@ -88,7 +88,7 @@ def test_void_is_never_the_answer(old, model, noise):
     scores = model.get_layer("logits")
     kernel, bias = scores.get_weights()
     try:
-        scores.set_weights([kernel, np.where(np.arange(legacy.OUTPUTS) == 19, 1e6, bias)])
+        scores.set_weights([kernel, np.where(np.arange(legacy.outputs(19)) == 19, 1e6, bias)])
         write_keras2(old, model)
     finally:
         scores.set_weights([kernel, bias])
@@ -112,13 +112,13 @@ class TestMistakes:
     def refused(self, path, model, said):
         before = [variable.numpy() for variable in model.weights]
         with pytest.raises(UserError, match=said) as caught:
-            legacy.load(path, model)
+            legacy.load(path, model, 19)
         assert "\n" not in str(caught.value)
         for variable, array in zip(model.weights, before):
             np.testing.assert_array_equal(variable, array)  # all or none
 
     def test_no_model_named(self, old):
-        with pytest.raises(UserError, match=f"{old} was written by Keras 2 .*; give -m {NAME}"):
+        with pytest.raises(UserError, match=f"{old} was written by Keras 2 .*; give `model` {NAME}"):
             runtimes.load(old)
 
     def test_another_shape_names_layer_and_both_shapes(self, old, empty):
@@ -130,7 +130,7 @@ class TestMistakes:
         self.refused(old, empty, said)
 
     def test_another_model_names_layer_and_both_shapes(self, old):
-        fast = models.build("fastscnn", (*SIZE, 3), legacy.OUTPUTS)
+        fast = models.build("fastscnn", (*SIZE, 3), legacy.outputs(19))
         self.refused(old, fast, r"\(3, 3, 3, 16\).*'downsample1_conv'.*\(3, 3, 3, 32\)")
 
     def test_another_number_of_outputs_is_named(self, tmp_path, empty):
@@ -173,7 +173,7 @@ class TestOtherFiles:
             del group["bias:0"]
             group.create_dataset("bias:0", (16,), "float32", external=[(str(tmp_path / "secret"), 0, 64)])
         with pytest.raises(UserError, match="bias:0' points into another file"):
-            legacy.load(old, empty)
+            legacy.load(old, empty, 19)
         with h5py.File(old, "r+") as file:
             group = layer_group(file, "conv2d")
             del group["bias:0"]
@@ -181,7 +181,7 @@ class TestOtherFiles:
             layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "bias", (16,))
             group.create_virtual_dataset("bias:0", layout)
         with pytest.raises(UserError, match="bias:0' points into another file"):
-            legacy.load(old, empty)
+            legacy.load(old, empty, 19)
 
     def test_linked_arrays_are_lacking(self, old, empty, tmp_path):
         with h5py.File(tmp_path / "other.h5", "w") as file:
@@ -191,7 +191,7 @@ class TestOtherFiles:
             del group["bias:0"]
             group["bias:0"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "bias")
         with pytest.raises(UserError, match="bias:0', which it lists"):
-            legacy.load(old, empty)
+            legacy.load(old, empty, 19)
 
     def test_a_linked_tree_is_no_tree(self, old, tmp_path):
         with h5py.File(tmp_path / "link.hdf5", "w") as file:
@@ -209,7 +209,7 @@ def published():
     colors = png.decode_any(color)[..., :3]
     truth = np.full(colors.shape[:2], 255, np.uint8)
     for train_id in range(19):
-        truth[(colors == PALETTE[train_id]).all(-1)] = train_id
+        truth[(colors == CITYSCAPES.palette[train_id]).all(-1)] = train_id
     return segment(runtimes.load(PUBLISHED, NAME), png.decode_image(image)), truth
 
 
@@ -221,7 +221,7 @@ def published():
 )
 def test_published_weights_see_the_street(published, name, least):
     prediction, truth = published
-    train_id, scored = CLASS_NAMES.index(name), truth < 255
+    train_id, scored = CITYSCAPES.names.index(name), truth < 255
     predicted, true = (prediction == train_id) & scored, truth == train_id
     assert (predicted & true).sum() / (predicted | true).sum() > least
 

@@ -10,8 +10,7 @@ import pytest
 import tensorflow as tf
 
 import models
-import train
-from training import config
+from training import command_line, config
 from training.lr_finder import finder_report, sweep
 from training.lr_finder.sweep import Sweep
 from training.optimization import optimizers
@@ -194,16 +193,22 @@ class TestReport:
         assert content["suggestions"]["steepest"] == suggestions.steepest
         assert content["config"]["optimizer"] == "adam"
 
-    def test_its_commands_make_the_configuration_that_was_swept(self, monkeypatch):
+    def test_its_commands_make_the_configuration_that_was_swept(self):
         given = {
             "loss": "ce+dice",
             "label_smoothing": 0.1,
             "class_weights": "enet",
             "momentum": 0.8,
             "batch": 2,
+            "deterministic": True,
         }
-        given |= {"precision": "mixed_bfloat16", "weight_decay": 0.0, "clip_norm": 1.5, "accumulate": 2}
-        given |= {"model": "deeplabv3+", "options": {"backbone": "resnet50", "separable": False}}
+        given |= {
+            "precision": "mixed_bfloat16",
+            "weight_decay": 0.0,
+            "clip_norm": 1.5,
+            "accumulate": 2,
+        }
+        given |= {"model": "deeplabv3+", "options": {"encoder": "resnet50", "separable": False}}
         given |= {"optimizer": "sgd_nesterov", "target_size": (64, 128), "coarse": True, "remat": True}
         swept = config.new(given, "my town")
         suggestions = sweep.Suggestions(0.001, 0.002, 0.0005, 0.0123)
@@ -212,14 +217,13 @@ class TestReport:
             (polynomial, Rates("polynomial", 0.002, 0.0, 0.9)),
             (cyclic, Rates("cyclic", 0.012, 0.0005, cycle=8)),
         ):
-            monkeypatch.setattr("sys.argv", shlex.split(command)[1:])
-            options = train.arguments()
-            assert config.new(train.given(options), options.path) == replace(swept, rates=rates)
+            options = command_line.arguments("", shlex.split(command)[2:])
+            assert config.new(command_line.given(options), options.path) == replace(swept, rates=rates)
 
     def test_says_so_where_there_is_nothing_to_suggest(self, tmp_path):
         rising = Sweep([1e-6, 1e-5], [1.0, 2.0], [1.0, 1.5])
         assert "the loss never fell" in finder_report.text(settings(), rising, None)
-        assert "smaller --min-lr" in finder_report.text(settings(), Sweep(diverged=True), None)
+        assert "smaller `minimum`" in finder_report.text(settings(), Sweep(diverged=True), None)
         finder_report.write(tmp_path, settings(), rising, None)
         written = tmp_path / "toy" / "lrfinder_results" / "toy-sgd-0.9.json"
         assert json.loads(written.read_text())["suggestions"] is None

@@ -21,11 +21,10 @@ def test_a_bare_learning_rate_is_constant():
 
 
 def test_warm_up_and_scaling_go_with_every_schedule_and_with_none():
-    both = {"warmup": 2.0, "scaling": "sqrt"}
-    kept = {"warmup_epochs": 2.0, "scaling": "sqrt"}
-    assert rates.choose(RECIPE, **both) == Rates("polynomial", 0.045, **kept)
-    assert rates.choose(RECIPE, "cosine", maximum=0.1, **both) == Rates("cosine", 0.1, **kept)
-    assert rates.choose(RECIPE, learning_rate=0.1, **both) == Rates("constant", 0.1, **kept)
+    both = {"warmup_epochs": 2.0, "scaling": "sqrt"}
+    assert rates.choose(RECIPE, **both) == Rates("polynomial", 0.045, **both)
+    assert rates.choose(RECIPE, "cosine", maximum=0.1, **both) == Rates("cosine", 0.1, **both)
+    assert rates.choose(RECIPE, learning_rate=0.1, **both) == Rates("constant", 0.1, **both)
 
 
 @pytest.mark.parametrize(
@@ -48,35 +47,35 @@ def test_each_schedule_takes_its_fields(schedule, fields, expected):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"schedule": "polynomial", "maximum": 0.1, "minimum": 0.0}, "needs --power; .* --power 0.9"),
+        ({"schedule": "polynomial", "maximum": 0.1, "minimum": 0.0}, "needs `power`; .* `power` 0.9"),
         (
             {"schedule": "polynomial"},
-            "needs --max-lr, --min-lr, --power; .* --max-lr 0.045 --min-lr 0 --power",
+            "needs `maximum`, `minimum`, `power`; .* `maximum` 0.045 `minimum` 0 `power`",
         ),
-        ({"schedule": "cyclic"}, "needs --max-lr, --min-lr, --cycle; .* --min-lr 0.0045 --cycle 8"),
-        ({"schedule": "onecycle"}, "needs --max-lr; for example --max-lr 0.045$"),
-        ({"schedule": "cosine", "minimum": 0.1}, "needs --max-lr"),
+        ({"schedule": "cyclic"}, "needs `maximum`, `minimum`, `cycle`; .* `minimum` 0.0045 `cycle` 8"),
+        ({"schedule": "onecycle"}, "needs `maximum`; for example `maximum` 0.045$"),
+        ({"schedule": "cosine", "minimum": 0.1}, "needs `maximum`"),
         (
             {"schedule": "cosine", "maximum": 0.1, "minimum": 0.2},
-            "--min-lr 0.2 is above --max-lr 0.1; swap them",
+            "`minimum` 0.2 is above `maximum` 0.1; swap them",
         ),
         (
             {"schedule": "cosine", "maximum": 0.1, "power": 1.0},
-            "--power can only be used with --schedule polynomial, not with --schedule cosine; leave them out",
+            "`power` can only be used with `schedule` polynomial, not with `schedule` cosine; leave them out",
         ),
         (
             {"schedule": "constant", "cycle": 1.0, "mode": "triangular"},
-            "--cycle, --cyclic-mode can only be used with --schedule cyclic, not with --schedule constant",
+            "`cycle`, `mode` can only be used with `schedule` cyclic, not with `schedule` constant",
         ),
-        ({"maximum": 0.1}, r"--max-lr can only be used with --schedule polynomial \| cyclic \| onecycle"),
-        ({"learning_rate": 0.1, "minimum": 0.1}, "--min-lr can only be used with --schedule"),
+        ({"maximum": 0.1}, r"`maximum` can only be used with `schedule` polynomial \| cyclic \| onecycle"),
+        ({"learning_rate": 0.1, "minimum": 0.1}, "`minimum` can only be used with `schedule`"),
         (
             {"schedule": "onecycle", "maximum": 0.1, "learning_rate": 0.1},
-            "onecycle takes its rates from --max-lr; leave -l/--learning-rate out",
+            "onecycle takes its rates from `maximum`; leave `learning_rate` out",
         ),
         (
-            {"schedule": "cyclic", "maximum": 0.1, "minimum": 0.0, "cycle": 1.0, "warmup": 1.0},
-            "--warmup-epochs climbs to the cycle's start, which is --min-lr 0",
+            {"schedule": "cyclic", "maximum": 0.1, "minimum": 0.0, "cycle": 1.0, "warmup_epochs": 1.0},
+            "`warmup_epochs` climbs to the cycle's start, which is `minimum` 0",
         ),
     ],
 )
@@ -87,7 +86,7 @@ def test_contradictions_are_errors(options, message):
 
 def test_a_warm_up_as_long_as_the_run_is_an_error():
     rates.require_fitting(Rates("constant", 0.1, warmup_epochs=4), 5)
-    with pytest.raises(UserError, match="--warmup-epochs 5 leaves nothing of --epochs 5"):
+    with pytest.raises(UserError, match="`warmup_epochs` 5 leaves nothing of `epochs` 5"):
         rates.require_fitting(Rates("constant", 0.1, warmup_epochs=5), 5)
 
 

@@ -5,11 +5,13 @@ import pytest
 from common.errors import UserError
 from models import ARCHITECTURES
 from training.optimization import optimizers, recipes
-from training.optimization.rates import Rates
+from training.optimization.rates import SCHEDULES, Rates
 
 
 def test_every_model_has_a_recipe_and_every_optimizer_its_steps():
-    assert recipes.RECIPES.keys() == ARCHITECTURES.keys()
+    for name in ARCHITECTURES:
+        assert recipes.recipe(name).optimizer in recipes.OPTIMIZERS
+        assert recipes.recipe(name).rates.schedule in SCHEDULES
     assert recipes.OPTIMIZERS.keys() == optimizers.STEPS.keys()
 
 
@@ -30,7 +32,7 @@ def test_sgd_instead_of_a_recipes_adam_has_momentum():
 
 def test_momentum_is_refused_where_it_has_no_place():
     recipes.require_momentum_fits("rmsprop", 0.5)
-    with pytest.raises(UserError, match="adam takes no --momentum, only rmsprop, sgd, sgd_nesterov do"):
+    with pytest.raises(UserError, match="adam takes no `momentum`, only rmsprop, sgd, sgd_nesterov do"):
         recipes.require_momentum_fits("adam", 0.9)
 
 

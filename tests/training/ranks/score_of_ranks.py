@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import toy
-from data import index
+from data import datasets
 from data.cache import open_cache
-from data.labels import CLASS_COUNT
+from data.label_sets import CITYSCAPES
 from data.pipeline import Batches, Shard
 from replicas import split_cpu
 from trained import network
@@ -29,13 +29,13 @@ def main():
     if sys.argv[3:]:
         split_cpu(int(sys.argv[3]))
     ranks = distributed.start(strategy="mirrored" if sys.argv[3:] else "horovod")
-    samples = index.validation_samples(Path(sys.argv[1]))
+    samples = datasets.opened(Path(sys.argv[1])).validation()
     cache, shard = open_cache("none", samples), Shard(ranks.rank, ranks.size)
     batches = Batches(samples, SIZE, 2 * ranks.gpus_here, cache, 1, shard)
     with ranks.scope():
         model = network("toy", SIZE)
-    step = validation_step(model, CLASS_COUNT, jit=False, ranks=ranks)
-    row, _ = validation.score(step, batches, lambda: None, ranks)
+    step = validation_step(model, CITYSCAPES.classes, jit=False, ranks=ranks)
+    row, _ = validation.score(step, batches, CITYSCAPES, lambda: None, ranks)
     if ranks.first:
         Path(sys.argv[2]).write_text(json.dumps(row))
 

@@ -20,7 +20,7 @@ import tensorflow as tf
 import models
 import toy
 from networks import calibrate
-from networks import images as blocks
+from networks import random_images as blocks
 from replicas import split_cpu
 from training import config
 from training.losses import total

@@ -16,9 +16,9 @@ import pytest
 
 import damage
 from common.errors import UserError
-from data import index
+from data import datasets
 from models.weights import native
-from ranks import COMPARABLE, assert_same_bits, command_of, launch, launch_forks
+from rank_processes import COMPARABLE, assert_same_bits, command_of, launch, launch_forks
 from runs import assert_same, log, only_run
 from tiny import REPO, TRAIN, tiny_dataset
 from training.ranks import distributed
@@ -203,7 +203,7 @@ class TestRuns:
     @pytest.mark.slow
     def test_a_damaged_image_ends_all_and_is_named(self, town, tmp_path):
         spoilt = shutil.copytree(town, tmp_path / "town")
-        image = index.training_samples(spoilt)[4].image
+        image = datasets.opened(spoilt).training()[4].image
         damage.truncate(image)
         done = launch(2, *TRAIN, *TINY, "-p", spoilt, "-e", 3, "--logs", tmp_path / "logs")
         assert done.returncode != 0

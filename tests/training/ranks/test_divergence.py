@@ -47,7 +47,7 @@ def test_weights_that_change_places_change_the_sum(model):
 def test_the_rank_that_differs_is_named(model):
     own = divergence.checksum(model)
     divergence.require_none(model, Three(own, own), 100)
-    with pytest.raises(UserError, match="at step 100 the weights of rank 2 differ .*--resume"):
+    with pytest.raises(UserError, match="at step 100 the weights of rank 2 differ .*`resume`"):
         divergence.require_none(model, Three(own, own + 1), 100)
     with pytest.raises(UserError, match="weights of rank 1 differ"):
         divergence.require_none(model, Three(own + 1, own + 1), 100)

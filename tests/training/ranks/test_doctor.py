@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from processes import assert_one_line_error, run_script
-from ranks import launch, require_horovod
+from rank_processes import launch, require_horovod
 from tiny import REPO, tiny_dataset
 from training.ranks import doctor
 

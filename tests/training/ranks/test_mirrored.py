@@ -11,7 +11,7 @@ import pytest
 from common.errors import UserError
 from models.weights import native
 from processes import assert_one_line_error, run_script, warm
-from ranks import COMPARABLE, assert_same_bits, launch_forks
+from rank_processes import COMPARABLE, assert_same_bits, launch_forks
 from runs import assert_same, log, only_run, train_here
 from tiny import REPO, TRAIN, tiny_dataset
 from training import config
@@ -144,16 +144,16 @@ def test_the_finder_sweeps_with_replicas(town, tmp_path):
 @pytest.mark.parametrize("option", [{"accumulate": 2}, {"compression": "fp16"}])
 def test_what_replicas_cannot_do_is_refused(option):
     (name,) = option
-    with pytest.raises(UserError, match=f"--{name} needs --strategy horovod"):
+    with pytest.raises(UserError, match=f"`{name}` needs `strategy` horovod"):
         config.new({"model": "fastscnn", "strategy": "mirrored", **option}, "town")
     saved = config.new({"model": "fastscnn", **option}, "town")
-    with pytest.raises(UserError, match=f"--{name} needs --strategy horovod"):
+    with pytest.raises(UserError, match=f"`{name}` needs `strategy` horovod"):
         config.resumed(saved, {"strategy": "mirrored"}, None)
 
 
 def test_several_processes_are_refused(monkeypatch):
     monkeypatch.setenv("SLURM_NTASKS", "8")
-    with pytest.raises(UserError, match="SLURM has started 8 processes, but --strategy mirrored is one"):
+    with pytest.raises(UserError, match="SLURM has started 8 processes, but `strategy` mirrored is one"):
         distributed.start(strategy="mirrored")
 
 

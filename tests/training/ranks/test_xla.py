@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from common import devices
-from ranks import launch
+from rank_processes import launch
 from training.ranks import distributed, xla
 from training.ranks.mirrored import Mirrored
 

@@ -45,7 +45,7 @@ def arrays_after(run, epoch):
         (
             "deeplabv3+",
             ["--backbone", "mobilenetv2", "--output-stride", 8, "--no-separable"],
-            {"backbone": "mobilenetv2", "output_stride": 8, "separable": False},
+            {"encoder": "mobilenetv2", "output_stride": 8, "separable": False},
         ),
     ],
     ids=["unet", "separable_unet", "deeplabv3+"],
@@ -65,7 +65,7 @@ class TestFrozenEncoder:
         folder = run("deeplabv3+", "-e", 2, "--freeze-encoder", 1, "-l", 0.1)
         frozen, thawed = arrays_after(folder, 1), arrays_after(folder, 2)
         model = models.build("deeplabv3+", (64, 64, 3), 19)
-        encoder = {v.path for layer in models.encoder_layers("deeplabv3+", model) for v in layer.weights}
+        encoder = {v.path for layer in models.encoder_layers(model) for v in layer.weights}
         trained = {variable.path for variable in model.trainable_variables}
         assert len(encoder) > 200 and not any(name.startswith(("aspp", "decoder")) for name in encoder)
         for name in encoder - trained:  # fresh statistics: the encoder's batch norm rests too
@@ -85,11 +85,11 @@ class TestFrozenEncoder:
 @pytest.mark.parametrize(
     ("model", "given", "said"),
     [
-        ("unet", ["--backbone", "resnet50"], "unet has no option 'backbone'; there are: width"),
+        ("fastscnn", ["--encoder", "resnet50"], "fastscnn has no option 'encoder'; there are: dropout"),
         ("fastscnn", ["--encoder-weights", "imagenet"], "fastscnn has no option 'encoder_weights'"),
         ("fastscnn", ["--freeze-encoder", 1], "fastscnn has no encoder .*leave --freeze-encoder out"),
         ("deeplabv3+", ["--output-stride", 7], "unknown output stride '7'; there are: 16, 8"),
-        ("deeplabv3+", ["--backbone", "vgg"], "unknown backbone 'vgg'; there are: mobilenetv2, resnet50"),
+        ("deeplabv3+", ["--backbone", "vgg"], "unknown encoder 'vgg'; there are: mobilenetv2, resnet50"),
         ("separable_unet", ["--variant", "huge"], "unknown variant 'huge'; there are: original, large"),
         ("deeplabv3+", ["--encoder-weights", "no.h5"], "no encoder weights at no.h5; give none, imagenet or"),
     ],
@@ -102,7 +102,7 @@ def test_what_an_architecture_lacks_is_told_before_anything_is_written(run, tmp_
 
 @pytest.fixture(scope="module")
 def deeplab(tmp_path_factory):
-    """Weights of DeepLabV3+ with its default backbone."""
+    """Weights of DeepLabV3+ with its default encoder."""
     path = tmp_path_factory.mktemp("weights") / "d.weights.h5"
     model = models.build("deeplabv3+", (32, 32, 3), 19)
     native.write(path, model, native.Origin("deeplabv3+", 19, (32, 32)))
@@ -111,16 +111,14 @@ def deeplab(tmp_path_factory):
 
 class TestExpectedBackbone:
     def test_may_be_named(self, deeplab):
-        assert runtimes.load(deeplab, "deeplabv3+", backbone="mobilenetv2").size == (32, 32)
+        assert runtimes.load(deeplab, "deeplabv3+", encoder="mobilenetv2").size == (32, 32)
 
     def test_of_another_is_refused(self, deeplab):
-        with pytest.raises(UserError, match="with backbone mobilenetv2, not resnet50; leave --backbone out"):
-            runtimes.load(deeplab, backbone="resnet50")
+        with pytest.raises(UserError, match="with encoder mobilenetv2, not resnet50; leave `encoder` out"):
+            runtimes.load(deeplab, encoder="resnet50")
 
     def test_of_a_model_that_has_none_is_refused(self, tmp_path):
         path = tmp_path / "f.weights.h5"
         native.write(path, models.build("fastscnn", (32, 32, 3), 19), native.Origin("fastscnn", 19, (32, 32)))
-        with pytest.raises(
-            UserError, match="weights of fastscnn, which has no backbone; leave --backbone out"
-        ):
-            runtimes.load(path, backbone="mobilenetv2")
+        with pytest.raises(UserError, match="weights of fastscnn, which has no encoder; leave `encoder` out"):
+            runtimes.load(path, encoder="mobilenetv2")

@@ -99,7 +99,7 @@ def test_a_full_disk_keeps_the_previous_checkpoint(tmp_path, monkeypatch):
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(checkpoints.native, "write_arrays", full)
-    with pytest.raises(UserError, match=r"epoch-0002: No space left on device .*MiB free.*--resume$"):
+    with pytest.raises(UserError, match=r"epoch-0002: No space left on device .*MiB free.*`resume`$"):
         checkpoints.save(tmp_path, model, optimizer, ORIGIN, Progress(2, 20, 0.5, 2))
     assert names(tmp_path) == ["best", "epoch-0001", "last"]
     assert checkpoints.newest(tmp_path).name == "epoch-0001"

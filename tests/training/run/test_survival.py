@@ -329,7 +329,7 @@ class TestTrackers:
 
     def test_that_are_not_installed_say_how(self, town, tmp_path, monkeypatch):
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-        with pytest.raises(ValueError, match="--wandb needs wandb; `pip install .*tracking"):
+        with pytest.raises(ValueError, match="`wandb` needs wandb; `pip install .*tracking"):
             train_here(*START, "-p", town, "--logs", tmp_path / "logs", "--wandb", "streets")
         assert not (tmp_path / "logs").exists()
 
@@ -341,7 +341,7 @@ class TestTrackers:
 
 
 def test_the_configuration_of_another_model_is_refused(undisturbed):
-    with pytest.raises(ValueError, match="--config is of a toy, not of a unet; leave -m/--model out"):
+    with pytest.raises(ValueError, match="the configuration is of a toy, not of a unet; leave `model` out"):
         train_here("-m", "unet", "--config", undisturbed("plain") / "config.json")
 
 

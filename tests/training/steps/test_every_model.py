@@ -1,4 +1,4 @@
-"""Training in mixed precision by XLA, and until a network knows four images by heart.
+"""Training in mixed precision by XLA, and until a network has memorised four images.
 
 How layers train alone is tested where they are, and that every weight gets a gradient in the contract.
 """
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import models
-from data import index
+from data import datasets
 from data.cache import open_cache
 from data.pipeline import Batches
 from tiny import CAMVID, REPO, tiny_dataset
@@ -33,7 +33,7 @@ MODELS = {
 
 
 def twenty_steps(model: str, options: dict, ways: dict) -> dict[str, dict]:
-    """What `twenty_steps.py` tells of each precision."""
+    """The output of `twenty_steps.py` for each precision."""
     given = {"model": model, "options": options, "size": (32, 32) if model == "bayes_segnet" else (32, 64)}
     words = [json.dumps(given | {"precision": precision} | way) for precision, way in ways.items()]
     done = subprocess.run(
@@ -50,26 +50,26 @@ def twenty_steps(model: str, options: dict, ways: dict) -> dict[str, dict]:
 @pytest.mark.slow
 def test_twenty_steps_in_mixed_precision_stay_finite():
     """In float16 by XLA, as on a GPU."""
-    for precision, told in twenty_steps("toy", {"dropout": 0.0}, STEPS).items():
-        assert np.isfinite(told["losses"]).all() and told["finite"], precision
-        assert np.mean(told["losses"][-3:]) < told["losses"][0], precision
+    for precision, found in twenty_steps("toy", {"dropout": 0.0}, STEPS).items():
+        assert np.isfinite(found["losses"]).all() and found["finite"], precision
+        assert np.mean(found["losses"][-3:]) < found["losses"][0], precision
         if precision == "mixed_float16":
-            assert told["scale"] >= 1.0
+            assert found["scale"] >= 1.0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_xla_has_a_kernel_for_every_operation_of_a_step(model):
     """In float16; to run such a step on a CPU may take minutes, as some calculate it number by number."""
-    told = twenty_steps(model, MODELS[model], LOWERED)["mixed_float16"]
-    assert told["losses"] == [] and told["finite"]
+    found = twenty_steps(model, MODELS[model], LOWERED)["mixed_float16"]
+    assert found["losses"] == [] and found["finite"]
 
 
 @pytest.mark.slow
-def test_four_images_are_learned_by_heart(tmp_path):
+def test_four_images_are_memorised(tmp_path):
     """Of CamVid, or of a made-up data set on machines without it: over nine of ten pixels are right."""
     root = CAMVID if CAMVID.is_dir() else tiny_dataset(tmp_path, train=160, val=1, size=(64, 96))
-    samples, size = index.labelled(root, "train")[::40][:4], (64, 96)
+    samples, size = datasets.opened(root).labelled("train")[::40][:4], (64, 96)
     images, labels = next(iter(Batches(samples, size, 4, open_cache("none", samples), 1).evaluation()))
     keras.utils.set_random_seed(0)
     model = models.build("fastscnn", (*size, 3), 19, dropout=0.0)

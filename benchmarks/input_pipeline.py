@@ -35,30 +35,30 @@ def run(options) -> dict:
     """Measure; returns images per second and ratios to decoding."""
     cli.quiet_tensorflow()
     from common.threads import usable_cpus
-    from data import cache, index
+    from data import cache, datasets
     from data.pipeline import Batches
 
     root = cli.dataset_path(options.path)
-    found = index.training_samples(root)
+    found = datasets.opened(root).training()
     samples = (found * -(-options.pictures // len(found)))[: options.pictures]
     workers = options.workers or usable_cpus()
 
-    def batches(kept) -> Batches:
-        return Batches(samples, options.target_size, options.batch, kept, workers)
+    def batches(image_cache) -> Batches:
+        return Batches(samples, options.target_size, options.batch, image_cache, workers)
 
     def decode_alone():
         with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(cache.decode, samples):
+            for _ in pool.map(lambda sample: sample.decode(), samples):
                 pass
 
     with tempfile.TemporaryDirectory() as folder:
-        contestants = {
+        functions = {
             "decode alone": decode_alone,
             "from PNG": Epochs(batches(cache.NoCache())),
             "memory cache": Epochs(batches(cache.MemoryCache())),
             "folder cache": Epochs(batches(cache.FolderCache(Path(folder)))),
         }
-        seconds = clock.take_turns(contestants, options.rounds, warmup=1)
+        seconds = clock.take_turns(functions, options.rounds, warmup=1)
     alone = seconds["decode alone"]
     fastest = {name: len(samples) / min(times) for name, times in seconds.items()}  # noise only adds time
     for name, rate in fastest.items():

@@ -35,7 +35,7 @@ class Device:
     def state(self) -> dict:
         """What to note after the work: `memory`, the peak until now, and of GPUs clocks and temperatures.
 
-        Memory is the device's where that tells its own, else that of the process.
+        Memory is the device's where the backend measures it, else the process's.
         """
         own = self.peak()
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE

@@ -45,7 +45,7 @@ def _rows(run: Path) -> list[dict[str, float]]:
     """The log's numbers, those that were not taken left out."""
     path = run / LOG
     if not path.is_file():
-        raise UserError(f"{run} is no run with a log ({LOG}); give logs/<model>/<timestamp> to --runs")
+        raise UserError(f"{run} is no run with a log ({LOG}); give logs/<model>/<timestamp> to `runs`")
     try:
         with open(path, newline="", encoding="utf-8") as file:
             return [

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import toy
-from benchmarks import record, sweep
+from benchmarks import record, sweep_command
 from models import ARCHITECTURES
 from processes import assert_one_line_error, run_script
 from tiny import REPO
@@ -34,7 +34,7 @@ def test_lists_are_multiplied(tmp_path):
         'runtimes = ["keras", "onnx"]\nbatch-back-off = true\nprecision = "float32"\n'
         '[[sweep]]\nbenchmark = "summary"\nlayers = false\n'
     )
-    *first, last = sweep.read(path)
+    *first, last = sweep_command.read(path)
     assert last == ["summary"]
     common = ["--seconds", "0.5", "--runtimes", "keras,onnx", "--batch-back-off", "--precision", "float32"]
     assert first == [
@@ -50,7 +50,7 @@ def test_lists_are_multiplied(tmp_path):
 def test_committed_sweeps_are_sound(path):
     done = run_script("benchmark.py", "sweep", path, "--count")
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == len(sweep.read(path)) >= len(ARCHITECTURES.keys() - {toy.NAME})
+    assert int(done.stdout) == len(sweep_command.read(path)) >= len(ARCHITECTURES.keys() - {toy.NAME})
 
 
 @pytest.mark.slow

@@ -1,0 +1,201 @@
+"""From an architecture's name and options to a Keras model with fresh weights."""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from common.errors import UserError
+from models import registry
+from models.initialization import quick_compilation
+from models.model_options import OptionError, current, defaults, require_known, require_one_of
+
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a model beside its layers; kept as `model.about`.
+
+    Attributes:
+        encoder: names of the layers that can be filled with published weights, and frozen; empty where the
+            architecture has no such part.
+        size_multiple: heights and widths are multiples of it.
+    """
+
+    encoder: tuple[str, ...]
+    size_multiple: int
+
+
+def build(
+    name: str,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    precision: str = "float32",
+    auxiliary: bool = False,
+    **options,
+):
+    """Build an architecture with fresh weights.
+
+    Args:
+        name: a key of `models.registry.ARCHITECTURES`.
+        input_shape: (H, W, 3) in pixels.
+        classes: number of output channels.
+        precision: Keras's name of the dtype policy, one of `PRECISIONS`.
+        auxiliary: with the auxiliary head that serves training alone. The model then returns a dict of
+            `logits` and `auxiliary`, both [B, H, W, classes].
+        options: the architecture's own, see the `build` of its network or decoder; `encoder` names the
+            encoder of a decoder, `encoder_weights` what it starts from.
+
+    Returns:
+        A `keras.Model`: RGB in 0..255, uint8 or float [B, H, W, 3] -> float32 logits [B, H, W, classes].
+
+    Raises:
+        UserError: unknown name, a size that the architecture cannot take, an option that it does not have.
+    """
+    options = current(options)
+    maker = _maker(name, options)
+    require_known(name, maker.options(), options)
+    require_size(name, input_shape[:2], maker.size_multiple(options))
+
+    import keras  # slow; the checks above answer first
+
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        with quick_compilation():
+            return maker.build(input_shape, classes, auxiliary, options)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def options_of(name: str, options: dict) -> dict:
+    """All options of an architecture: those given, and the defaults of the others.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    options = current(options)
+    return _maker(name, options).options() | options
+
+
+def size_multiple(name: str, options: dict) -> int:
+    """What the heights and widths that an architecture takes are multiples of.
+
+    Raises:
+        UserError: an unknown name, or a value that an option does not take.
+    """
+    options = current(options)
+    return _maker(name, options).size_multiple(options)
+
+
+def nearest_size(name: str, options: dict, size: tuple[float, float]) -> tuple[int, int]:
+    """The size that an architecture takes, (height, width), next to one in fractions of pixels."""
+    multiple = size_multiple(name, options)
+    height, width = (max(round(side / multiple), 1) * multiple for side in size)
+    return height, width
+
+
+def encoder_layers(model) -> list:
+    """The layers of a model's encoder, which can be filled with published weights, and frozen.
+
+    Args:
+        model: one that `build` has returned.
+
+    Raises:
+        UserError: it has no encoder.
+    """
+    if not model.about.encoder:
+        raise UserError(f"{model.name} has no encoder with published weights; leave `freeze_encoder` out")
+    return [model.get_layer(name) for name in model.about.encoder]
+
+
+def require_size(name: str, size: tuple[int, int], multiple: int) -> None:
+    """Raise UserError, naming the nearest valid sizes, unless both sides are multiples of `multiple`."""
+    if not any(side % multiple for side in size):
+        return
+    below = [max(side // multiple, 1) * multiple for side in size]
+    above = [-(-side // multiple) * multiple for side in size]
+    valid = list(dict.fromkeys(f"{height},{width}" for height, width in (below, above)))
+    raise UserError(
+        f"{name} takes heights and widths that are multiples of {multiple}, not {size[0]},{size[1]}; "
+        f"nearest: {' or '.join(valid)}"
+    )
+
+
+class _Network:
+    """Builds a network that is no encoder with a decoder."""
+
+    def __init__(self, name: str, module: str):
+        self._name, self._module = name, import_module(module)
+
+    def options(self) -> dict:
+        return defaults(self._module.build, 2)
+
+    def size_multiple(self, options: dict) -> int:
+        return self._module.SIZE_MULTIPLE
+
+    def build(self, input_shape, classes: int, auxiliary: bool, options: dict):
+        if auxiliary:
+            raise OptionError(f"{self._name} has no auxiliary head")
+        model = self._module.build(input_shape, classes, **options)
+        encoder = getattr(self._module, "encoder_layers", lambda model: ())(model)
+        model.about = About(tuple(layer.name for layer in encoder), self._module.SIZE_MULTIPLE)
+        return model
+
+
+class _EncoderDecoder:
+    """Builds a decoder on an encoder."""
+
+    def __init__(self, name: str, module: str, encoder: str | None):
+        self._name, self._decoder, self._encoder = name, import_module(module), encoder
+
+    def options(self) -> dict:
+        stride = self._decoder.OUTPUT_STRIDES[0]
+        own = {"encoder": self._encoder, "output_stride": stride, "encoder_weights": "none"}
+        return own | defaults(self._decoder.build, 3)
+
+    def size_multiple(self, options: dict) -> int:
+        return self._stride(options)
+
+    def _stride(self, options: dict) -> int:
+        stride = options.get("output_stride", self._decoder.OUTPUT_STRIDES[0])
+        require_one_of("output stride", stride, self._decoder.OUTPUT_STRIDES)
+        return stride
+
+    def build(self, input_shape, classes: int, auxiliary: bool, options: dict):
+        given = self.options() | options
+        name, stride, weights = (
+            given.pop(option) for option in ("encoder", "output_stride", "encoder_weights")
+        )
+        require_one_of("encoder", name, registry.ENCODERS)
+        import keras
+
+        from models import encoders
+        from models.layers import Resize
+
+        image = keras.Input(input_shape, name="image")
+        features = encoders.build(name, image, stride, weights)
+        encoders.require_levels(features, self._decoder.LEVELS, self._name)
+        size = input_shape[:2]
+        scores = self._decoder.build(features, classes, stride, **given)  # [B, h, w, classes]
+        outputs = Resize(*size, dtype="float32", name="logits")(scores)  # [B, H, W, classes]
+        if auxiliary:
+            scores = self._auxiliary(features, classes)
+            outputs = {
+                "logits": outputs,
+                "auxiliary": Resize(*size, dtype="float32", name="auxiliary")(scores),
+            }
+        model = keras.Model(image, outputs, name=self._decoder.NAME)
+        model.about = About(features.layers, stride)
+        return model
+
+    def _auxiliary(self, features, classes: int):
+        if not hasattr(self._decoder, "auxiliary"):
+            raise OptionError(f"{self._name} has no auxiliary head")
+        return self._decoder.auxiliary(features, classes)
+
+
+def _maker(name: str, options: dict) -> _Network | _EncoderDecoder:
+    found = registry.architecture(name)
+    if found.network and (found.decoder is None or options.get("encoder") is None):
+        return _Network(name, found.network)
+    return _EncoderDecoder(name, found.decoder, found.encoder)

@@ -1,0 +1,18 @@
+"""The auxiliary head of PSPNet (arXiv 1612.01105, section 3.3): scores from the encoder's last stage but one.
+
+It serves training alone, where its loss shortens the way to the encoder's middle.
+"""
+
+from keras import layers
+
+from models.encoders import Features
+from models.layers import TORCH_EPSILON, conv
+
+CHANNELS = 256
+
+
+def auxiliary(features: Features, classes: int, dropout: float = 0.1):
+    """[B, h, w, classes] from the features whose strided network is at 1/16 there."""
+    x = conv(features.at[16], CHANNELS, "auxiliary", epsilon=TORCH_EPSILON)
+    x = layers.Dropout(dropout, name="auxiliary_dropout")(x)
+    return layers.Conv2D(classes, 1, name="auxiliary_scores")(x)

@@ -1,0 +1,42 @@
+"""U-Net's decoder (arXiv 1505.04597) on any encoder, as in segmentation_models.pytorch.
+
+Against the paper: nearest-neighbour enlargement in the place of up-convolutions, batch norm after each
+convolution, and a last level at the image's resolution without a skip.
+"""
+
+from keras import layers
+
+from models.encoders import Features
+from models.layers import TORCH_EPSILON, Resize, conv
+
+NAME = "unet"
+OUTPUT_STRIDES = (32,)
+LEVELS = (2, 4, 8, 16, 32)
+CHANNELS = (256, 128, 64, 32, 16)  # from 1/16 to 1/1
+
+
+def build(features: Features, classes: int, output_stride: int):
+    """Scores at the image's resolution from features at 1/2 to 1/32.
+
+    Args:
+        features: of an encoder.
+        classes: output channels.
+        output_stride: 32, where no stride of the encoder is turned into dilation.
+
+    Returns:
+        [B, H, W, classes].
+    """
+    x = features.at[32]  # [B, H/32, W/32, C]
+    for level, filters in zip((16, 8, 4, 2, 1), CHANNELS):
+        x = up(x, features.at.get(level), filters, f"decoder{level}")  # [B, H/level, W/level, filters]
+    return layers.Conv2D(classes, 3, padding="same", name="scores")(x)
+
+
+def up(x, skip, filters: int, name: str):
+    """Enlarged twice, joined by the skip, convolved twice: [B, h, w, C] -> [B, 2h, 2w, filters]."""
+    height, width = x.shape[1:3]
+    x = Resize(2 * height, 2 * width, interpolation="nearest", name=f"{name}_up")(x)
+    if skip is not None:
+        x = layers.Concatenate(name=f"{name}_concat")([x, skip])
+    x = conv(x, filters, f"{name}a", epsilon=TORCH_EPSILON)
+    return conv(x, filters, f"{name}b", epsilon=TORCH_EPSILON)

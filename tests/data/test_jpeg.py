@@ -1,0 +1,68 @@
+"""JPEG images of data sets: decoded as OpenCV does, and refused where they are damaged."""
+
+import cv2
+import imagecodecs
+import numpy as np
+import pytest
+
+import damage
+from common.errors import UserError
+from data import jpeg
+
+SIZE = (40, 56)
+
+
+def photo(path, channels=3, **options):
+    image = cv2.resize(np.random.default_rng(0).integers(0, 256, (5, 7, channels), np.uint8), SIZE[::-1])
+    path.write_bytes(imagecodecs.jpeg8_encode(image, level=90, **options))
+    return path
+
+
+@pytest.mark.parametrize("options", [{}, {"subsampling": "420"}], ids=str)
+def test_colours_and_size_are_those_of_opencv(tmp_path, options):
+    path = photo(tmp_path / "a.jpg", **options)
+    expected = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    found = jpeg.decode_image(path)
+    assert found.dtype == np.uint8 and found.shape == (*SIZE, 3) and jpeg.size(path) == SIZE
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_the_size_is_found_behind_notes_and_in_progressive_files(tmp_path):
+    image = np.full((*SIZE, 3), 90, np.uint8)
+    _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    content = content.tobytes()
+    note = b"\xff\xe1" + (60000).to_bytes(2, "big") + bytes(59998)
+    (tmp_path / "a.jpg").write_bytes(content[:2] + note + note + b"\xff" + content[2:])
+    assert jpeg.size(tmp_path / "a.jpg") == SIZE
+    assert np.abs(jpeg.decode_image(tmp_path / "a.jpg").astype(int) - 90).max() <= 2
+
+
+def test_what_is_no_colour_image_is_refused(tmp_path):
+    grey = photo(tmp_path / "grey.jpg", channels=1)
+    for read in (jpeg.size, jpeg.decode_image):
+        with pytest.raises(UserError, match=r"grey.jpg: 8-bit image of 1 channels, need 8-bit RGB"):
+            read(grey)
+    (tmp_path / "text.jpg").write_text("no image")
+    with pytest.raises(UserError, match=r"text.jpg: not a JPEG image; unpack it again"):
+        jpeg.size(tmp_path / "text.jpg")
+    damage.empty(tmp_path / "empty.jpg")
+    with pytest.raises(UserError, match=r"empty.jpg: not a JPEG image \(the file is empty\)"):
+        jpeg.size(tmp_path / "empty.jpg")
+    with pytest.raises(UserError, match=r"cannot read .*missing.jpg: No such file"):
+        jpeg.size(tmp_path / "missing.jpg")
+
+
+def test_damage_is_named(tmp_path):
+    path = photo(tmp_path / "a.jpg")
+    content = path.read_bytes()
+    path.write_bytes(content[:-40])
+    assert jpeg.size(path) == SIZE
+    with pytest.raises(UserError, match=r"a.jpg: truncated JPEG"):
+        jpeg.decode_image(path)
+    path.write_bytes(content[:20])
+    with pytest.raises(UserError, match=r"a.jpg: damaged JPEG"):
+        jpeg.decode_image(path)
+    place = next(n for n in range(len(content)) if content[n : n + 2] in (b"\xff\xc0", b"\xff\xc2"))
+    path.write_bytes(content[: place + 5] + b"\xff\xff\xff\xff" + content[place + 9 :])
+    with pytest.raises(UserError, match=r"its header claims 65535x65535 pixels"):
+        jpeg.size(path)

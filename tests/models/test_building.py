@@ -1,0 +1,90 @@
+"""`models.build`: what a name and its options stand for, auxiliary outputs, sizes, old names."""
+
+import keras
+import numpy as np
+import pytest
+
+import models
+from common.errors import UserError
+from models import registry
+
+SIZE = (64, 64)
+
+
+@pytest.fixture(scope="module")
+def both():
+    """DeepLabV3+ with its auxiliary head."""
+    keras.utils.set_random_seed(0)
+    return models.build("deeplabv3+", (*SIZE, 3), 5, auxiliary=True)
+
+
+def images(count=2):
+    return np.random.default_rng(0).integers(0, 256, (count, *SIZE, 3), np.uint8)
+
+
+def test_auxiliary_scores_stand_beside_the_logits_over_the_same_weights(both):
+    outputs = both(images(), training=False)
+    assert set(outputs) == {"logits", "auxiliary"}
+    assert all(tuple(output.shape) == (2, *SIZE, 5) for output in outputs.values())
+    keras.utils.set_random_seed(0)
+    alone = models.build("deeplabv3+", (*SIZE, 3), 5)
+    shared = {weight.path: weight for weight in both.weights if not weight.path.startswith("auxiliary")}
+    assert shared.keys() == {weight.path for weight in alone.weights}
+    for weight in alone.weights:
+        weight.assign(shared[weight.path])
+    np.testing.assert_array_equal(alone(images(), training=False), outputs["logits"])
+
+
+def test_an_architecture_without_an_auxiliary_head_says_so():
+    for name, options in (("fastscnn", {}), ("unet", {"encoder": "mobilenetv2"})):
+        with pytest.raises(UserError, match=f"{name} has no auxiliary head"):
+            models.build(name, (*SIZE, 3), 5, auxiliary=True, **options)
+
+
+def test_a_name_is_a_network_or_with_an_encoder_a_decoder():
+    assert models.options_of("unet", {}) == {"width": 64}
+    assert models.options_of("unet", {"encoder": "xception"}) == {
+        "encoder": "xception",
+        "output_stride": 32,
+        "encoder_weights": "none",
+    }
+    assert models.options_of("deeplabv3+", {})["encoder"] == "mobilenetv2"
+    with pytest.raises(UserError, match="unet has no option 'width'; there are: encoder, output_stride"):
+        models.build("unet", (*SIZE, 3), 5, encoder="xception", width=8)
+
+
+def test_options_by_their_name_of_version_0_1():
+    old = models.options_of("deeplabv3+", {"backbone": "resnet50"})
+    assert old["encoder"] == "resnet50" and "backbone" not in old
+
+
+def test_sizes_follow_from_what_is_built():
+    assert models.size_multiple("fastscnn", {}) == 32
+    assert models.size_multiple("unet", {}) == 16
+    assert models.size_multiple("unet", {"encoder": "resnet50"}) == 32
+    assert models.size_multiple("deeplabv3+", {"output_stride": 8}) == 8
+    assert models.nearest_size("deeplabv3+", {}, (100.0, 39.0)) == (96, 32)
+    with pytest.raises(UserError, match="unet takes .* multiples of 32, not 48,64; nearest: 32,64 or 64,64"):
+        models.build("unet", (48, 64, 3), 5, encoder="resnet50")
+
+
+def test_encoder_layers_are_told_by_what_was_built(both):
+    layers = models.encoder_layers(both)
+    assert {layer.name for layer in layers} >= {"Conv1", "out_relu"}
+    own = {weight.path.split("/")[0] for weight in both.weights} - {layer.name for layer in layers}
+    assert all(name.startswith(("aspp_", "decoder_", "scores", "auxiliary")) for name in own)
+    with pytest.raises(UserError, match="fastscnn has no encoder with published weights"):
+        models.encoder_layers(models.build("fastscnn", (*SIZE, 3), 5))
+
+
+def test_every_entry_of_the_registry_can_be_imported():
+    from importlib import import_module
+
+    for found in registry.ARCHITECTURES.values():
+        assert found.network or found.encoder
+        for module in filter(None, (found.network, found.decoder)):
+            assert callable(import_module(module).build)
+        if found.decoder:
+            assert {"NAME", "LEVELS", "OUTPUT_STRIDES"} <= set(vars(import_module(found.decoder)))
+    for found in registry.ENCODERS.values():
+        assert {"TAPS", "IMAGENET", "network"} <= set(vars(import_module(found.module)))

@@ -1,0 +1,255 @@
+"""The fields of a run's configuration, each with its option of `train.py`.
+
+A new option is one field here: `train.py --help`, `config.json`, `--resume`, `--config` and the commands that
+the learning-rate finder suggests follow from it. See `training.options.Group.field`; where nothing else is
+said, a resumed run keeps the field as it was.
+"""
+
+from argparse import BooleanOptionalAction
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common import cli, devices
+from data.label_sets import CITYSCAPES, LabelSet
+from models import ARCHITECTURES
+from training import losses
+from training.optimization import recipes
+from training.optimization.rates import Rates
+from training.options import Group
+from training.ranks.ranks import COMPRESSIONS, STRATEGIES
+
+general = Group()
+encoder = Group("encoder", "of bayes_segnet and deeplabv3+")
+data = Group("data")
+progress = Group("scores and checkpoints", resume=True, with_finder=False)
+ranks = Group("many GPUs", "see docs/hpc.md", resume=True)
+optimization = Group("optimizer")
+losses_group = Group("loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What a run is made of: everything that decides its result, as `config.json` holds it."""
+
+    model: str = general.field("-m", "--model", choices=lambda: sorted(ARCHITECTURES), help="what to train")
+    init_weights: str | None = general.field(
+        "--init-weights", default=None, metavar="RUN|FILE", help="start a new run from these weights"
+    )
+    epochs: int = general.field(
+        "-e",
+        "--epochs",
+        type=cli.positive_int,
+        default=500,
+        resume=True,
+        with_finder=False,
+        help="passes over the data, whatever the number of GPUs (default: {})",
+    )
+    seed: int = general.field(
+        "--seed", type=cli.natural, default=0, help="of weights, order, augmentation, dropout (default: {})"
+    )
+    deterministic: bool = general.field(
+        "--deterministic",
+        action="store_true",
+        default=False,
+        help="the same bits each time on a GPU as well, at some cost in speed; a CPU gives them anyway",
+    )
+
+    options: dict = field(default_factory=dict)  # the architecture's own, as `models.build` takes them
+    label_set: LabelSet = CITYSCAPES  # the data set's, and of runs older than label sets
+
+    encoder_weights: str = encoder.field(
+        "--encoder-weights",
+        default="none",
+        metavar="none|imagenet|FILE",
+        help="published weights to start from (default: {})",
+    )
+    freeze_encoder: int = encoder.field(
+        "--freeze-encoder",
+        type=cli.natural,
+        default=0,
+        with_finder=False,
+        metavar="EPOCHS",
+        help="do not train it in the first epochs (default: {})",
+    )
+
+    path: str = data.field(
+        "-p", "--path", type=Path, resume=True, help=f"data set (default: ${cli.DATASET_VARIABLE})"
+    )
+    coarse: bool = data.field(
+        "-c",
+        "--coarse",
+        action="store_true",
+        default=False,
+        help="train on the coarse labels, train and train_extra",
+    )
+    target_size: tuple[int, int] = data.field(  # (height, width) in pixels
+        "-t",
+        "--target-size",
+        type=cli.size,
+        default=(1024, 2048),
+        metavar="Y,X[,C]",
+        text=lambda size: "{},{}".format(*size),
+        help="height and width that images are brought to (default: {})",
+    )
+    batch: int = data.field(
+        "-b", "--batch", type=cli.positive_int, default=4, help="images per GPU and step (default: {})"
+    )
+    cache: str = data.field(
+        "--cache",
+        default="none",
+        resume=True,
+        metavar="none|memory|FOLDER",
+        help="keep decoded images (default: {})",
+    )
+    workers: int = data.field(
+        "--workers",
+        type=cli.positive_int,
+        default=1,
+        resume=True,
+        help="threads that prepare images (default: all CPUs)",
+    )
+
+    validate_every: int = progress.field(
+        "--validate-every",
+        type=cli.positive_int,
+        default=1,
+        metavar="EPOCHS",
+        help="and after the last (default: {})",
+    )
+    patience: int = progress.field(  # 0: no end before the last epoch
+        "--patience",
+        type=cli.positive_int,
+        default=0,
+        metavar="EPOCHS",
+        help="stop after so many without a better mIoU",
+    )
+    save_every: float = progress.field(
+        "--save-every",
+        type=cli.positive_float,
+        default=10.0,
+        metavar="MINUTES",
+        help="within an epoch; each epoch's end is saved anyway (default: {})",
+    )
+    wandb: str | None = progress.field(
+        "--wandb", default=None, metavar="PROJECT", help="log to Weights & Biases as well"
+    )
+    mlflow: str | None = progress.field(
+        "--mlflow",
+        default=None,
+        metavar="URI",
+        help="log to MLflow as well, for example to sqlite:///mlflow.db",
+    )
+
+    strategy: str = ranks.field(
+        "--strategy",
+        choices=STRATEGIES,
+        default="horovod",
+        help="horovod: a process for each, by a launcher; mirrored: one process for all of the machine's, by "
+        "tf.distribute (default: {})",
+    )
+    compression: str = ranks.field(
+        "--compression",
+        choices=COMPRESSIONS,
+        default="none",
+        help="of gradients on their way between GPUs (default: {})",
+    )
+    job: str | None = ranks.field(  # a job that is started again goes on with its run
+        "--job",
+        default=None,
+        with_finder=False,
+        metavar="NAME",
+        help="go on with the run that a job of this name has saved, if there is one",
+    )
+    stall_timeout: float = ranks.field(
+        "--stall-timeout",
+        type=cli.positive_float,
+        default=300.0,
+        metavar="SECONDS",
+        help="without a step, after which all ranks end (default: {})",
+    )
+
+    rates: Rates = field(metadata={"optimizer": True})
+    optimizer: str = optimization.field(
+        "--optimizer",
+        choices=tuple(recipes.OPTIMIZERS),
+        default="sgd",
+        optimizer=True,
+        with_finder=False,
+        help="(default: the model's, mostly sgd)",
+    )
+    momentum: float = optimization.field(  # 0 where the optimizer has none
+        "--momentum",
+        type=cli.share,
+        optimizer=True,
+        help=f"of {', '.join(recipes.WITH_MOMENTUM)} (default: 0.9; rmsprop 0)",
+    )
+    weight_decay: float = optimization.field(
+        "--weight-decay",
+        type=cli.non_negative_float,
+        default=0.0,
+        optimizer=True,
+        help=f"L2 penalty on kernels, but depthwise ones (default: {recipes.WEIGHT_DECAY:g}; "
+        f"adamw, decoupled: {recipes.DECOUPLED_WEIGHT_DECAY:g})",
+    )
+    clip_norm: float = optimization.field(  # 0: no limit
+        "--clip-norm",
+        type=cli.positive_float,
+        default=0.0,
+        metavar="NORM",
+        help="limit of the gradients' global norm",
+    )
+    accumulate: int = optimization.field(
+        "--accumulate",
+        type=cli.positive_int,
+        default=1,
+        metavar="STEPS",
+        help="average the gradients of so many steps",
+    )
+    precision: str = optimization.field(  # Keras's dtype policy
+        "--mixed-precision",
+        nargs="?",
+        const="auto",
+        choices=("auto", "float16", "bfloat16"),
+        default="float32",
+        value=devices.precision,
+        text=lambda policy: policy.removeprefix("mixed_"),
+        help="bare: float16 on a GPU of compute capability below 8, else bfloat16",
+    )
+    remat: bool = optimization.field(
+        "--remat",
+        action=BooleanOptionalAction,
+        default=False,
+        resume=True,
+        help="recompute activations in the backward pass instead of keeping them: less memory, more time",
+    )
+    ema: float = optimization.field(  # 0: no average
+        "--ema",
+        type=cli.share,
+        nargs="?",
+        const=0.999,
+        default=0.0,
+        with_finder=False,
+        metavar="SHARE",
+        help="score and save a moving average of the weights that keeps this share (bare: %(const)s)",
+    )
+
+    loss: str = losses_group.field(
+        "--loss",
+        default="ce",
+        metavar="TERMS",
+        help=f"{' | '.join(losses.NAMES)}, or a sum such as ce+dice (default: {{}})",
+    )
+    class_weights: str = losses_group.field(
+        "--class-weights",
+        default="none",
+        metavar="none|median|enet|FILE",
+        help="weights from the training labels or from JSON, a list or an object by name (default: {})",
+    )
+    weight_of_class: tuple[float, ...] = ()  # what `class_weights` came to, one a train id
+    label_smoothing: float = losses_group.field(
+        "--label-smoothing",
+        type=cli.share,
+        default=0.0,
+        metavar="SHARE",
+        help=f"of the truth, spread over all classes; for {', '.join(losses.OF_PIXELS)} (default: {{}})",
+    )
