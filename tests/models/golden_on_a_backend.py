@@ -10,14 +10,14 @@ import sys
 import keras
 
 import golden
-from models.initialization import compiled_in_haste
+from models.initialization import quick_compilation
 
 
 def main():
     for case in sys.argv[1:]:
         model = golden.build(case)
         golden.fill(model)
-        with compiled_in_haste():
+        with quick_compilation():
             logits = model.predict_on_batch(golden.image())
         found = golden.excerpt(keras.ops.convert_to_numpy(logits))
         print(case, golden.difference(found, golden.read(case)), flush=True)

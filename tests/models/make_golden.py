@@ -11,6 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
+from common import cli  # noqa: E402
+
+cli.quiet_tensorflow()
+
 import numpy as np  # noqa: E402
 
 import golden  # noqa: E402

@@ -39,6 +39,7 @@ CASES = {
     "separable_unet-large": Case("separable_unet", {"variant": "large"}),
     "separable_unet-original": Case("separable_unet"),
     "unet": Case("unet", {"width": 4}),
+    "unet-mobilenetv2": Case("unet", {"encoder": "mobilenetv2"}),
 }
 QUICK = ("fastscnn", "unet")  # what `make test-fast` looks at
 # JAX compiles every network for one image. This suite's own code there is `models.jax_kernels`; the rest is
