@@ -138,7 +138,7 @@ def model(monkeypatch):
     def segment(runtime, image):
         return (image.sum(axis=2) // 8 % 19).astype(np.uint8)
 
-    for name, function in (("runtimes", load), ("predict", segment)):
+    for name, function in (("runtimes", load), ("segment", segment)):
         module = ModuleType(f"inference.{name}")
         setattr(module, function.__name__, function)
         monkeypatch.setitem(sys.modules, f"inference.{name}", module)

@@ -30,7 +30,7 @@ def test_replicas_on_gpus_say_that_nothing_is_compiled(monkeypatch, capsys):
     assert xla.prepare(ranks=Mirrored()) is False
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(
-        "steps run without XLA: --strategy mirrored is not compiled by it, --strategy horovod is"
+        "steps run without XLA: `strategy` mirrored is not compiled by it, `strategy` horovod is"
     )
 
 
