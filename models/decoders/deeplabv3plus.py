@@ -11,7 +11,7 @@ NAME = "deeplabv3plus"  # TensorFlow's scopes take no '+'
 RATES = {16: (6, 12, 18), 8: (12, 24, 36)}  # output stride -> the pyramid's dilations, section 4.1
 OUTPUT_STRIDES = tuple(RATES)
 LEVELS = (4, 32)
-PLAIN = ("resnet50",)  # encoders beside which the paper's convolutions are not separable
+PLAIN = ("resnet50_keras",)  # encoders beside which the paper's convolutions are not separable
 
 
 def build(

@@ -1,10 +1,10 @@
 """Encoders: classification networks without their classifiers, one family a file, built by `build`.
 
-An encoder's module has `network(image)`, the strided network with its own normalisation of RGB in 0..255;
-`TAPS`, the names of the layers whose outputs are its features, by their stride; and `IMAGENET`, its published
-weights of keras.applications, or None.
+An encoder's module has `build(name, image, output_stride, **options)`, which gives its features by their
+stride, and normalises RGB in 0..255 itself; and `IMAGENET`, its weights of keras.applications, if it has any.
 """
 
+import inspect
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -30,7 +30,7 @@ class Features:
     layers: tuple[str, ...]
 
 
-def build(name: str, image, output_stride: int, encoder_weights: str = "none") -> Features:
+def build(name: str, image, output_stride: int, encoder_weights: str = "none", **options) -> Features:
     """Build an encoder on an image.
 
     Args:
@@ -38,28 +38,31 @@ def build(name: str, image, output_stride: int, encoder_weights: str = "none") -
         image: Keras tensor, RGB in 0..255, [B, H, W, 3] of static size.
         output_stride: one of `OUTPUT_STRIDES`; H and W are multiples of it.
         encoder_weights: "none", "imagenet", or the path of a Keras HDF5 file, see `models.weights.imagenet`.
+        options: the encoder's own, see its module's `build`; those that are None are left out.
 
     Raises:
-        UserError: unknown name or output stride; weights that cannot be had or do not fit.
+        UserError: unknown name, output stride or option; weights that cannot be had or do not fit.
     """
     require_one_of("encoder", name, registry.ENCODERS)
     require_one_of("output stride", output_stride, OUTPUT_STRIDES)
     module = import_module(registry.ENCODERS[name].module)
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given.keys() - inspect.signature(module.build).parameters.keys():
+        raise OptionError(f"the encoder {name} has no option '{option}'")
 
     import keras
 
-    from models.encoders.dilation import dilate
     from models.weights import imagenet
 
-    path = imagenet.find(encoder_weights, name, module.IMAGENET)  # before seconds are spent on building
-    strided = module.network(keras.Input((None, None, 3), name=image.name))
-    encoder = dilate(strided, image, output_stride)
+    path = imagenet.find(
+        encoder_weights, name, getattr(module, "IMAGENET", None)
+    )  # before building takes time
+    at = module.build(name, image, output_stride, **given)
+    encoder = keras.Model(image, list(at.values()))
+    own = [layer for layer in encoder.layers if not isinstance(layer, keras.layers.InputLayer)]
     if path:
-        layers = [encoder.get_layer(layer.name) for layer in strided.layers if layer.weights]
-        imagenet.fill(layers, path, name)
-    at = {stride: encoder.get_layer(tap).output for stride, tap in module.TAPS.items()}
-    own = tuple(layer.name for layer in encoder.layers if not isinstance(layer, keras.layers.InputLayer))
-    return Features(name, at, own)
+        imagenet.fill([layer for layer in own if layer.weights], path, name)
+    return Features(name, at, tuple(layer.name for layer in own))
 
 
 def require_levels(features: Features, levels: tuple[int, ...], decoder: str) -> None:

@@ -28,7 +28,7 @@ def loss_head(model: keras.Model, loss: Loss = PLAIN):
         (model to call, loss(output, labels)).
     """
     last = model.get_layer("logits")
-    if loss.plain and isinstance(last, Resize) and not devices.has_gpu():
+    if loss.plain and isinstance(last, Resize) and not last.align_corners and not devices.has_gpu():
         scores = last.input
         factors = {last.height / scores.shape[1], last.width / scores.shape[2]}
         if len(factors) == 1 and factors.pop() % 2 == 0:
