@@ -8,6 +8,7 @@ from models import registry
 from models.initialization import compiled_in_haste
 from models.model_options import OptionError, current, defaults, require_known, require_one_of
 
+ENCODER_OPTIONS = ("first_dilation", "multi_grid", "epsilons")  # in which publications differ
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -151,7 +152,7 @@ class _EncoderDecoder:
     def options(self) -> dict:
         stride = self._decoder.OUTPUT_STRIDES[0]
         own = {"encoder": self._encoder, "output_stride": stride, "encoder_weights": "none", "preset": None}
-        own |= {"first_dilation": None, "multi_grid": None, "align_corners": False}
+        own |= {"align_corners": False, **dict.fromkeys(ENCODER_OPTIONS)}
         return own | defaults(self._decoder.build, 3)
 
     def complete(self, options: dict) -> dict:
@@ -181,8 +182,10 @@ class _EncoderDecoder:
         from models.layers import Resize
 
         image = keras.Input(input_shape, name="image")
-        of_encoder = {option: given[option] for option in ("first_dilation", "multi_grid")}
-        features = encoders.build(name, image, stride, weights, **of_encoder)
+        chosen = {option: given[option] for option in ENCODER_OPTIONS if given[option] is not None}
+        known = encoders.options_of(name)  # a preset's options are for those encoders that have them
+        chosen = {option: value for option, value in chosen.items() if option in known or option in options}
+        features = encoders.build(name, image, stride, weights, **chosen)
         encoders.require_levels(features, self._decoder.LEVELS, self._name)
         size = input_shape[:2]
         own = {option: given[option] for option in defaults(self._decoder.build, 3)}

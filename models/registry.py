@@ -109,6 +109,13 @@ ARCHITECTURES = {
         decoder="models.decoders.fcn",
         encoder="resnet50_v1c",
     ),
+    "segformer": Architecture(
+        "SegFormer",
+        "arXiv 2105.15203",
+        Recipe(6e-5, "adamw", 0.0),  # section 4.1
+        decoder="models.decoders.segformer",
+        encoder="mit_b0",
+    ),
     "deeplabv3+": Architecture(
         "DeepLabV3+",
         "arXiv 1802.02611",
@@ -134,6 +141,10 @@ ENCODERS = {
     "resnet101_v1c": Encoder("ResNet-101 v1c", "arXiv 1812.01187", "models.encoders.resnet"),
     "resnext50_32x4d": Encoder("ResNeXt-50 32x4d", "arXiv 1611.05431", "models.encoders.resnet"),
     "resnext101_32x8d": Encoder("ResNeXt-101 32x8d", "arXiv 1611.05431", "models.encoders.resnet"),
+    **{
+        f"mit_b{size}": Encoder(f"MiT-B{size}", "arXiv 2105.15203", "models.encoders.mix_transformer")
+        for size in range(6)
+    },
 }
 
 

@@ -12,7 +12,7 @@ from models.torch_layers import conv_bn_relu
 
 NAME = "unet"
 OUTPUT_STRIDES = (32,)
-LEVELS = (2, 4, 8, 16, 32)
+LEVELS = (4, 8, 16, 32)  # and 2 where the encoder has it
 PRESETS = {"smp": {}}
 CHANNELS = (256, 128, 64, 32, 16)  # from 1/16 to 1/1
 

@@ -4,12 +4,11 @@ An encoder's module has `build(name, image, output_stride, **options)`, which gi
 stride, and normalises RGB in 0..255 itself; and `IMAGENET`, its weights of keras.applications, if it has any.
 """
 
-import inspect
 from dataclasses import dataclass
 from importlib import import_module
 
 from models import registry
-from models.model_options import OptionError, require_one_of
+from models.model_options import OptionError, defaults, require_known, require_one_of
 
 OUTPUT_STRIDES = (8, 16, 32)
 
@@ -38,7 +37,7 @@ def build(name: str, image, output_stride: int, encoder_weights: str = "none", *
         image: Keras tensor, RGB in 0..255, [B, H, W, 3] of static size.
         output_stride: one of `OUTPUT_STRIDES`; H and W are multiples of it.
         encoder_weights: "none", "imagenet", or the path of a Keras HDF5 file, see `models.weights.imagenet`.
-        options: the encoder's own, see its module's `build`; those that are None are left out.
+        options: the encoder's own, see its module's `build`.
 
     Raises:
         UserError: unknown name, output stride or option; weights that cannot be had or do not fit.
@@ -46,9 +45,7 @@ def build(name: str, image, output_stride: int, encoder_weights: str = "none", *
     require_one_of("encoder", name, registry.ENCODERS)
     require_one_of("output stride", output_stride, OUTPUT_STRIDES)
     module = import_module(registry.ENCODERS[name].module)
-    given = {option: value for option, value in options.items() if value is not None}
-    for option in given.keys() - inspect.signature(module.build).parameters.keys():
-        raise OptionError(f"the encoder {name} has no option '{option}'")
+    require_known(f"the encoder {name}", options_of(name), options)
 
     import keras
 
@@ -57,12 +54,17 @@ def build(name: str, image, output_stride: int, encoder_weights: str = "none", *
     path = imagenet.find(
         encoder_weights, name, getattr(module, "IMAGENET", None)
     )  # before building takes time
-    at = module.build(name, image, output_stride, **given)
+    at = module.build(name, image, output_stride, **options)
     encoder = keras.Model(image, list(at.values()))
     own = [layer for layer in encoder.layers if not isinstance(layer, keras.layers.InputLayer)]
     if path:
         imagenet.fill([layer for layer in own if layer.weights], path, name)
     return Features(name, at, tuple(layer.name for layer in own))
+
+
+def options_of(name: str) -> dict:
+    """The options of an encoder, with their defaults."""
+    return defaults(import_module(registry.ENCODERS[name].module).build, 3)
 
 
 def require_levels(features: Features, levels: tuple[int, ...], decoder: str) -> None:

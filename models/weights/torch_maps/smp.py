@@ -20,8 +20,17 @@ DECODERS = {
         Rule(r"psp_bn", "decoder.conv.1"),
     ],
 }
+DECODERS["segformer"] = [
+    Rule(r"project0_linear", "decoder.mlp_stage.3.linear"),
+    Rule(r"project1_linear", "decoder.mlp_stage.2.linear"),
+    Rule(r"project2_linear", "decoder.mlp_stage.1.linear"),
+    Rule(r"project3_linear", "decoder.mlp_stage.0.linear"),
+    Rule(r"fuse_conv", "decoder.fuse_stage.0"),
+    Rule(r"fuse_bn", "decoder.fuse_stage.1"),
+]
 # a key that one decoder alone has -> its name
 SIGNS = {"decoder.psp.blocks.0.pool.1.0.weight": "pspnet", "decoder.blocks.0.conv1.0.weight": "unet"}
+SIGNS |= {"decoder.mlp_stage.0.linear.weight": "segformer"}
 
 
 def recognise(state: dict[str, np.ndarray]) -> bool:
