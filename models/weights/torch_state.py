@@ -8,9 +8,9 @@ import numpy as np
 
 from common.errors import UserError
 from models.weights.torch_layout import places
-from models.weights.torch_maps import Network, mmseg, smp
+from models.weights.torch_maps import Network, hub, mmseg, smp
 
-SOURCES = (smp, mmseg)
+SOURCES = (smp, mmseg, hub)
 COUNTERS = r".*num_batches_tracked"  # of PyTorch's batch norm; nothing here reads them
 
 
@@ -40,7 +40,7 @@ def fill(model, source: ModuleType, network: Network, state: dict[str, np.ndarra
     Raises:
         UserError: a key too many or too few, or another shape; it is named with its neighbour.
     """
-    found = list(places(model, source.rules(network.architecture, network.options.get("encoder"))))
+    found = list(places(model, rules_of(source, network)))
     for place in found:
         if place.key not in state:
             raise UserError(f"{path} has no '{place.key}' {place.shape}{_near(place.key, state)}")
@@ -57,10 +57,16 @@ def fill(model, source: ModuleType, network: Network, state: dict[str, np.ndarra
     return left_out
 
 
-def state_dict(model, source: ModuleType, architecture: str, encoder: str | None) -> dict[str, np.ndarray]:
+def rules_of(source: ModuleType, network: Network) -> list:
+    """The rules of a network's layers at a source."""
+    naming = {"naming": network.naming} if network.naming else {}
+    return source.rules(network.architecture, network.options.get("encoder"), **naming)
+
+
+def state_dict(model, source: ModuleType, network: Network) -> dict[str, np.ndarray]:
     """The weights of a model as the source's package calls them, in the order of our layers."""
     parts: dict[str, list] = {}
-    for place in places(model, source.rules(architecture, encoder)):
+    for place in places(model, rules_of(source, network)):
         parts.setdefault(place.key, []).append(place)
     state = {}
     for key, found in parts.items():

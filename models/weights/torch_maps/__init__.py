@@ -16,9 +16,11 @@ class Network:
         classes: number of output channels.
         options: of `models.build`.
         unused: regular expressions of keys that are left out on purpose, such as auxiliary heads.
+        naming: of a source that has changed its names, which ones.
     """
 
     architecture: str
     classes: int
     options: dict = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    naming: str = ""

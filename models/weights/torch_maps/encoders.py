@@ -39,7 +39,7 @@ def recognise(state: dict[str, np.ndarray], prefix: str) -> str | None:
     if "layer1.0.conv1.weight" in shapes:
         return _resnet(shapes)
     if "patch_embed1.proj.weight" in shapes:
-        blocks = [_count(shapes, rf"block{stage}\.(\d+)\.") for stage in (1, 2, 3, 4)]
+        blocks = [count(shapes, rf"block{stage}\.(\d+)\.") for stage in (1, 2, 3, 4)]
         return mix_transformer_of(shapes["patch_embed1.proj.weight"][0], blocks)
     return None
 
@@ -53,7 +53,7 @@ def mix_transformer_of(channels: int, blocks: list[int]) -> str | None:
 
 
 def _resnet(shapes: dict[str, tuple]) -> str | None:
-    blocks = tuple(_count(shapes, rf"layer{stage}\.(\d+)\.") for stage in (1, 2, 3, 4))
+    blocks = tuple(count(shapes, rf"layer{stage}\.(\d+)\.") for stage in (1, 2, 3, 4))
     width = shapes["layer1.0.conv2.weight"][1]  # channels of a group of the 3x3 convolution
     deep_stem, bottleneck = "stem.0.weight" in shapes, "layer1.0.conv3.weight" in shapes
     for name, variant in resnet.VARIANTS.items():
@@ -63,6 +63,6 @@ def _resnet(shapes: dict[str, tuple]) -> str | None:
     return None
 
 
-def _count(keys, pattern: str) -> int:
+def count(keys, pattern: str) -> int:
     """How many numbers, from 0, the first group of a pattern at the start of keys has; 0 where none does."""
     return 1 + max((int(found[1]) for key in keys if (found := re.match(pattern, key))), default=-1)
