@@ -26,7 +26,41 @@ DECODERS["segformer"] = [
     Rule(r"project(\d)_(conv|bn)", "decode_head.convs.{0}.{1}"),
     Rule(r"fuse_(conv|bn)", "decode_head.fusion_conv.{0}"),
 ]
+DECODERS["fpn"] = [
+    Rule(r"lateral(\d)", "neck.lateral_convs.{0}.conv"),
+    Rule(r"smooth(\d)", "neck.fpn_convs.{0}.conv"),
+    *(
+        Rule(rf"head(\d)_{number}_(conv|bn)", f"decode_head.scale_heads.{{0}}.{2 * number}.{{1}}")
+        for number in range(3)
+    ),
+]
+DECODERS["deeplabv3+"] = [
+    Rule(r"aspp_pool_(conv|bn)", "decode_head.image_pool.1.{0}"),
+    Rule(r"aspp_1x1_(conv|bn)", "decode_head.aspp_modules.0.{0}"),
+    Rule(r"aspp_atrous(\d)_depthwise", "decode_head.aspp_modules.{0}.depthwise_conv.conv"),
+    Rule(r"aspp_atrous(\d)_bn", "decode_head.aspp_modules.{0}.depthwise_conv.bn"),
+    Rule(r"aspp_atrous(\d)_pointwise_(conv|bn)", "decode_head.aspp_modules.{0}.pointwise_conv.{1}"),
+    Rule(r"aspp_project_(conv|bn)", "decode_head.bottleneck.{0}"),
+    Rule(r"decoder_low_(conv|bn)", "decode_head.c1_bottleneck.{0}"),
+    *(
+        rule
+        for number in range(2)
+        for rule in (
+            Rule(
+                f"decoder_conv{number + 1}_depthwise",
+                f"decode_head.sep_bottleneck.{number}.depthwise_conv.conv",
+            ),
+            Rule(f"decoder_conv{number + 1}_bn", f"decode_head.sep_bottleneck.{number}.depthwise_conv.bn"),
+            Rule(
+                f"decoder_conv{number + 1}_pointwise_(conv|bn)",
+                f"decode_head.sep_bottleneck.{number}.pointwise_conv.{{0}}",
+            ),
+        )
+    ),
+]
 SIGNS = {
+    "neck.lateral_convs.0.conv.weight": "fpn",
+    "decode_head.c1_bottleneck.conv.weight": "deeplabv3+",
     "decode_head.psp_modules.0.1.conv.weight": "pspnet",
     "decode_head.conv_cat.conv.weight": "fcn",
     "decode_head.fusion_conv.conv.weight": "segformer",
