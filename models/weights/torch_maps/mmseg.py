@@ -67,6 +67,44 @@ SIGNS = {
 }
 
 
+LETTERS = {"a": 0, "b": 1}  # of two convolutions on one level
+NETWORKS = {
+    "unet": [
+        *(
+            rule
+            for letter, number in LETTERS.items()
+            for rule in (
+                Rule(f"encoder1{letter}_(conv|bn)", f"backbone.encoder.0.0.convs.{number}.{{0}}"),
+                *(
+                    Rule(
+                        f"encoder{level + 1}{letter}_(conv|bn)",
+                        f"backbone.encoder.{level}.1.convs.{number}.{{0}}",
+                    )
+                    for level in (1, 2, 3)
+                ),
+                Rule(f"bottom{letter}_(conv|bn)", f"backbone.encoder.4.1.convs.{number}.{{0}}"),
+                *(
+                    Rule(
+                        f"decoder{level + 1}{letter}_(conv|bn)",
+                        f"backbone.decoder.{level}.conv_block.convs.{number}.{{0}}",
+                    )
+                    for level in range(4)
+                ),
+            )
+        ),
+        *(
+            Rule(
+                f"decoder{level + 1}_up_(conv|bn)",
+                f"backbone.decoder.{level}.upsample.interp_upsample.1.{{0}}",
+            )
+            for level in range(4)
+        ),
+        Rule(r"head_(conv|bn)", "decode_head.convs.0.{0}"),
+        Rule("logits", "decode_head.conv_seg"),
+    ]
+}
+
+
 def mix_transformer(stage: int) -> list[Rule]:
     """The rules of one stage, from 1, of the encoder that is named otherwise here."""
     ours, theirs = f"block{stage}_(\\d+)", f"backbone.layers.{stage - 1}.1.{{0}}"
@@ -97,6 +135,9 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     Raises:
         UserError: a network that is not known here.
     """
+    if (first := "backbone.encoder.0.0.convs.0.conv.weight") in state:
+        options = {"preset": "mmseg", "width": int(state[first].shape[0])}
+        return Network("unet", len(state["decode_head.conv_seg.bias"]), options, (r"auxiliary_head\..*",))
     encoder = _mix_transformer_of(state) or encoders.recognise(state, "backbone.")
     decoder = next((name for key, name in SIGNS.items() if key in state), None)
     if not encoder or not decoder:
@@ -114,8 +155,10 @@ def _mix_transformer_of(state: dict[str, np.ndarray]) -> str | None:
     return encoders.mix_transformer_of(state[first].shape[0], blocks)
 
 
-def rules(architecture: str, encoder: str) -> list[Rule]:
+def rules(architecture: str, encoder: str | None) -> list[Rule]:
     """The rules of a network's layers."""
+    if not encoder:
+        return NETWORKS[architecture]
     if encoder.startswith("mit_"):
         of_encoder = [rule for stage in (1, 2, 3, 4) for rule in mix_transformer(stage)]
     else:
