@@ -8,6 +8,7 @@ from models import registry
 from models.initialization import quick_compilation
 from models.model_options import OptionError, current, defaults, require_known, require_one_of
 
+ENCODER_OPTIONS = ("first_dilation", "multi_grid", "epsilons")  # in which publications differ
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -165,21 +166,29 @@ class _EncoderDecoder:
 
     def options(self) -> dict:
         stride = self._decoder.OUTPUT_STRIDES[0]
-        own = {"encoder": self._encoder, "output_stride": stride, "encoder_weights": "none"}
+        own = {"encoder": self._encoder, "output_stride": stride, "encoder_weights": "none", "preset": None}
+        own |= {"align_corners": False, **dict.fromkeys(ENCODER_OPTIONS)}
         return own | defaults(self._decoder.build, 3)
+
+    def complete(self, options: dict) -> dict:
+        """All options: those given, else the preset's, else the defaults."""
+        preset, presets = options.get("preset"), getattr(self._decoder, "PRESETS", {})
+        if preset is not None:
+            require_one_of(f"preset of {self._name}", preset, presets)
+        return self.options() | presets.get(preset, {}) | options
 
     def size_multiple(self, options: dict) -> int:
         return self._stride(options)
 
     def _stride(self, options: dict) -> int:
-        stride = options.get("output_stride", self._decoder.OUTPUT_STRIDES[0])
+        stride = self.complete(options)["output_stride"]
         require_one_of("output stride", stride, self._decoder.OUTPUT_STRIDES)
         return stride
 
     def build(self, input_shape, classes: int, auxiliary: bool, options: dict):
-        given = self.options() | options
-        name, stride, weights = (
-            given.pop(option) for option in ("encoder", "output_stride", "encoder_weights")
+        given, stride = self.complete(options), self._stride(options)
+        name, weights, align_corners = (
+            given[option] for option in ("encoder", "encoder_weights", "align_corners")
         )
         require_one_of("encoder", name, registry.ENCODERS)
         import keras
@@ -188,11 +197,15 @@ class _EncoderDecoder:
         from models.layers import Resize
 
         image = keras.Input(input_shape, name="image")
-        features = encoders.build(name, image, stride, weights)
+        chosen = {option: given[option] for option in ENCODER_OPTIONS if given[option] is not None}
+        known = encoders.options_of(name)  # a preset's options are for those encoders that have them
+        chosen = {option: value for option, value in chosen.items() if option in known or option in options}
+        features = encoders.build(name, image, stride, weights, **chosen)
         encoders.require_levels(features, self._decoder.LEVELS, self._name)
         size = input_shape[:2]
-        scores = self._decoder.build(features, classes, stride, **given)  # [B, h, w, classes]
-        outputs = Resize(*size, dtype="float32", name="logits")(scores)  # [B, H, W, classes]
+        own = {option: given[option] for option in defaults(self._decoder.build, 3)}
+        scores = self._decoder.build(features, classes, stride, **own)  # [B, h, w, classes]
+        outputs = Resize(*size, align_corners=align_corners, dtype="float32", name="logits")(scores)
         if auxiliary:
             scores = self._auxiliary(features, classes)
             outputs = {

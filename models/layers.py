@@ -16,7 +16,6 @@ from models.depthwise import DepthwiseConv2D, SeparableConv2D
 
 BN_MOMENTUM = 0.9  # follows the weights within tens of steps, also in runs of a few hundred
 BN_EPSILON = 1e-3
-TORCH_EPSILON = 1e-5  # of batch norm in the PyTorch packages
 
 _tracked = ContextVar("tracked", default=True)
 
@@ -89,26 +88,31 @@ def _biased_share(x):
 class Resize(layers.Layer):
     """Resizing, `bilinear`, or `nearest` by whole factors, [B, h, w, C] -> [B, height, width, C].
 
-    Pixel centres are aligned as in `tf.image.resize` and ONNX `half_pixel`; exports as one Resize node.
+    Pixel centres are aligned as in `tf.image.resize` and ONNX `half_pixel`, or with `align_corners` the
+    centres of the corner pixels, as PyTorch calls it; exports as one Resize node.
     """
 
-    def __init__(self, height: int, width: int, interpolation: str = "bilinear", **options):
+    def __init__(
+        self, height: int, width: int, interpolation: str = "bilinear", align_corners: bool = False, **options
+    ):
         super().__init__(**options)
         self.height, self.width, self.interpolation = height, width, interpolation
+        self.align_corners = align_corners
 
     def call(self, inputs):
         size = (self.height, self.width)
         if self.interpolation == "nearest":
             return nearest(inputs, size)
         # float32, because TensorFlow's XLA kernel for the gradient returns that whatever it is given
-        return ops.cast(bilinear(ops.cast(inputs, "float32"), size), self.compute_dtype)
+        resize = bilinear_of_corners if self.align_corners else bilinear
+        return ops.cast(resize(ops.cast(inputs, "float32"), size), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], self.height, self.width, input_shape[3]
 
     def get_config(self):
         own = {"height": self.height, "width": self.width, "interpolation": self.interpolation}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **own, "align_corners": self.align_corners}
 
 
 def bilinear(inputs, size: tuple[int, int]):
@@ -119,6 +123,25 @@ def bilinear(inputs, size: tuple[int, int]):
 
         return jax_kernels.enlarge(inputs, (size[0] // height, size[1] // width))
     return ops.image.resize(inputs, size, interpolation="bilinear")
+
+
+def bilinear_of_corners(inputs, size: tuple[int, int]):
+    """Bilinear resizing that keeps the corner pixels' values, [B, h, w, C] -> [B, *size, C]."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.raw_ops.ResizeBilinear(images=inputs, size=size, align_corners=True)
+    _, height, width, channels = inputs.shape
+    x = ops.reshape(inputs, (-1, height, width * channels))
+    x = ops.matmul(corner_weights(height, size[0]), x)
+    x = ops.reshape(x, (-1, size[0], width, channels))
+    return ops.matmul(corner_weights(width, size[1]), x)
+
+
+def corner_weights(size: int, target: int) -> np.ndarray:
+    """The matrix [target, size] of bilinear weights along one axis whose first and last pixels coincide."""
+    at = np.linspace(0, size - 1, target)
+    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(size))).astype(np.float32)
 
 
 def nearest(inputs, size: tuple[int, int]):
@@ -174,12 +197,20 @@ def conv(
     return batch_norm(x, name, relu, epsilon)
 
 
-def depthwise(x, name: str, stride: int = 1, dilation: int = 1, relu: bool = True):
-    """3x3 depthwise convolution, batch norm, ReLU."""
+def depthwise(
+    x,
+    name: str,
+    stride: int = 1,
+    dilation: int = 1,
+    relu: bool = True,
+    norm: bool = True,
+    epsilon: float = BN_EPSILON,
+):
+    """3x3 depthwise convolution; batch norm and ReLU unless `norm` is false."""
     x = DepthwiseConv2D(
         3, strides=stride, dilation_rate=dilation, padding="same", use_bias=False, name=f"{name}_depthwise"
     )(x)
-    return batch_norm(x, name, relu)
+    return batch_norm(x, name, relu, epsilon) if norm else x
 
 
 def separable(x, filters: int, name: str, stride: int = 1, dilation: int = 1, relu: bool = True):

@@ -7,7 +7,9 @@ from common import cli
 from common.errors import UserError
 from models import registry
 
-RENAMED = {"backbone": "encoder"}  # as runs and weights files of version 0.1 call them
+# as runs and weights files of version 0.1 call options and their values
+RENAMED = {"backbone": "encoder"}
+RENAMED_VALUES = {("backbone", "resnet50"): "resnet50_keras"}
 
 
 class OptionError(UserError):
@@ -15,8 +17,11 @@ class OptionError(UserError):
 
 
 def current(options: dict) -> dict:
-    """Options by the names that they have today."""
-    return {RENAMED.get(name, name): value for name, value in options.items()}
+    """Options by the names that they, and their values, have today."""
+    return {
+        RENAMED.get(name, name): RENAMED_VALUES.get((name, value), value) if isinstance(value, str) else value
+        for name, value in options.items()
+    }
 
 
 def defaults(build, skip: int) -> dict:

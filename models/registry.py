@@ -99,6 +99,48 @@ ARCHITECTURES = {
         network="models.networks.unet",
         decoder="models.decoders.unet",
     ),
+    "pspnet": Architecture(
+        "PSPNet",
+        "arXiv 1612.01105",
+        Recipe(0.01),  # section 4
+        decoder="models.decoders.pspnet",
+        encoder="resnet50_v1c",
+    ),
+    "fcn": Architecture(
+        "FCN",
+        "arXiv 1411.4038",
+        Recipe(0.01),  # of mmsegmentation's schedules
+        decoder="models.decoders.fcn",
+        encoder="resnet50_v1c",
+    ),
+    "unet++": Architecture(
+        "U-Net++",
+        "arXiv 1807.10165",
+        Recipe(3e-4, "adam", 0.0),  # section IV
+        decoder="models.decoders.unet_plus_plus",
+        encoder="resnet34",
+    ),
+    "manet": Architecture(
+        "MAnet",
+        "10.1109/ACCESS.2020.3025372",
+        Recipe(0.001, "adam", 0.0),
+        decoder="models.decoders.manet",
+        encoder="resnet34",
+    ),
+    "fpn": Architecture(
+        "FPN",
+        "arXiv 1901.02446",
+        Recipe(0.01),
+        decoder="models.decoders.fpn",
+        encoder="resnet50",
+    ),
+    "segformer": Architecture(
+        "SegFormer",
+        "arXiv 2105.15203",
+        Recipe(6e-5, "adamw", 0.0),  # section 4.1
+        decoder="models.decoders.segformer",
+        encoder="mit_b0",
+    ),
     "deeplabv3+": Architecture(
         "DeepLabV3+",
         "arXiv 1802.02611",
@@ -106,17 +148,32 @@ ARCHITECTURES = {
         decoder="models.decoders.deeplabv3plus",
         encoder="mobilenetv2",
         variants=tuple(
-            {"encoder": name} for name in ("mobilenetv2", "resnet50", "xception", "modified_xception")
+            {"encoder": name}
+            for name in ("mobilenetv2", "resnet50_keras", "xception", "modified_xception")
         ),
     ),
 }
 ENCODERS = {
     "mobilenetv2": Encoder("MobileNetV2", "arXiv 1801.04381", "models.encoders.mobilenet_v2"),
-    "resnet50": Encoder("ResNet-50", "arXiv 1512.03385", "models.encoders.resnet50"),
+    "resnet50_keras": Encoder("ResNet-50 (Keras)", "arXiv 1512.03385", "models.encoders.resnet50"),
     "xception": Encoder("Xception", "arXiv 1610.02357", "models.encoders.xception"),
     "modified_xception": Encoder(
         "modified Xception", "arXiv 1802.02611", "models.encoders.modified_xception"
     ),
+    "resnet18": Encoder("ResNet-18", "arXiv 1512.03385", "models.encoders.resnet"),
+    "resnet34": Encoder("ResNet-34", "arXiv 1512.03385", "models.encoders.resnet"),
+    "resnet50": Encoder("ResNet-50", "arXiv 1512.03385", "models.encoders.resnet"),
+    "resnet101": Encoder("ResNet-101", "arXiv 1512.03385", "models.encoders.resnet"),
+    "resnet18_v1c": Encoder("ResNet-18 v1c", "arXiv 1812.01187", "models.encoders.resnet"),
+    "resnet34_v1c": Encoder("ResNet-34 v1c", "arXiv 1812.01187", "models.encoders.resnet"),
+    "resnet50_v1c": Encoder("ResNet-50 v1c", "arXiv 1812.01187", "models.encoders.resnet"),
+    "resnet101_v1c": Encoder("ResNet-101 v1c", "arXiv 1812.01187", "models.encoders.resnet"),
+    "resnext50_32x4d": Encoder("ResNeXt-50 32x4d", "arXiv 1611.05431", "models.encoders.resnet"),
+    "resnext101_32x8d": Encoder("ResNeXt-101 32x8d", "arXiv 1611.05431", "models.encoders.resnet"),
+    **{
+        f"mit_b{size}": Encoder(f"MiT-B{size}", "arXiv 2105.15203", "models.encoders.mix_transformer")
+        for size in range(6)
+    },
 }
 
 

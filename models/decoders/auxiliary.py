@@ -6,13 +6,13 @@ It serves training alone, where its loss shortens the way to the encoder's middl
 from keras import layers
 
 from models.encoders import Features
-from models.layers import TORCH_EPSILON, conv
+from models.torch_layers import conv_bn_relu
 
 CHANNELS = 256
 
 
 def auxiliary(features: Features, classes: int, dropout: float = 0.1):
     """[B, h, w, classes] from the features whose strided network is at 1/16 there."""
-    x = conv(features.at[16], CHANNELS, "auxiliary", epsilon=TORCH_EPSILON)
+    x = conv_bn_relu(features.at[16], CHANNELS, "auxiliary")
     x = layers.Dropout(dropout, name="auxiliary_dropout")(x)
     return layers.Conv2D(classes, 1, name="auxiliary_scores")(x)

@@ -7,11 +7,13 @@ convolution, and a last level at the image's resolution without a skip.
 from keras import layers
 
 from models.encoders import Features
-from models.layers import TORCH_EPSILON, Resize, conv
+from models.layers import Resize
+from models.torch_layers import conv_bn_relu
 
 NAME = "unet"
 OUTPUT_STRIDES = (32,)
-LEVELS = (2, 4, 8, 16, 32)
+LEVELS = (4, 8, 16, 32)  # and 2 where the encoder has it
+PRESETS = {"smp": {}}
 CHANNELS = (256, 128, 64, 32, 16)  # from 1/16 to 1/1
 
 
@@ -27,8 +29,8 @@ def build(features: Features, classes: int, output_stride: int):
         [B, H, W, classes].
     """
     x = features.at[32]  # [B, H/32, W/32, C]
-    for level, filters in zip((16, 8, 4, 2, 1), CHANNELS):
-        x = up(x, features.at.get(level), filters, f"decoder{level}")  # [B, H/level, W/level, filters]
+    for index, (stride, filters) in enumerate(zip((16, 8, 4, 2, 1), CHANNELS)):
+        x = up(x, features.at.get(stride), filters, f"decoder{index}")  # [B, H/stride, W/stride, filters]
     return layers.Conv2D(classes, 3, padding="same", name="scores")(x)
 
 
@@ -38,5 +40,4 @@ def up(x, skip, filters: int, name: str):
     x = Resize(2 * height, 2 * width, interpolation="nearest", name=f"{name}_up")(x)
     if skip is not None:
         x = layers.Concatenate(name=f"{name}_concat")([x, skip])
-    x = conv(x, filters, f"{name}a", epsilon=TORCH_EPSILON)
-    return conv(x, filters, f"{name}b", epsilon=TORCH_EPSILON)
+    return conv_bn_relu(conv_bn_relu(x, filters, f"{name}_conv1"), filters, f"{name}_conv2")

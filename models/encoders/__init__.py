@@ -1,15 +1,14 @@
 """Encoders: classification networks without their classifiers, one family a file, built by `build`.
 
-An encoder's module has `network(image)`, the strided network with its own normalisation of RGB in 0..255;
-`TAPS`, the names of the layers whose outputs are its features, by their stride; and `IMAGENET`, its published
-weights of keras.applications, or None.
+An encoder's module has `build(name, image, output_stride, **options)`, which gives its features by their
+stride, and normalises RGB in 0..255 itself; and `IMAGENET`, its weights of keras.applications, if it has any.
 """
 
 from dataclasses import dataclass
 from importlib import import_module
 
 from models import registry
-from models.model_options import OptionError, require_one_of
+from models.model_options import OptionError, defaults, require_known, require_one_of
 
 OUTPUT_STRIDES = (8, 16, 32)
 
@@ -30,7 +29,7 @@ class Features:
     layers: tuple[str, ...]
 
 
-def build(name: str, image, output_stride: int, encoder_weights: str = "none") -> Features:
+def build(name: str, image, output_stride: int, encoder_weights: str = "none", **options) -> Features:
     """Build an encoder on an image.
 
     Args:
@@ -38,28 +37,34 @@ def build(name: str, image, output_stride: int, encoder_weights: str = "none") -
         image: Keras tensor, RGB in 0..255, [B, H, W, 3] of static size.
         output_stride: one of `OUTPUT_STRIDES`; H and W are multiples of it.
         encoder_weights: "none", "imagenet", or the path of a Keras HDF5 file, see `models.weights.imagenet`.
+        options: the encoder's own, see its module's `build`.
 
     Raises:
-        UserError: unknown name or output stride; weights that cannot be had or do not fit.
+        UserError: unknown name, output stride or option; weights that cannot be had or do not fit.
     """
     require_one_of("encoder", name, registry.ENCODERS)
     require_one_of("output stride", output_stride, OUTPUT_STRIDES)
     module = import_module(registry.ENCODERS[name].module)
+    require_known(f"the encoder {name}", options_of(name), options)
 
     import keras
 
-    from models.encoders.dilation import dilate
     from models.weights import imagenet
 
-    path = imagenet.find(encoder_weights, name, module.IMAGENET)  # before seconds are spent on building
-    strided = module.network(keras.Input((None, None, 3), name=image.name))
-    encoder = dilate(strided, image, output_stride)
+    path = imagenet.find(
+        encoder_weights, name, getattr(module, "IMAGENET", None)
+    )  # before building takes time
+    at = module.build(name, image, output_stride, **options)
+    encoder = keras.Model(image, list(at.values()))
+    own = [layer for layer in encoder.layers if not isinstance(layer, keras.layers.InputLayer)]
     if path:
-        layers = [encoder.get_layer(layer.name) for layer in strided.layers if layer.weights]
-        imagenet.fill(layers, path, name)
-    at = {stride: encoder.get_layer(tap).output for stride, tap in module.TAPS.items()}
-    own = tuple(layer.name for layer in encoder.layers if not isinstance(layer, keras.layers.InputLayer))
-    return Features(name, at, own)
+        imagenet.fill([layer for layer in own if layer.weights], path, name)
+    return Features(name, at, tuple(layer.name for layer in own))
+
+
+def options_of(name: str) -> dict:
+    """The options of an encoder, with their defaults."""
+    return defaults(import_module(registry.ENCODERS[name].module).build, 3)
 
 
 def require_levels(features: Features, levels: tuple[int, ...], decoder: str) -> None:

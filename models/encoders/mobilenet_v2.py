@@ -2,6 +2,7 @@
 
 import keras
 
+from models.encoders import applications
 from models.layers import normalize
 from models.weights.imagenet import Published
 
@@ -17,6 +18,11 @@ IMAGENET = Published(
     "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
     "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/",
 )
+
+
+def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
+    """Features by their stride, see `models.encoders.applications.build`."""
+    return applications.build(network, TAPS, image, output_stride)
 
 
 def network(image) -> keras.Model:

@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from models.depthwise import DepthwiseConv2D
+from models.encoders import applications
 from models.layers import batch_norm, conv, normalize
 
 TAPS = {
@@ -20,6 +21,11 @@ TAPS = {
 }
 IMAGENET = None  # published as TensorFlow 1 checkpoints only
 MIDDLE_UNITS = 16
+
+
+def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
+    """Features by their stride, see `models.encoders.applications.build`."""
+    return applications.build(network, TAPS, image, output_stride)
 
 
 def network(image) -> keras.Model:

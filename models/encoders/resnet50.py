@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from models.encoders import applications
 from models.weights.imagenet import Published
 
 TAPS = {
@@ -34,6 +35,11 @@ class CaffeNormalize(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+
+def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
+    """Features by their stride, see `models.encoders.applications.build`."""
+    return applications.build(network, TAPS, image, output_stride)
 
 
 def network(image) -> keras.Model:

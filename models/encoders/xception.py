@@ -4,6 +4,7 @@ import re
 
 import keras
 
+from models.encoders import applications
 from models.layers import normalize
 from models.weights.imagenet import Published
 
@@ -21,6 +22,11 @@ IMAGENET = Published(
 )
 SHORTCUTS = (2, 3, 4, 13)  # blocks with a convolution in their shortcut
 SUMS = range(2, 14)  # blocks that end in a sum
+
+
+def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
+    """Features by their stride, see `models.encoders.applications.build`."""
+    return applications.build(network, TAPS, image, output_stride)
 
 
 def network(image) -> keras.Model:

@@ -32,7 +32,7 @@ CASES = {
         {"encoder": "modified_xception"},
         shallow={"models.encoders.modified_xception.MIDDLE_UNITS": 2},
     ),
-    "deeplabv3+-resnet50": Case("deeplabv3+", {"encoder": "resnet50"}),
+    "deeplabv3+-resnet50_keras": Case("deeplabv3+", {"encoder": "resnet50_keras"}),
     "deeplabv3+-stride8": Case("deeplabv3+", {"output_stride": 8}),
     "deeplabv3+-xception": Case("deeplabv3+", {"encoder": "xception"}),
     "fastscnn": Case("fastscnn"),

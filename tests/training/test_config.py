@@ -90,4 +90,4 @@ def test_a_foreign_file_is_named(tmp_path):
 
 def test_every_field_has_an_option_but_those_that_others_make():
     without = {part.name for part in fields(config.Config)} - options.of(config.Config).keys()
-    assert without == {"options", "rates", "weight_of_class"}
+    assert without == {"label_set", "options", "rates", "weight_of_class"}

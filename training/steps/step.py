@@ -48,7 +48,7 @@ def loss_head(model: keras.Model, loss: Loss = PLAIN):
 
 def _scores_and_loss(last, loss: Loss):
     """The output of a model's last layer, or what it resizes; and the loss that fits."""
-    if loss.plain and isinstance(last, Resize) and not devices.has_gpu():
+    if loss.plain and isinstance(last, Resize) and not last.align_corners and not devices.has_gpu():
         scores = last.input
         factors = {last.height / scores.shape[1], last.width / scores.shape[2]}
         if len(factors) == 1 and factors.pop() % 2 == 0:

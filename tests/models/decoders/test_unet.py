@@ -41,7 +41,7 @@ def test_every_encoder_has_what_it_needs():
     for name in models.ENCODERS:
         model = models.build("unet", (64, 64, 3), 19, encoder=name)
         assert model.output.shape == (None, 64, 64, 19) and model.about.size_multiple == 32
-        skips = [model.get_layer(f"decoder{level}_concat").input[1].shape[1] for level in (2, 4, 8, 16)]
+        skips = [model.get_layer(f"decoder{index}_concat").input[1].shape[1] for index in (3, 2, 1, 0)]
         assert skips == [32, 16, 8, 4]
 
 

@@ -1,0 +1,138 @@
+"""Layers that compute what PyTorch's do: its padding, pooling, enlargement and epsilon.
+
+Each takes the full name of its layer, which the tables of `models.weights.torch` map to PyTorch's keys.
+Shapes are channels-last.
+"""
+
+import keras
+import numpy as np
+from keras import initializers, layers, ops
+
+from models.depthwise import DepthwiseConv2D
+from models.layers import BN_MOMENTUM, BatchNorm
+
+EPSILON = 1e-5  # of batch norm in PyTorch
+# arXiv 1502.01852, as torchvision
+HE_FAN_OUT = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+
+
+def conv(
+    x,
+    filters: int,
+    name: str,
+    kernel: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
+    bias: bool = False,
+    padding: int | None = None,
+):
+    """Convolution with `padding` pixels of zeros on every side; None keeps the size at stride 1.
+
+    Keras's "same" puts the odd pixel of a stride of 2 behind, PyTorch's networks one on each side.
+    """
+    padding = dilation * (kernel - 1) // 2 if padding is None else padding
+    same = stride == 1 and 2 * padding == dilation * (kernel - 1)
+    if not same and padding:
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+    return layers.Conv2D(
+        filters,
+        kernel,
+        strides=stride,
+        dilation_rate=dilation,
+        groups=groups,
+        padding="same" if same else "valid",
+        use_bias=bias,
+        kernel_initializer=HE_FAN_OUT,
+        name=name,
+    )(x)
+
+
+def depthwise(x, name: str, kernel: int = 3, stride: int = 1, dilation: int = 1, bias: bool = False):
+    """Depthwise convolution, padded as `conv`."""
+    padding = dilation * (kernel - 1) // 2
+    if stride > 1:
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+    return DepthwiseConv2D(
+        kernel,
+        strides=stride,
+        dilation_rate=dilation,
+        padding="valid" if stride > 1 else "same",
+        use_bias=bias,
+        depthwise_initializer=HE_FAN_OUT,
+        name=name,
+    )(x)
+
+
+def batch_norm(x, name: str, relu: str | None = None, epsilon: float = EPSILON):
+    """Batch normalisation, and the ReLU layer of the name `relu` if one is given."""
+    x = BatchNorm(momentum=BN_MOMENTUM, epsilon=epsilon, name=name)(x)
+    return layers.ReLU(name=relu)(x) if relu else x
+
+
+def conv_bn_relu(x, filters: int, name: str, kernel: int = 3, relu: bool = True, **options):
+    """Convolution `name_conv`, batch norm `name_bn`, ReLU `name_relu`."""
+    x = conv(x, filters, f"{name}_conv", kernel, **options)
+    return batch_norm(x, f"{name}_bn", f"{name}_relu" if relu else None)
+
+
+def max_pool(x, name: str, kernel: int = 3, stride: int = 2, padding: int = 1):
+    """Maximum pooling of values of at least 0, behind a ReLU: there zeros around the map change nothing."""
+    if padding:
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+    return layers.MaxPooling2D(kernel, strides=stride, name=name)(x)
+
+
+@keras.saving.register_keras_serializable("street_scenes")
+class ImageNetNormalize(layers.Layer):
+    """RGB in 0..255 less ImageNet's mean over its deviation, [B, H, W, 3], calculated in float32."""
+
+    MEAN = (123.675, 116.28, 103.53)
+    DEVIATION = (58.395, 57.12, 57.375)
+
+    def __init__(self, **options):
+        super().__init__(autocast=False, **options)
+
+    def call(self, image):
+        mean, deviation = (np.array(values, "float32") for values in (self.MEAN, self.DEVIATION))
+        return ops.cast((ops.cast(image, "float32") - mean) / deviation, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("street_scenes")
+class AdaptiveAveragePooling2D(layers.Layer):
+    """PyTorch's adaptive average pooling: [B, H, W, C] of static size -> [B, bins, bins, C].
+
+    Window i of n pixels goes from floor(i n / bins) to ceil((i + 1) n / bins). Averages along rows and
+    columns are two products with constant matrices, which ONNX and TensorRT have as MatMul; sizes that `bins`
+    does not divide are exact.
+    """
+
+    def __init__(self, bins: int, **options):
+        super().__init__(**options)
+        self.bins = bins
+
+    def call(self, inputs):
+        _, height, width, channels = inputs.shape
+        x = ops.reshape(inputs, (-1, height, width * channels))
+        x = ops.matmul(averages(height, self.bins), ops.cast(x, "float32"))  # [B, bins, W * C]
+        x = ops.reshape(x, (-1, self.bins, width, channels))
+        x = ops.matmul(averages(width, self.bins), x)  # [B, bins, bins, C]
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], self.bins, self.bins, input_shape[3]
+
+    def get_config(self):
+        return {**super().get_config(), "bins": self.bins}
+
+
+def averages(size: int, bins: int) -> np.ndarray:
+    """The matrix [bins, size] whose rows average the windows of adaptive pooling along one axis."""
+    matrix = np.zeros((bins, size), np.float32)
+    for row in range(bins):
+        start, end = row * size // bins, -(-(row + 1) * size // bins)
+        matrix[row, start:end] = 1 / (end - start)
+    return matrix

@@ -1,0 +1,117 @@
+"""How Keras's variables and PyTorch's tensors correspond: names of parameters, order of axes.
+
+A map (see `models.weights.torch_maps`) says which module of PyTorch a layer is; the rest follows here.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from keras import layers
+
+# Keras's name of a variable -> PyTorch's
+PARAMETERS = {
+    "kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    r"""Which module of PyTorch a layer is.
+
+    Attributes:
+        layer: regular expression of the whole name of our layer.
+        module: template of the key: `{0}`, `{1}`, ... are the expression's groups, `{dots}` the last of them
+            with dots for underscores. `.weight` and so on is added, or put where `{parameter}` stands.
+        part: (index, count) where our layer is one of several equal parts of theirs along its outputs.
+    """
+
+    layer: str
+    module: str
+    part: tuple[int, int] | None = None
+
+    def key(self, layer: str, parameter: str) -> str | None:
+        """The key of a parameter of our layer, or None where the rule is about others."""
+        found = re.fullmatch(self.layer, layer)
+        if not found:
+            return None
+        groups = found.groups() or (layer,)
+        module = self.module.format(*groups, dots=groups[-1].replace("_", "."), parameter=parameter)
+        return module if "{parameter}" in self.module else f"{module}.{parameter}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a variable of ours lies in a state dict.
+
+    Attributes:
+        variable: Keras's.
+        key: PyTorch's.
+        axes: ours = theirs.transpose(axes).
+        part: see `Rule.part`.
+    """
+
+    variable: object
+    key: str
+    axes: tuple[int, ...]
+    part: tuple[int, int] | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of PyTorch's tensor."""
+        shape = [0] * len(self.axes)
+        for ours, theirs in enumerate(self.axes):
+            shape[theirs] = self.variable.shape[ours]
+        if self.part:
+            shape[0] *= self.part[1]
+        return tuple(shape)
+
+    def ours(self, tensor: np.ndarray) -> np.ndarray:
+        """PyTorch's tensor, or its part, as our variable's value."""
+        if self.part:
+            tensor = np.split(tensor, self.part[1])[self.part[0]]
+        if tensor.ndim == 4 and len(self.axes) == 2:  # a 1x1 convolution that is a dense layer here
+            tensor = tensor[:, :, 0, 0]
+        return tensor.transpose(self.axes)
+
+    def theirs(self) -> np.ndarray:
+        """Our variable's value as PyTorch's tensor, or as its part."""
+        return np.asarray(self.variable).transpose(np.argsort(self.axes))
+
+
+def axes(layer, parameter: str, rank: int) -> tuple[int, ...]:
+    """The order of PyTorch's axes in our variable: kernels of convolutions are [out, in, h, w] there."""
+    if parameter != "kernel" or rank < 2:
+        return tuple(range(rank))
+    if rank == 2:
+        return 1, 0
+    if isinstance(layer, layers.DepthwiseConv2D):  # [channels, 1, h, w] -> [h, w, channels, 1]
+        return 2, 3, 0, 1
+    return 2, 3, 1, 0  # also of Conv2DTranspose: [in, out, h, w] -> [h, w, out, in]
+
+
+def places(model, rules: list[Rule]) -> Iterator[Place]:
+    """Where each variable of a model lies.
+
+    Raises:
+        LookupError: no rule covers a layer.
+    """
+    for layer in model.layers:
+        for variable in layer.weights:
+            if variable.name == "seed_generator_state":
+                continue
+            parameter = PARAMETERS.get(variable.name, variable.name)
+            name = variable.path.rpartition("/")[0].replace("/", "_")
+            for rule in rules:
+                if key := rule.key(name, parameter):
+                    order = axes(layer, variable.name, len(variable.shape))
+                    yield Place(variable, key, order, rule.part)
+                    break
+            else:
+                raise LookupError(f"no rule says which module of PyTorch '{name}' is")

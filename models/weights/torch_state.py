@@ -1,0 +1,82 @@
+"""From a PyTorch state dict to a model of ours with the same weights, and back."""
+
+import difflib
+import re
+from types import ModuleType
+
+import numpy as np
+
+from common.errors import UserError
+from models.weights.torch_layout import places
+from models.weights.torch_maps import Network, hub, mmseg, smp
+
+SOURCES = (smp, mmseg, hub)
+COUNTERS = r".*num_batches_tracked"  # of PyTorch's batch norm; nothing here reads them
+
+
+def recognise(state: dict[str, np.ndarray], path) -> tuple[ModuleType, Network]:
+    """The source of a state dict and the network it holds.
+
+    Args:
+        state: tensors by their keys.
+        path: where it comes from, for messages.
+
+    Raises:
+        UserError: of no source, or no network, that is known here.
+    """
+    for source in SOURCES:
+        if source.recognise(state):
+            return source, source.network(state, path)
+    known = ", ".join(source.TITLE for source in SOURCES)
+    raise UserError(f"{path} is of none of the packages whose weights are known here: {known}")
+
+
+def fill(model, source: ModuleType, network: Network, state: dict[str, np.ndarray], path) -> list[str]:
+    """Give a model the weights of a state dict, all of them or none.
+
+    Returns:
+        The keys that were left out on purpose: auxiliary heads, counters.
+
+    Raises:
+        UserError: a key too many or too few, or another shape; it is named with its neighbour.
+    """
+    found = list(places(model, rules_of(source, network)))
+    for place in found:
+        if place.key not in state:
+            raise UserError(f"{path} has no '{place.key}' {place.shape}{_near(place.key, state)}")
+        shape = state[place.key].shape
+        if shape not in (place.shape, (*place.shape, 1, 1)):
+            raise UserError(f"{path}: '{place.key}' has shape {shape}, {model.name} needs {place.shape}")
+    used = {place.key for place in found}
+    left_out = [key for key in state if key not in used]
+    for key in left_out:
+        if not any(re.fullmatch(pattern, key) for pattern in (COUNTERS, *network.unused)):
+            raise UserError(f"{path} has '{key}', which {model.name} lacks{_near(key, used)}")
+    for place in found:
+        place.variable.assign(place.ours(state[place.key]))
+    return left_out
+
+
+def rules_of(source: ModuleType, network: Network) -> list:
+    """The rules of a network's layers at a source."""
+    naming = {"naming": network.naming} if network.naming else {}
+    return source.rules(network.architecture, network.options.get("encoder"), **naming)
+
+
+def state_dict(model, source: ModuleType, network: Network) -> dict[str, np.ndarray]:
+    """The weights of a model as the source's package calls them, in the order of our layers."""
+    parts: dict[str, list] = {}
+    for place in places(model, rules_of(source, network)):
+        parts.setdefault(place.key, []).append(place)
+    state = {}
+    for key, found in parts.items():
+        found.sort(key=lambda place: place.part[0] if place.part else 0)
+        state[key] = (
+            np.concatenate([place.theirs() for place in found]) if found[0].part else found[0].theirs()
+        )
+    return state
+
+
+def _near(key: str, others) -> str:
+    near = difflib.get_close_matches(key, others, 1)
+    return f"; the nearest there is '{near[0]}'" if near else ""
