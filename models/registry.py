@@ -148,8 +148,7 @@ ARCHITECTURES = {
         decoder="models.decoders.deeplabv3plus",
         encoder="mobilenetv2",
         variants=tuple(
-            {"encoder": name}
-            for name in ("mobilenetv2", "resnet50_keras", "xception", "modified_xception")
+            {"encoder": name} for name in ("mobilenetv2", "resnet50_keras", "xception", "modified_xception")
         ),
     ),
 }
