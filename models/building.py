@@ -8,7 +8,8 @@ from models import registry
 from models.initialization import compiled_in_haste
 from models.model_options import OptionError, current, defaults, require_known, require_one_of
 
-ENCODER_OPTIONS = ("first_dilation", "multi_grid", "epsilons")  # in which publications differ
+# in which publications differ
+ENCODER_OPTIONS = ("first_dilation", "multi_grid", "epsilons", "dilated_blocks", "last_conv")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 

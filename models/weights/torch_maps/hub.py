@@ -8,7 +8,7 @@ import numpy as np
 
 from common.errors import UserError
 from models.weights.torch_layout import Rule
-from models.weights.torch_maps import Network, encoders
+from models.weights.torch_maps import Network, encoders, mix_transformers
 
 TITLE = "SegFormer of transformers"
 HEAD = "decode_head.classifier"
@@ -31,7 +31,7 @@ def network(state: dict[str, np.ndarray], source) -> Network:
         first = "segformer.encoder.patch_embeddings.0.proj.weight"
     block = r"segformer\.stages\.{}\.blocks\.(\d+)\." if new else r"segformer\.encoder\.block\.{}\.(\d+)\."
     blocks = [encoders.count(state, block.format(stage)) for stage in range(4)]
-    encoder = encoders.mix_transformer_of(state[first].shape[0], blocks) if first in state else None
+    encoder = mix_transformers.variant(state[first].shape[0], blocks) if first in state else None
     if not encoder:
         raise UserError(f"{source} is of {TITLE}, with an encoder that is not known here")
     channels = int(state["decode_head.linear_fuse.weight"].shape[0])
