@@ -181,12 +181,16 @@ class _EncoderDecoder:
 
         from models import encoders
         from models.layers import Resize
+        from models.weights import encoder_weights
 
         image = keras.Input(input_shape, name="image")
         chosen = {option: given[option] for option in ENCODER_OPTIONS if given[option] is not None}
         known = encoders.options_of(name)  # a preset's options are for those encoders that have them
         chosen = {option: value for option, value in chosen.items() if option in known or option in options}
-        features = encoders.build(name, image, stride, weights, **chosen)
+        file = encoder_weights.find(weights, name)  # before building takes time
+        features = encoders.build(name, image, stride, **chosen)
+        if file:
+            encoder_weights.fill(features, file)
         encoders.require_levels(features, self._decoder.LEVELS, self._name)
         size = input_shape[:2]
         own = {option: given[option] for option in defaults(self._decoder.build, 3)}

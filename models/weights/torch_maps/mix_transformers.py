@@ -1,4 +1,7 @@
-"""Mix Transformers in PyTorch state dicts: names of the original and of mmsegmentation."""
+"""Mix Transformers in PyTorch state dicts: names of the original, of mmsegmentation, and of transformers.
+
+Transformers changed its names in version 5.
+"""
 
 from models.encoders import mix_transformer
 from models.weights.torch_layout import Rule
@@ -61,6 +64,51 @@ def _mmseg_stage(stage: int) -> list[Rule]:
     ]
 
 
+def _hub(encoder: str) -> list[Rule]:
+    return [rule for stage in STAGES for rule in _hub_stage(stage)]
+
+
+def _hub_old(encoder: str) -> list[Rule]:
+    return [rule for stage in STAGES for rule in _hub_old_stage(stage)]
+
+
+def _hub_stage(stage: int) -> list[Rule]:
+    ours, theirs = f"block{stage}_(\\d+)", f"stages.{stage - 1}.blocks.{{0}}"
+    return [
+        Rule(f"patch_embed{stage}_proj", f"stages.{stage - 1}.patch_embeddings.proj"),
+        Rule(f"patch_embed{stage}_norm", f"stages.{stage - 1}.patch_embeddings.layer_norm"),
+        Rule(f"norm{stage}", f"stages.{stage - 1}.layer_norm"),
+        Rule(f"{ours}_norm1", f"{theirs}.layernorm_before"),
+        Rule(f"{ours}_norm2", f"{theirs}.layernorm_after"),
+        Rule(f"{ours}_attn_([qkv])", f"{theirs}.attention.{{1}}_proj"),
+        Rule(f"{ours}_attn_proj", f"{theirs}.attention.o_proj"),
+        Rule(f"{ours}_attn_sr", f"{theirs}.attention.sequence_reduction.sequence_reduction"),
+        Rule(f"{ours}_attn_norm", f"{theirs}.attention.sequence_reduction.layer_norm"),
+        Rule(f"{ours}_mlp_(fc[12])", f"{theirs}.mlp.{{1}}"),
+        Rule(f"{ours}_mlp_dwconv", f"{theirs}.mlp.dwconv.dwconv"),
+    ]
+
+
+def _hub_old_stage(stage: int) -> list[Rule]:
+    ours, theirs = f"block{stage}_(\\d+)", f"encoder.block.{stage - 1}.{{0}}"
+    return [
+        Rule(f"patch_embed{stage}_proj", f"encoder.patch_embeddings.{stage - 1}.proj"),
+        Rule(f"patch_embed{stage}_norm", f"encoder.patch_embeddings.{stage - 1}.layer_norm"),
+        Rule(f"norm{stage}", f"encoder.layer_norm.{stage - 1}"),
+        Rule(f"{ours}_norm1", f"{theirs}.layer_norm_1"),
+        Rule(f"{ours}_norm2", f"{theirs}.layer_norm_2"),
+        Rule(f"{ours}_attn_q", f"{theirs}.attention.self.query"),
+        Rule(f"{ours}_attn_k", f"{theirs}.attention.self.key"),
+        Rule(f"{ours}_attn_v", f"{theirs}.attention.self.value"),
+        Rule(f"{ours}_attn_proj", f"{theirs}.attention.output.dense"),
+        Rule(f"{ours}_attn_sr", f"{theirs}.attention.self.sr"),
+        Rule(f"{ours}_attn_norm", f"{theirs}.attention.self.layer_norm"),
+        Rule(f"{ours}_mlp_fc1", f"{theirs}.mlp.dense1"),
+        Rule(f"{ours}_mlp_fc2", f"{theirs}.mlp.dense2"),
+        Rule(f"{ours}_mlp_dwconv", f"{theirs}.mlp.dwconv.dwconv"),
+    ]
+
+
 FAMILIES = (
     Family(
         mix_transformer.VARIANTS,
@@ -72,5 +120,17 @@ FAMILIES = (
         _recognise("layers.0.0.projection.weight", r"layers\.{1}\.1\.(\d+)\."),
         _mmseg,
         package="mmseg",
+    ),
+    Family(
+        mix_transformer.VARIANTS,
+        _recognise("stages.0.patch_embeddings.proj.weight", r"stages\.{1}\.blocks\.(\d+)\."),
+        _hub,
+        package="hub",
+    ),
+    Family(
+        mix_transformer.VARIANTS,
+        _recognise("encoder.patch_embeddings.0.proj.weight", r"encoder\.block\.{1}\.(\d+)\."),
+        _hub_old,
+        package="hub-old",
     ),
 )
