@@ -8,7 +8,8 @@ from models import registry
 from models.initialization import quick_compilation
 from models.model_options import OptionError, current, defaults, require_known, require_one_of
 
-ENCODER_OPTIONS = ("first_dilation", "multi_grid", "epsilons")  # in which publications differ
+# in which publications differ
+ENCODER_OPTIONS = ("first_dilation", "multi_grid", "epsilons", "dilated_blocks", "last_conv")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -195,12 +196,16 @@ class _EncoderDecoder:
 
         from models import encoders
         from models.layers import Resize
+        from models.weights import encoder_weights
 
         image = keras.Input(input_shape, name="image")
         chosen = {option: given[option] for option in ENCODER_OPTIONS if given[option] is not None}
         known = encoders.options_of(name)  # a preset's options are for those encoders that have them
         chosen = {option: value for option, value in chosen.items() if option in known or option in options}
-        features = encoders.build(name, image, stride, weights, **chosen)
+        file = encoder_weights.find(weights, name)  # before building takes time
+        features = encoders.build(name, image, stride, **chosen)
+        if file:
+            encoder_weights.fill(features, file)
         encoders.require_levels(features, self._decoder.LEVELS, self._name)
         size = input_shape[:2]
         own = {option: given[option] for option in defaults(self._decoder.build, 3)}

@@ -169,6 +169,23 @@ ENCODERS = {
     "resnet101_v1c": Encoder("ResNet-101 v1c", "arXiv 1812.01187", "models.encoders.resnet"),
     "resnext50_32x4d": Encoder("ResNeXt-50 32x4d", "arXiv 1611.05431", "models.encoders.resnet"),
     "resnext101_32x8d": Encoder("ResNeXt-101 32x8d", "arXiv 1611.05431", "models.encoders.resnet"),
+    "mobilenet_v2": Encoder(
+        "MobileNetV2 (PyTorch)", "arXiv 1801.04381", "models.encoders.torch_mobilenet_v2"
+    ),
+    **{
+        f"efficientnet-b{size}": Encoder(
+            f"EfficientNet-B{size}", "arXiv 1905.11946", "models.encoders.efficientnet"
+        )
+        for size in range(6)
+    },
+    **{
+        f"vgg{depth}{norm}": Encoder(
+            f"VGG-{depth}{' with batch norm' if norm else ''}", "arXiv 1409.1556", "models.encoders.vgg"
+        )
+        for depth in (11, 13, 16, 19)
+        for norm in ("", "_bn")
+    },
+    "xception_torch": Encoder("Xception (PyTorch)", "arXiv 1610.02357", "models.encoders.torch_xception"),
     **{
         f"mit_b{size}": Encoder(f"MiT-B{size}", "arXiv 2105.15203", "models.encoders.mix_transformer")
         for size in range(6)

@@ -26,6 +26,7 @@ def conv(
     groups: int = 1,
     bias: bool = False,
     padding: int | None = None,
+    initializer=HE_FAN_OUT,
 ):
     """Convolution with `padding` pixels of zeros on every side; None keeps the size at stride 1.
 
@@ -43,13 +44,24 @@ def conv(
         groups=groups,
         padding="same" if same else "valid",
         use_bias=bias,
-        kernel_initializer=HE_FAN_OUT,
+        kernel_initializer=initializer,
         name=name,
     )(x)
 
 
-def depthwise(x, name: str, kernel: int = 3, stride: int = 1, dilation: int = 1, bias: bool = False):
-    """Depthwise convolution, padded as `conv`."""
+def depthwise(
+    x,
+    name: str,
+    kernel: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+    bias: bool = False,
+    initializer=HE_FAN_OUT,
+):
+    """Depthwise convolution, padded as `conv`.
+
+    To Keras such a kernel [h, w, C, 1] has a fan-out of h w, and a fan-in of h w C.
+    """
     padding = dilation * (kernel - 1) // 2
     if stride > 1:
         x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
@@ -59,7 +71,7 @@ def depthwise(x, name: str, kernel: int = 3, stride: int = 1, dilation: int = 1,
         dilation_rate=dilation,
         padding="valid" if stride > 1 else "same",
         use_bias=bias,
-        depthwise_initializer=HE_FAN_OUT,
+        depthwise_initializer=initializer,
         name=name,
     )(x)
 

@@ -22,25 +22,26 @@ class Features:
         at: stride of the strided network -> Keras tensor [B, H/stride, W/stride, C]. Where strides are
             turned into dilation, those beyond the output stride keep their key and have its resolution.
         layers: names of the encoder's layers.
+        model: `keras.Model` of these layers, from the image to all features; for weights to be filled in.
     """
 
     encoder: str
     at: dict[int, object]
     layers: tuple[str, ...]
+    model: object = None
 
 
-def build(name: str, image, output_stride: int, encoder_weights: str = "none", **options) -> Features:
-    """Build an encoder on an image.
+def build(name: str, image, output_stride: int, **options) -> Features:
+    """Build an encoder on an image, with fresh weights; `models.weights.encoder_weights` fills in others.
 
     Args:
         name: a key of `models.registry.ENCODERS`.
         image: Keras tensor, RGB in 0..255, [B, H, W, 3] of static size.
         output_stride: one of `OUTPUT_STRIDES`; H and W are multiples of it.
-        encoder_weights: "none", "imagenet", or the path of a Keras HDF5 file, see `models.weights.imagenet`.
         options: the encoder's own, see its module's `build`.
 
     Raises:
-        UserError: unknown name, output stride or option; weights that cannot be had or do not fit.
+        UserError: unknown name, output stride or option.
     """
     require_one_of("encoder", name, registry.ENCODERS)
     require_one_of("output stride", output_stride, OUTPUT_STRIDES)
@@ -49,17 +50,10 @@ def build(name: str, image, output_stride: int, encoder_weights: str = "none", *
 
     import keras
 
-    from models.weights import imagenet
-
-    path = imagenet.find(
-        encoder_weights, name, getattr(module, "IMAGENET", None)
-    )  # before building takes time
     at = module.build(name, image, output_stride, **options)
-    encoder = keras.Model(image, list(at.values()))
-    own = [layer for layer in encoder.layers if not isinstance(layer, keras.layers.InputLayer)]
-    if path:
-        imagenet.fill([layer for layer in own if layer.weights], path, name)
-    return Features(name, at, tuple(layer.name for layer in own))
+    encoder = keras.Model(image, list(at.values()), name="encoder")
+    own = [layer.name for layer in encoder.layers if not isinstance(layer, keras.layers.InputLayer)]
+    return Features(name, at, tuple(own), encoder)
 
 
 def options_of(name: str) -> dict:

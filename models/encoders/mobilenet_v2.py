@@ -3,8 +3,8 @@
 import keras
 
 from models.encoders import applications
+from models.encoders.published import Published
 from models.layers import normalize
-from models.weights.imagenet import Published
 
 # the last activation before each stride
 TAPS = {

@@ -5,8 +5,8 @@ import re
 import keras
 
 from models.encoders import applications
+from models.encoders.published import Published
 from models.layers import normalize
-from models.weights.imagenet import Published
 
 TAPS = {
     2: "block1_conv2_act",  # [B, H/2, W/2, 64]

@@ -10,6 +10,7 @@ from keras import layers
 from models.encoders import vgg16
 from models.layers import conv
 from models.pooling import PoolWithPosition, Unpool
+from models.weights import keras_vgg16
 
 SIZE_MULTIPLE = 32  # five poolings
 DROPPED = (3, 4, 5)  # blocks of the encoder and of the decoder that end in dropout
@@ -37,7 +38,7 @@ def build(
     x = decoder(x, positions, dropout)  # [B, H, W, 64]
     logits = layers.Conv2D(classes, 3, padding="same", dtype="float32", name="logits")(x)
     model = keras.Model(image, logits, name="bayes_segnet")
-    vgg16.load(model, encoder_weights)
+    keras_vgg16.load(model, encoder_weights)
     return model
 
 

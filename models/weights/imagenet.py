@@ -1,30 +1,16 @@
 """Weights of published encoders, in keras.applications' HDF5 files: found, fetched once, read as arrays."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError
+from models.encoders.published import Published
 from models.model_options import OptionError
 from models.weights import keras_hdf5
 
 NONE, IMAGENET = "none", "imagenet"
-
-
-@dataclass(frozen=True)
-class Published:
-    """A file of ImageNet weights that keras.applications would fetch."""
-
-    file: str
-    folder: str  # its address without the file's name
-    md5: str | None = None
-
-    @property
-    def address(self) -> str:
-        """Where it is fetched from."""
-        return self.folder + self.file
 
 
 def find(source: str, encoder: str, published: Published | None) -> Path | None:
@@ -44,10 +30,10 @@ def find(source: str, encoder: str, published: Published | None) -> Path | None:
         raise OptionError(f"encoder weights are none, imagenet or a file, not {source!r}")
     if source != IMAGENET:
         if not Path(source).is_file():
-            raise UserError(f"no encoder weights at {source}; give none, imagenet or a Keras .h5 file")
+            raise UserError(f"no encoder weights at {source}; give none, imagenet or a file")
         return Path(source)
     if published is None:
-        raise OptionError(f"there are no ImageNet weights for {encoder}; give none or a Keras .h5 file")
+        raise OptionError(f"there are no ImageNet weights for {encoder}; give none or a file")
     return fetch(published)
 
 

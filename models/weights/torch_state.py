@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 
 from common.errors import UserError
-from models.weights.torch_layout import places
+from models.weights.torch_layout import Rule, places
 from models.weights.torch_maps import Network, hub, mmseg, smp
 
 SOURCES = (smp, mmseg, hub)
@@ -40,18 +40,36 @@ def fill(model, source: ModuleType, network: Network, state: dict[str, np.ndarra
     Raises:
         UserError: a key too many or too few, or another shape; it is named with its neighbour.
     """
-    found = list(places(model, rules_of(source, network)))
+    return fill_by_rules(model, model.name, rules_of(source, network), network.unused, state, path)
+
+
+def fill_by_rules(
+    model, name: str, rules: list[Rule], unused: tuple[str, ...], state: dict[str, np.ndarray], path
+) -> list[str]:
+    """As `fill`, by the rules of a model's layers.
+
+    Args:
+        model: Keras model.
+        name: the model's in messages.
+        rules: which module of PyTorch each layer is.
+        unused: regular expressions of keys that are left out on purpose; counters are without them.
+        state: tensors by their keys.
+        path: where they come from, for messages.
+    """
+    found = list(places(model, rules))
     for place in found:
         if place.key not in state:
             raise UserError(f"{path} has no '{place.key}' {place.shape}{_near(place.key, state)}")
         shape = state[place.key].shape
         if shape not in (place.shape, (*place.shape, 1, 1)):
-            raise UserError(f"{path}: '{place.key}' has shape {shape}, {model.name} needs {place.shape}")
+            raise UserError(f"{path}: '{place.key}' has shape {shape}, {name} needs {place.shape}")
+        if not np.isfinite(state[place.key]).all():
+            raise UserError(f"{path}: '{place.key}' has values that are no finite numbers; use another file")
     used = {place.key for place in found}
     left_out = [key for key in state if key not in used]
     for key in left_out:
-        if not any(re.fullmatch(pattern, key) for pattern in (COUNTERS, *network.unused)):
-            raise UserError(f"{path} has '{key}', which {model.name} lacks{_near(key, used)}")
+        if not any(re.fullmatch(pattern, key) for pattern in (COUNTERS, *unused)):
+            raise UserError(f"{path} has '{key}', which {name} lacks{_near(key, used)}")
     for place in found:
         place.variable.assign(place.ours(state[place.key]))
     return left_out

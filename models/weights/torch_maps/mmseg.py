@@ -7,6 +7,7 @@ from models.weights.torch_layout import Rule
 from models.weights.torch_maps import Network, encoders
 
 TITLE = "mmsegmentation"
+PREFIX = "backbone."
 HEAD = Rule("scores", "decode_head.conv_seg")
 AUXILIARY = [
     Rule(r"auxiliary_(conv|bn)", "auxiliary_head.convs.0.{0}"),
@@ -105,25 +106,6 @@ NETWORKS = {
 }
 
 
-def mix_transformer(stage: int) -> list[Rule]:
-    """The rules of one stage, from 1, of the encoder that is named otherwise here."""
-    ours, theirs = f"block{stage}_(\\d+)", f"backbone.layers.{stage - 1}.1.{{0}}"
-    return [
-        Rule(f"patch_embed{stage}_proj", f"backbone.layers.{stage - 1}.0.projection"),
-        Rule(f"patch_embed{stage}_norm", f"backbone.layers.{stage - 1}.0.norm"),
-        Rule(f"norm{stage}", f"backbone.layers.{stage - 1}.2"),
-        Rule(f"{ours}_(norm[12])", f"{theirs}.{{1}}"),
-        Rule(f"{ours}_attn_q", f"{theirs}.attn.attn.in_proj_{{parameter}}", (0, 3)),
-        Rule(f"{ours}_attn_k", f"{theirs}.attn.attn.in_proj_{{parameter}}", (1, 3)),
-        Rule(f"{ours}_attn_v", f"{theirs}.attn.attn.in_proj_{{parameter}}", (2, 3)),
-        Rule(f"{ours}_attn_proj", f"{theirs}.attn.attn.out_proj"),
-        Rule(f"{ours}_attn_(sr|norm)", f"{theirs}.attn.{{1}}"),
-        Rule(f"{ours}_mlp_fc1", f"{theirs}.ffn.layers.0"),
-        Rule(f"{ours}_mlp_dwconv", f"{theirs}.ffn.layers.1"),
-        Rule(f"{ours}_mlp_fc2", f"{theirs}.ffn.layers.4"),
-    ]
-
-
 def recognise(state: dict[str, np.ndarray]) -> bool:
     """Whether a state dict is of this package."""
     return "decode_head.conv_seg.weight" in state or "decode_head.cls_seg.weight" in state
@@ -138,29 +120,18 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     if (first := "backbone.encoder.0.0.convs.0.conv.weight") in state:
         options = {"preset": "mmseg", "width": int(state[first].shape[0])}
         return Network("unet", len(state["decode_head.conv_seg.bias"]), options, (r"auxiliary_head\..*",))
-    encoder = _mix_transformer_of(state) or encoders.recognise(state, "backbone.")
+    encoder = encoders.find(state, PREFIX)
     decoder = next((name for key, name in SIGNS.items() if key in state), None)
     if not encoder or not decoder:
         what = "an encoder" if decoder else "a decoder"
         raise UserError(f"{source} is of {TITLE}, with {what} that is not known here")
     classes = len(state["decode_head.conv_seg.bias"])
-    return Network(decoder, classes, {"encoder": encoder, "preset": "mmseg"}, (r"auxiliary_head\..*",))
-
-
-def _mix_transformer_of(state: dict[str, np.ndarray]) -> str | None:
-    first = "backbone.layers.0.0.projection.weight"
-    if first not in state:
-        return None
-    blocks = [encoders.count(state, rf"backbone\.layers\.{stage}\.1\.(\d+)\.") for stage in range(4)]
-    return encoders.mix_transformer_of(state[first].shape[0], blocks)
+    options = {"encoder": encoder.encoder, "preset": "mmseg"} | encoder.family.options
+    return Network(decoder, classes, options, (r"auxiliary_head\..*",))
 
 
 def rules(architecture: str, encoder: str | None) -> list[Rule]:
     """The rules of a network's layers."""
     if not encoder:
         return NETWORKS[architecture]
-    if encoder.startswith("mit_"):
-        of_encoder = [rule for stage in (1, 2, 3, 4) for rule in mix_transformer(stage)]
-    else:
-        of_encoder = encoders.rules(encoder, "backbone.")
-    return [*of_encoder, *DECODERS[architecture], HEAD, *AUXILIARY]
+    return [*encoders.rules(encoder, PREFIX, "mmseg"), *DECODERS[architecture], HEAD, *AUXILIARY]

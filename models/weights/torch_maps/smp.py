@@ -7,6 +7,7 @@ from models.weights.torch_layout import Rule
 from models.weights.torch_maps import Network, encoders
 
 TITLE = "segmentation_models.pytorch"
+PREFIX = "encoder."
 HEAD = Rule("scores", "segmentation_head.0")
 DECODERS = {
     "unet": [
@@ -96,16 +97,18 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     Raises:
         UserError: a network that is not known here.
     """
-    encoder = encoders.recognise(state, "encoder.")
+    encoder = encoders.find(state, PREFIX)
     decoder = next((name for key, name in SIGNS.items() if key in state), None)
     if not encoder or not decoder:
         what = "an encoder" if decoder else "a decoder"
         raise UserError(f"{source} is of {TITLE}, with {what} that is not known here")
-    unused = (r"encoder\.layer[34]\..*",) if decoder == "pspnet" else ()
+    unused = encoder.unused
+    if decoder == "pspnet":
+        unused += (r"encoder\..*",)  # which goes on behind the feature that is pooled
     classes = len(state["segmentation_head.0.bias"])
-    return Network(decoder, classes, {"encoder": encoder, "preset": "smp"}, unused)
+    return Network(decoder, classes, {"encoder": encoder.encoder, "preset": "smp"}, unused)
 
 
 def rules(architecture: str, encoder: str) -> list[Rule]:
     """The rules of a network's layers."""
-    return [*encoders.rules(encoder, "encoder."), *DECODERS[architecture], HEAD]
+    return [*encoders.rules(encoder, PREFIX), *DECODERS[architecture], HEAD]

@@ -8,7 +8,7 @@ import pytest
 from common.errors import UserError
 from models import encoders
 from models.encoders import mobilenet_v2, resnet50, xception
-from models.weights import imagenet, native
+from models.weights import encoder_weights, imagenet, native
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,9 @@ def notop(whole, tmp_path):
 
 def built(name, source):
     image = keras.Input(SHAPE, name="image")
-    features = encoders.build(name, image, 16, source)
+    file = encoder_weights.find(source, name)
+    features = encoders.build(name, image, 16)
+    encoder_weights.fill(features, file)
     return keras.Model(image, features.at[32])
 
 
@@ -78,8 +80,10 @@ def test_another_width_names_layer_and_shapes(tmp_path):
 
 
 def test_another_network_is_refused(whole):
-    with pytest.raises(UserError, match="has 104 layers with weights, resnet50 .* has 106; give its no-top"):
-        built("resnet50", whole[0])
+    with pytest.raises(
+        UserError, match="has 104 layers with weights, resnet50_keras .* 106; give its no-top"
+    ):
+        built("resnet50_keras", whole[0])
 
 
 def test_values_that_are_no_numbers_are_refused(notop):
@@ -134,7 +138,7 @@ def test_imagenet_weights_that_cannot_be_fetched_say_what_to_put_where(monkeypat
     monkeypatch.setattr(keras.utils, "get_file", no_network)
     monkeypatch.setenv("KERAS_HOME", "/home/someone/.keras")
     with pytest.raises(UserError) as raised:
-        built("resnet50", "imagenet")
+        built("resnet50_keras", "imagenet")
     name = resnet50.IMAGENET.file
     assert str(raised.value) == (
         f"cannot download {name} ([Errno -2] Name or service not known); "
