@@ -7,6 +7,7 @@ tensors (`torch.load(weights_only=True)`). `.safetensors` is read without PyTorc
 import json
 import math
 import pickle
+import pickletools
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +22,13 @@ IN_FOLDERS = ("model.safetensors", "pytorch_model.bin")  # as `save_pretrained` 
 CONFIG = "config.json"  # beside these
 MOST_BYTES = 2**32  # of a whole file, far above any model's here
 MOST_HEADER = 2**24  # of a safetensors file; 60,000 tensors
-MOST_PICKLE = 2**23  # of the pickled list of tensors, of which Python makes a hundred times as much
+MOST_PICKLE = 2**21  # of the pickled list of tensors, 10,000; Python may make 70 times as much of it
 MOST_CONFIG = 2**20
 LONGEST_KEY = 512  # characters
 NESTED = ("state_dict", "model_state_dict", "model")  # where checkpoints keep the tensors
 WRAPPERS = ("module.", "model.")  # before all keys, of DataParallel and of Lightning
 BEFORE_ZIP = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how files began before PyTorch 1.6
+PICKLES = 5  # in such a file: a mark, a version, the machine's kinds of numbers, the tensors, their places
 BFLOAT16 = "BF16"
 
 
@@ -167,12 +169,12 @@ def _tensors(content, path: Path) -> dict:
     }
     if not tensors:
         raise UserError(f"{path} holds no tensors; save model.state_dict()")
+    if any(tensor.layout != torch.strided or tensor.is_quantized for tensor in tensors.values()):
+        raise UserError(f"{path} holds sparse or quantized tensors; save those of the network in float32")
     # one number can be spread over any shape
     claimed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     if claimed > MOST_BYTES:
         raise UserError(f"{path} claims tensors of {claimed >> 30} GiB; use another file")
-    if any(tensor.layout != torch.strided or tensor.is_quantized for tensor in tensors.values()):
-        raise UserError(f"{path} holds sparse or quantized tensors; save those of the network in float32")
     return tensors
 
 
@@ -189,9 +191,8 @@ def _require_sane_archive(path: Path, size: int) -> None:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        with open(path, "rb") as file:
-            if file.read(len(BEFORE_ZIP)) == BEFORE_ZIP:
-                return
+        if _is_sane_before_zip(path):
+            return
         raise UserError(f"{path} is no whole PyTorch file ({_short(error)}); copy it again") from error
     claimed = sum(part.file_size for part in parts)
     if claimed > size or any(part.compress_type != zipfile.ZIP_STORED for part in parts):
@@ -200,10 +201,40 @@ def _require_sane_archive(path: Path, size: int) -> None:
         )
     pickled = max((part.file_size for part in parts if part.filename.endswith(".pkl")), default=0)
     if pickled > MOST_PICKLE:
-        raise UserError(
-            f"{path} has {pickled >> 20} MiB beside its tensors, more than any model; save its state_dict() "
-            "alone"
-        )
+        raise _too_much(path, pickled)
+
+
+def _is_sane_before_zip(path: Path) -> bool:
+    """Whether a file has the format before PyTorch 1.6: pickles, one after the other, and numbers."""
+    with open(path, "rb") as file:
+        if file.read(len(BEFORE_ZIP)) != BEFORE_ZIP:
+            return False
+        try:
+            for _ in range(PICKLES - 1):
+                pickled = _pickle_length(file)
+                if pickled > MOST_PICKLE:
+                    break
+        except ValueError:
+            return False
+    if pickled > MOST_PICKLE:
+        raise _too_much(path, pickled)
+    return True
+
+
+def _pickle_length(file) -> int:
+    """Bytes of the pickle that comes next in a file, read no further than too many; makes no objects."""
+    begin = file.tell()
+    for _, _, position in pickletools.genops(file):
+        if position - begin > MOST_PICKLE:
+            break
+    return position - begin
+
+
+def _too_much(path: Path, pickled: int) -> UserError:
+    return UserError(
+        f"{path} has over {pickled >> 20} MiB beside its tensors, more than any model; save its "
+        "state_dict() alone"
+    )
 
 
 def _require_sane_keys(path: Path, keys) -> None:
