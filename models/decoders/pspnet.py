@@ -20,7 +20,7 @@ PRESETS = {
     "smp": {
         "level": 8,
         "channels": 512,
-        "bin_channels": 128,
+        "bin_channels": None,
         "bottleneck": 1,
         "dropout": 0.2,
         "bin_norm": False,
@@ -38,7 +38,7 @@ def build(
     align_corners: bool = False,
     level: int = 32,
     channels: int = 512,
-    bin_channels: int = 512,
+    bin_channels: int | None = 512,
     bottleneck: int = 3,
     bin_norm: bool = True,
     head_kernel: int = 1,
@@ -54,7 +54,7 @@ def build(
         level: stride, in the strided network, of the features that are pooled: the last ones (mmsegmentation,
             the paper), or those at 1/8 (segmentation_models.pytorch).
         channels: of the convolution behind the concatenation.
-        bin_channels: of the convolution of each average.
+        bin_channels: of the convolution of each average; None: a quarter of the features' channels.
         bottleneck: kernel of the convolution behind the concatenation.
         bin_norm: batch norm for the average over the whole image as well, which normalises over the batch
             alone: train with at least two images per GPU.
@@ -66,6 +66,7 @@ def build(
     """
     x = features.at[level]  # [B, h, w, C]
     height, width = x.shape[1:3]
+    bin_channels = bin_channels or x.shape[-1] // len(BINS)
     pooled = []
     for index, bins in enumerate(BINS):
         y = AdaptiveAveragePooling2D(bins, name=f"psp{index}_average")(x)  # [B, bins, bins, C]

@@ -8,7 +8,7 @@ import numpy as np
 
 from common.errors import UserError
 from models.weights.torch_layout import Rule
-from models.weights.torch_maps import Network, encoders
+from models.weights.torch_maps import Network, encoders, widths
 
 TITLE = "SegFormer of transformers"
 PREFIX = "segformer."
@@ -29,8 +29,8 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     encoder = encoders.find(state, PREFIX)
     if not encoder:
         raise UserError(f"{source} is of {TITLE}, with an encoder that is not known here")
-    channels = int(state["decode_head.linear_fuse.weight"].shape[0])
-    options = {"encoder": encoder.encoder, "preset": "hub", "channels": channels}
+    options = {"encoder": encoder.encoder, "preset": "hub"}
+    options |= widths(state, {"channels": "decode_head.linear_fuse.weight"}, source)
     return Network("segformer", len(state[f"{HEAD}.bias"]), options, naming=encoder.family.package)
 
 

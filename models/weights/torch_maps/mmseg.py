@@ -4,7 +4,7 @@ import numpy as np
 
 from common.errors import UserError
 from models.weights.torch_layout import Rule
-from models.weights.torch_maps import Network, encoders
+from models.weights.torch_maps import MOST_CHANNELS, Network, encoders, widths
 
 TITLE = "mmsegmentation"
 PREFIX = "backbone."
@@ -59,6 +59,20 @@ DECODERS["deeplabv3+"] = [
         )
     ),
 ]
+# options of decoders that shapes show
+WIDTHS = {
+    "pspnet": {
+        "channels": "decode_head.bottleneck.conv.weight",
+        "bin_channels": "decode_head.psp_modules.0.1.conv.weight",
+    },
+    "fcn": {"channels": "decode_head.convs.0.conv.weight"},
+    "deeplabv3+": {"channels": "decode_head.bottleneck.conv.weight"},
+    "segformer": {"channels": "decode_head.fusion_conv.conv.weight"},
+    "fpn": {
+        "channels": "neck.lateral_convs.0.conv.weight",
+        "head_channels": "decode_head.scale_heads.0.0.conv.weight",
+    },
+}
 SIGNS = {
     "neck.lateral_convs.0.conv.weight": "fpn",
     "decode_head.c1_bottleneck.conv.weight": "deeplabv3+",
@@ -118,7 +132,7 @@ def network(state: dict[str, np.ndarray], source) -> Network:
         UserError: a network that is not known here.
     """
     if (first := "backbone.encoder.0.0.convs.0.conv.weight") in state:
-        options = {"preset": "mmseg", "width": int(state[first].shape[0])}
+        options = {"preset": "mmseg"} | widths(state, {"width": first}, source, most=MOST_CHANNELS >> 4)
         return Network("unet", len(state["decode_head.conv_seg.bias"]), options, (r"auxiliary_head\..*",))
     encoder = encoders.find(state, PREFIX)
     decoder = next((name for key, name in SIGNS.items() if key in state), None)
@@ -127,6 +141,7 @@ def network(state: dict[str, np.ndarray], source) -> Network:
         raise UserError(f"{source} is of {TITLE}, with {what} that is not known here")
     classes = len(state["decode_head.conv_seg.bias"])
     options = {"encoder": encoder.encoder, "preset": "mmseg"} | encoder.family.options
+    options |= widths(state, WIDTHS[decoder], source)
     return Network(decoder, classes, options, (r"auxiliary_head\..*",))
 
 

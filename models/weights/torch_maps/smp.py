@@ -4,7 +4,7 @@ import numpy as np
 
 from common.errors import UserError
 from models.weights.torch_layout import Rule
-from models.weights.torch_maps import Network, encoders
+from models.weights.torch_maps import Network, encoders, widths
 
 TITLE = "segmentation_models.pytorch"
 PREFIX = "encoder."
@@ -74,6 +74,13 @@ DECODERS["deeplabv3+"] = [
     Rule("decoder_conv1_pointwise_conv", "decoder.block2.0.1"),
     Rule("decoder_conv1_pointwise_bn", "decoder.block2.1"),
 ]
+# options of decoders that shapes show
+WIDTHS = {
+    "pspnet": {"channels": "decoder.conv.0.weight", "bin_channels": "decoder.psp.blocks.0.pool.1.0.weight"},
+    "deeplabv3+": {"channels": "decoder.aspp.0.project.0.weight"},
+    "segformer": {"channels": "decoder.fuse_stage.0.weight"},
+    "fpn": {"channels": "decoder.p5.weight", "head_channels": "decoder.seg_blocks.0.block.0.block.0.weight"},
+}
 # a key -> the first decoder in this order that has it
 SIGNS = {
     "decoder.psp.blocks.0.pool.1.0.weight": "pspnet",
@@ -106,7 +113,8 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     if decoder == "pspnet":
         unused += (r"encoder\..*",)  # which goes on behind the feature that is pooled
     classes = len(state["segmentation_head.0.bias"])
-    return Network(decoder, classes, {"encoder": encoder.encoder, "preset": "smp"}, unused)
+    options = {"encoder": encoder.encoder, "preset": "smp"} | widths(state, WIDTHS.get(decoder, {}), source)
+    return Network(decoder, classes, options, unused)
 
 
 def rules(architecture: str, encoder: str) -> list[Rule]:
