@@ -142,25 +142,25 @@ def _of_torchvision(network, origin: native.Origin) -> Exported:
             f"torchvision's classifiers are written for ResNet, ResNeXt and MobileNetV2, not for "
             f"{encoder or origin.model}; give another `package`"
         )
-    rules = maps.rules(encoder, "")
-    state = _by_key(SimpleNamespace(layers=models.encoder_layers(network)), rules)
-    whole = _by_key(encoders.build(encoder, keras.Input((64, 64, 3)), 32).model, rules)
+    state = classifier(encoder, SimpleNamespace(layers=models.encoder_layers(network)))
+    whole = classifier(encoder, encoders.build(encoder, keras.Input((64, 64, 3)), 32).model)
     lacking = [key for key in whole if key not in state]
     if lacking:
         raise UserError(
             f"the network has only a part of {encoder}: '{lacking[0]}' is missing; give other weights"
         )
-    last = list(state.values())[-1]
-    name, channels = ("classifier.1", last.shape[0]) if encoder == "mobilenet_v2" else ("fc", last.shape[0])
-    classifier = {
-        f"{name}.weight": np.zeros((IMAGENET_CLASSES, channels), np.float32),
-        f"{name}.bias": np.zeros(IMAGENET_CLASSES, np.float32),
+    return Exported(state, TORCHVISION, tuple(state)[-2:])
+
+
+def classifier(encoder: str, model) -> dict[str, np.ndarray]:
+    """An encoder as torchvision's classifier of ImageNet, with a last layer of zeros."""
+    state = {place.key: place.theirs() for place in places(model, maps.rules(encoder, ""))}
+    channels = list(state.values())[-1].shape[0]
+    last = "classifier.1" if encoder == "mobilenet_v2" else "fc"
+    return _with_counters(state) | {
+        f"{last}.weight": np.zeros((IMAGENET_CLASSES, channels), np.float32),
+        f"{last}.bias": np.zeros(IMAGENET_CLASSES, np.float32),
     }
-    return Exported(_with_counters(state) | classifier, TORCHVISION, tuple(classifier))
-
-
-def _by_key(model, rules) -> dict[str, np.ndarray]:
-    return {place.key: place.theirs() for place in places(model, rules)}
 
 
 def _with_counters(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
