@@ -55,7 +55,7 @@ def test_a_name_is_a_network_or_with_an_encoder_a_decoder():
 
 def test_options_by_their_name_of_version_0_1():
     old = models.options_of("deeplabv3+", {"backbone": "resnet50"})
-    assert old["encoder"] == "resnet50" and "backbone" not in old
+    assert old["encoder"] == "resnet50_keras" and "backbone" not in old
 
 
 def test_sizes_follow_from_what_is_built():

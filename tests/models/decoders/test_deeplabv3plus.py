@@ -9,13 +9,13 @@ import pytest
 
 import models
 from common.errors import UserError
-from models import ENCODERS
 from models.decoders import deeplabv3plus
 from models.weights import native
 
 pytestmark = pytest.mark.slow
 
 SIZES = {16: (96, 160), 8: (64, 64)}
+ENCODERS = ("mobilenetv2", "resnet50_keras", "xception", "modified_xception")
 CASES = [(encoder, stride) for encoder in ENCODERS for stride in SIZES]
 
 
@@ -51,10 +51,10 @@ def decoder_parameters(high, low, separable):
 
 
 # keras.applications' own counts of trainable weights without top; 65 layers of Xception, see below
-PARAMETERS = {"mobilenetv2": 2_223_872, "resnet50": 23_534_592, "xception": 20_806_952}
+PARAMETERS = {"mobilenetv2": 2_223_872, "resnet50_keras": 23_534_592, "xception": 20_806_952}
 CHANNELS = {
     "mobilenetv2": (1280, 144, True),
-    "resnet50": (2048, 256, False),
+    "resnet50_keras": (2048, 256, False),
     "xception": (2048, 256, True),
     "modified_xception": (2048, 256, True),
 }
@@ -146,7 +146,7 @@ def test_image_pooling_is_the_mean_of_the_whole_map():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"encoder": "vgg16"}, "unknown encoder 'vgg16'; there are: mobilenetv2, resnet50, xception, mod"),
+        ({"encoder": "vgg19"}, "unknown encoder 'vgg19'; there are: mobilenetv2, resnet50_keras, xception"),
         ({"output_stride": 7}, "unknown output stride '7'; there are: 16, 8"),
         (
             {"backbon": "resnet50"},

@@ -163,7 +163,7 @@ def test_fetched_weights_are_loaded(monkeypatch, whole, tmp_path):
         (keras.applications.ResNet50, resnet50.IMAGENET),
         (keras.applications.Xception, xception.IMAGENET),
     ],
-    ids=["mobilenetv2", "resnet50", "xception"],
+    ids=["mobilenetv2", "resnet50_keras", "xception"],
 )
 def test_what_is_fetched_is_what_keras_would_fetch(monkeypatch, make, published):
     class Fetched(Exception):

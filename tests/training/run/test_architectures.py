@@ -89,7 +89,11 @@ class TestFrozenEncoder:
         ("fastscnn", ["--encoder-weights", "imagenet"], "fastscnn has no option 'encoder_weights'"),
         ("fastscnn", ["--freeze-encoder", 1], "fastscnn has no encoder .*leave --freeze-encoder out"),
         ("deeplabv3+", ["--output-stride", 7], "unknown output stride '7'; there are: 16, 8"),
-        ("deeplabv3+", ["--backbone", "vgg"], "unknown encoder 'vgg'; there are: mobilenetv2, resnet50"),
+        (
+            "deeplabv3+",
+            ["--backbone", "vgg"],
+            "unknown encoder 'vgg'; there are: mobilenetv2, resnet50_keras",
+        ),
         ("separable_unet", ["--variant", "huge"], "unknown variant 'huge'; there are: original, large"),
         ("deeplabv3+", ["--encoder-weights", "no.h5"], "no encoder weights at no.h5; give none, imagenet or"),
     ],
