@@ -27,6 +27,7 @@ from cases import CASES, JAX, QUICK
 from data.label_sets import CITYSCAPES
 from deploy import export, operators, parity
 from inference.graph_interface import GraphInterface
+from models.decoders.manet import PositionProduct
 from models.weights import native
 from networks import narrowed, random_images
 from tiny import REPO
@@ -35,7 +36,7 @@ COSTLY = "every network, at 10 to 20 s each"
 
 OTHER = (32, 96)  # another size than golden answers'
 # what works on the last axis, in ONNX as well, to which tensors are transposed
-CHANNELS_LAST = (layers.Dense, layers.LayerNormalization, layers.GroupNormalization)
+CHANNELS_LAST = (layers.Dense, layers.LayerNormalization, layers.GroupNormalization, PositionProduct)
 LARGE = 20_000_000  # parameters, from which a copy with an eighth of the channels is converted
 
 
