@@ -168,13 +168,22 @@ def normalize(image):
     return layers.Rescaling(1 / 127.5, offset=-1.0, name="normalize")(image)
 
 
-def batch_norm(x, name: str, relu: bool = True):
+def batch_norm(x, name: str, relu: bool = True, epsilon: float = BN_EPSILON):
     """Batch normalisation, then ReLU unless `relu` is false."""
-    x = BatchNorm(momentum=BN_MOMENTUM, epsilon=BN_EPSILON, name=f"{name}_bn")(x)
+    x = BatchNorm(momentum=BN_MOMENTUM, epsilon=epsilon, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
-def conv(x, filters: int, name: str, kernel: int = 3, stride: int = 1, dilation: int = 1, relu: bool = True):
+def conv(
+    x,
+    filters: int,
+    name: str,
+    kernel: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+    relu: bool = True,
+    epsilon: float = BN_EPSILON,
+):
     """Convolution without bias (batch norm has one), batch norm, ReLU."""
     x = layers.Conv2D(
         filters,
@@ -185,15 +194,23 @@ def conv(x, filters: int, name: str, kernel: int = 3, stride: int = 1, dilation:
         use_bias=False,
         name=f"{name}_conv",
     )(x)
-    return batch_norm(x, name, relu)
+    return batch_norm(x, name, relu, epsilon)
 
 
-def depthwise(x, name: str, stride: int = 1, dilation: int = 1, relu: bool = True):
-    """3x3 depthwise convolution, batch norm, ReLU."""
+def depthwise(
+    x,
+    name: str,
+    stride: int = 1,
+    dilation: int = 1,
+    relu: bool = True,
+    norm: bool = True,
+    epsilon: float = BN_EPSILON,
+):
+    """3x3 depthwise convolution; batch norm and ReLU unless `norm` is false."""
     x = DepthwiseConv2D(
         3, strides=stride, dilation_rate=dilation, padding="same", use_bias=False, name=f"{name}_depthwise"
     )(x)
-    return batch_norm(x, name, relu)
+    return batch_norm(x, name, relu, epsilon) if norm else x
 
 
 def separable(x, filters: int, name: str, stride: int = 1, dilation: int = 1, relu: bool = True):

@@ -109,6 +109,27 @@ ARCHITECTURES = {
         decoder="models.decoders.fcn",
         encoder="resnet50_v1c",
     ),
+    "unet++": Architecture(
+        "U-Net++",
+        "arXiv 1807.10165",
+        Recipe(3e-4, "adam", 0.0),  # section IV
+        decoder="models.decoders.unet_plus_plus",
+        encoder="resnet34",
+    ),
+    "manet": Architecture(
+        "MAnet",
+        "10.1109/ACCESS.2020.3025372",
+        Recipe(0.001, "adam", 0.0),
+        decoder="models.decoders.manet",
+        encoder="resnet34",
+    ),
+    "fpn": Architecture(
+        "FPN",
+        "arXiv 1901.02446",
+        Recipe(0.01),
+        decoder="models.decoders.fpn",
+        encoder="resnet50",
+    ),
     "segformer": Architecture(
         "SegFormer",
         "arXiv 2105.15203",

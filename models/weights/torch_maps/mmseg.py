@@ -27,10 +27,82 @@ DECODERS["segformer"] = [
     Rule(r"project(\d)_(conv|bn)", "decode_head.convs.{0}.{1}"),
     Rule(r"fuse_(conv|bn)", "decode_head.fusion_conv.{0}"),
 ]
+DECODERS["fpn"] = [
+    Rule(r"lateral(\d)", "neck.lateral_convs.{0}.conv"),
+    Rule(r"smooth(\d)", "neck.fpn_convs.{0}.conv"),
+    *(
+        Rule(rf"head(\d)_{number}_(conv|bn)", f"decode_head.scale_heads.{{0}}.{2 * number}.{{1}}")
+        for number in range(3)
+    ),
+]
+DECODERS["deeplabv3+"] = [
+    Rule(r"aspp_pool_(conv|bn)", "decode_head.image_pool.1.{0}"),
+    Rule(r"aspp_1x1_(conv|bn)", "decode_head.aspp_modules.0.{0}"),
+    Rule(r"aspp_atrous(\d)_depthwise", "decode_head.aspp_modules.{0}.depthwise_conv.conv"),
+    Rule(r"aspp_atrous(\d)_bn", "decode_head.aspp_modules.{0}.depthwise_conv.bn"),
+    Rule(r"aspp_atrous(\d)_pointwise_(conv|bn)", "decode_head.aspp_modules.{0}.pointwise_conv.{1}"),
+    Rule(r"aspp_project_(conv|bn)", "decode_head.bottleneck.{0}"),
+    Rule(r"decoder_low_(conv|bn)", "decode_head.c1_bottleneck.{0}"),
+    *(
+        rule
+        for number in range(2)
+        for rule in (
+            Rule(
+                f"decoder_conv{number + 1}_depthwise",
+                f"decode_head.sep_bottleneck.{number}.depthwise_conv.conv",
+            ),
+            Rule(f"decoder_conv{number + 1}_bn", f"decode_head.sep_bottleneck.{number}.depthwise_conv.bn"),
+            Rule(
+                f"decoder_conv{number + 1}_pointwise_(conv|bn)",
+                f"decode_head.sep_bottleneck.{number}.pointwise_conv.{{0}}",
+            ),
+        )
+    ),
+]
 SIGNS = {
+    "neck.lateral_convs.0.conv.weight": "fpn",
+    "decode_head.c1_bottleneck.conv.weight": "deeplabv3+",
     "decode_head.psp_modules.0.1.conv.weight": "pspnet",
     "decode_head.conv_cat.conv.weight": "fcn",
     "decode_head.fusion_conv.conv.weight": "segformer",
+}
+
+
+LETTERS = {"a": 0, "b": 1}  # of two convolutions on one level
+NETWORKS = {
+    "unet": [
+        *(
+            rule
+            for letter, number in LETTERS.items()
+            for rule in (
+                Rule(f"encoder1{letter}_(conv|bn)", f"backbone.encoder.0.0.convs.{number}.{{0}}"),
+                *(
+                    Rule(
+                        f"encoder{level + 1}{letter}_(conv|bn)",
+                        f"backbone.encoder.{level}.1.convs.{number}.{{0}}",
+                    )
+                    for level in (1, 2, 3)
+                ),
+                Rule(f"bottom{letter}_(conv|bn)", f"backbone.encoder.4.1.convs.{number}.{{0}}"),
+                *(
+                    Rule(
+                        f"decoder{level + 1}{letter}_(conv|bn)",
+                        f"backbone.decoder.{level}.conv_block.convs.{number}.{{0}}",
+                    )
+                    for level in range(4)
+                ),
+            )
+        ),
+        *(
+            Rule(
+                f"decoder{level + 1}_up_(conv|bn)",
+                f"backbone.decoder.{level}.upsample.interp_upsample.1.{{0}}",
+            )
+            for level in range(4)
+        ),
+        Rule(r"head_(conv|bn)", "decode_head.convs.0.{0}"),
+        Rule("logits", "decode_head.conv_seg"),
+    ]
 }
 
 
@@ -45,6 +117,9 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     Raises:
         UserError: a network that is not known here.
     """
+    if (first := "backbone.encoder.0.0.convs.0.conv.weight") in state:
+        options = {"preset": "mmseg", "width": int(state[first].shape[0])}
+        return Network("unet", len(state["decode_head.conv_seg.bias"]), options, (r"auxiliary_head\..*",))
     encoder = encoders.find(state, PREFIX)
     decoder = next((name for key, name in SIGNS.items() if key in state), None)
     if not encoder or not decoder:
@@ -55,6 +130,8 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     return Network(decoder, classes, options, (r"auxiliary_head\..*",))
 
 
-def rules(architecture: str, encoder: str) -> list[Rule]:
+def rules(architecture: str, encoder: str | None) -> list[Rule]:
     """The rules of a network's layers."""
+    if not encoder:
+        return NETWORKS[architecture]
     return [*encoders.rules(encoder, PREFIX, "mmseg"), *DECODERS[architecture], HEAD, *AUXILIARY]
