@@ -6,6 +6,7 @@ in which activations are features; and from each other in the last convolution a
 
 from keras import initializers, layers
 
+from models.encoders.published import torchvision
 from models.model_options import require_one_of
 from models.torch_layers import ImageNetNormalize, batch_norm, conv, depthwise
 
@@ -19,6 +20,7 @@ STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+IMAGENET = torchvision(mobilenet_v2="b0353104")
 STEM, LAST = 32, 1280  # channels
 DILATED = ("all", "first")
 # PyTorch counts the outputs of all channels in a depthwise kernel's fan-out, as Keras does in its fan-in

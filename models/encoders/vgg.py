@@ -6,6 +6,7 @@ named after torchvision's modules, which count activations and poolings as well.
 
 from keras import layers
 
+from models.encoders.published import torchvision
 from models.model_options import require_one_of
 from models.torch_layers import ImageNetNormalize, batch_norm, conv
 
@@ -16,6 +17,16 @@ DEPTHS = {
     "vgg16": (2, 2, 3, 3, 3),
     "vgg19": (2, 2, 4, 4, 4),
 }
+IMAGENET = torchvision(
+    vgg11="8a719046",
+    vgg13="19584684",
+    vgg16="397923af",
+    vgg19="dcbb9e9d",
+    vgg11_bn="6002323d",
+    vgg13_bn="abd245e5",
+    vgg16_bn="6c64b313",
+    vgg19_bn="c79401a0",
+)
 # name -> (convolutions of each block, whether batch norm follows them)
 VARIANTS = {
     name + suffix: (depths, bool(suffix)) for name, depths in DEPTHS.items() for suffix in ("", "_bn")
