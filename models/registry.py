@@ -99,6 +99,16 @@ ARCHITECTURES = {
         network="models.networks.unet",
         decoder="models.decoders.unet",
     ),
+    "deeplabv3+": Architecture(
+        "DeepLabV3+",
+        "arXiv 1802.02611",
+        Recipe(0.007),  # section 4
+        decoder="models.decoders.deeplabv3plus",
+        encoder="mobilenetv2",
+        variants=tuple(
+            {"encoder": name} for name in ("mobilenetv2", "resnet50_keras", "xception", "modified_xception")
+        ),
+    ),
     "pspnet": Architecture(
         "PSPNet",
         "arXiv 1612.01105",
@@ -140,16 +150,6 @@ ARCHITECTURES = {
         Recipe(6e-5, "adamw", 0.0),  # section 4.1
         decoder="models.decoders.segformer",
         encoder="mit_b0",
-    ),
-    "deeplabv3+": Architecture(
-        "DeepLabV3+",
-        "arXiv 1802.02611",
-        Recipe(0.007),  # section 4
-        decoder="models.decoders.deeplabv3plus",
-        encoder="mobilenetv2",
-        variants=tuple(
-            {"encoder": name} for name in ("mobilenetv2", "resnet50_keras", "xception", "modified_xception")
-        ),
     ),
 }
 ENCODERS = {
