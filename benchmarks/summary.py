@@ -75,7 +75,7 @@ def variants(name: str | None, given: dict) -> list[tuple[str, dict]]:
     from models.networks.separable_unet import VARIANTS
 
     open_choices = {
-        "deeplabv3+": [{"encoder": encoder} for encoder in ENCODERS],
+        "deeplabv3+": [{"encoder": name} for name, found in ENCODERS.items() if 16 in found.output_strides],
         "separable_unet": [{"variant": variant} for variant in VARIANTS],
     }
     names = [name] if name else models.names()

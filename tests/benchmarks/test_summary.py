@@ -167,7 +167,7 @@ def test_the_table_and_the_record_hold_the_same(tmp_path):
 def test_all_variants_and_encoders_are_counted():
     assert summary.variants(None, {}) == [
         ("bayes_segnet", {}),
-        *[("deeplabv3+", {"encoder": name}) for name in ENCODERS],
+        *[("deeplabv3+", {"encoder": name}) for name in ENCODERS if 16 in ENCODERS[name].output_strides],
         ("fastscnn", {}),
         ("separable_unet", {"variant": "original"}),
         ("separable_unet", {"variant": "large"}),
