@@ -11,7 +11,7 @@ def add_encoder_arguments(encoder) -> None:
     encoder.add_argument(
         "--encoder-weights",
         metavar="none|imagenet|FILE",
-        help="published weights to start from (default: none)",
+        help="published weights to start from: Keras HDF5 or PyTorch (default: none)",
     )
     encoder.add_argument(
         "--freeze-encoder",
