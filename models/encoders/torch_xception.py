@@ -9,7 +9,6 @@ import keras
 from keras import initializers, layers, ops
 
 from models.layers import normalize
-from models.model_options import require_one_of
 from models.torch_layers import batch_norm, conv, depthwise
 
 # channels, separable convolutions, stride of each block; the channels change in the first convolution, of
@@ -32,11 +31,7 @@ def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
 
     Returns:
         {2: [B, H/2, W/2, 64], 4: [.., 128], 8: [.., 256], 16: [.., 728], 32: [.., 2048]}.
-
-    Raises:
-        OptionError: another output stride.
     """
-    require_one_of(f"output stride of {name}", output_stride, (32,))
     x = normalize(image)
     for number, (filters, stride) in enumerate(((32, 2), (64, 1)), start=1):
         x = conv(x, filters, f"conv{number}", stride=stride, initializer=DEFAULT)

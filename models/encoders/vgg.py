@@ -7,7 +7,6 @@ named after torchvision's modules, which count activations and poolings as well.
 from keras import layers
 
 from models.encoders.published import torchvision
-from models.model_options import require_one_of
 from models.torch_layers import ImageNetNormalize, batch_norm, conv
 
 CHANNELS = (64, 128, 256, 512, 512)  # of a block
@@ -43,11 +42,7 @@ def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
 
     Returns:
         {2: [B, H/2, W/2, 128], 4: [.., 256], 8: [.., 512], 16: [.., 512], 32: [.., 512]}.
-
-    Raises:
-        OptionError: another output stride.
     """
-    require_one_of(f"output stride of {name}", output_stride, (32,))
     depths, norm = VARIANTS[name]
     x = ImageNetNormalize(name="normalize")(image)
     features, number = {}, 0

@@ -89,8 +89,9 @@ def answers_of(network, size, strides, mean=MEAN, deviation=DEVIATION) -> dict[i
     made_up = {key: array(key, tuple(tensor.shape)) for key, tensor in network.state_dict().items()}
     network.load_state_dict({key: torch.from_numpy(value) for key, value in made_up.items()})
     x = (image(size) - np.array(mean)) / np.array(deviation)
+    network.eval()  # which mmsegmentation's do not return
     with torch.no_grad():
-        features = network.eval()(torch.from_numpy(x.transpose(0, 3, 1, 2).astype(np.float32)))
+        features = network(torch.from_numpy(x.transpose(0, 3, 1, 2).astype(np.float32)))
     last = list(features)[-len(strides) :]
     return {stride: x.numpy().transpose(0, 2, 3, 1) for stride, x in zip(strides, last)}
 

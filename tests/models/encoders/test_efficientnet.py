@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import made_up
+from models import encoders
 from models.encoders import efficientnet
 
 SIZE = (64, 96)
@@ -67,6 +68,13 @@ def test_squeeze_and_excitation_weights_channels_by_the_whole_map():
     squeezed /= 1 + np.exp(-squeezed)
     weights = 1 / (1 + np.exp(-(squeezed @ expand[0, 0] + offset)))
     np.testing.assert_allclose(np.asarray(model(x)), x * weights[:, None, None], rtol=1e-5, atol=1e-6)
+
+
+def test_kernels_start_as_in_timm():
+    model = encoders.build("efficientnet-b0", keras.Input((*SIZE, 3)), 32).model
+    for name, outputs in (("blocks_5_1_conv_dw", 25), ("blocks_5_1_conv_pw", 1152)):
+        kernel = model.get_layer(name).get_weights()[0]
+        assert kernel.std() == pytest.approx((2 / outputs) ** 0.5, rel=0.05)
 
 
 def test_later_blocks_are_left_out_more_often():

@@ -150,12 +150,10 @@ def test_modified_xception_has_65_layers_and_sixteen_middle_units():
 
 def test_unknown_encoders_and_strides_list_the_known():
     image = keras.Input((64, 64, 3))
-    with pytest.raises(
-        ValueError, match="unknown encoder 'vgg'; there are: mobilenetv2, resnet50_keras, xception"
-    ):
+    with pytest.raises(ValueError, match="unknown encoder 'vgg'; there are: mobilenetv2, resnet50_keras, "):
         encoders.build("vgg", image, 16)
-    with pytest.raises(ValueError, match="unknown output stride '4'; there are: 8, 16, 32"):
-        encoders.build("resnet50_keras", image, 4)
+    with pytest.raises(ValueError, match="unknown output stride of resnet50 '4'; there are: 8, 16, 32"):
+        encoders.build("resnet50", image, 4)
 
 
 class TestAnyNetwork:

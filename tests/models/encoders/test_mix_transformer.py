@@ -36,6 +36,6 @@ def test_segmentation_models_pytorch_gives_the_same():
 
 def test_mmsegmentation_gives_the_same():
     backbones = made_up.package("mmseg.models.backbones")
-    theirs = backbones.MixVisionTransformer(embed_dims=32, num_layers=[2, 2, 2, 2])
+    theirs = backbones.MixVisionTransformer(embed_dims=32, num_layers=[2, 2, 2, 2], num_heads=[1, 2, 5, 8])
     ours = made_up.encoder("mit_b0", SIZE, package="mmseg", epsilons="mmseg")
     made_up.assert_same(made_up.answers(ours, SIZE), made_up.answers_of(theirs, SIZE, (4, 8, 16, 32)))

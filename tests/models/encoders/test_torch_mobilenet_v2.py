@@ -1,5 +1,6 @@
 """MobileNetV2 of PyTorch: features of torchvision's weights, of mmsegmentation's, and both dilations."""
 
+import keras
 import pytest
 
 import made_up
@@ -56,6 +57,13 @@ def test_mmsegmentation_gives_the_same(stride, strides, dilations):
     theirs = backbones.MobileNetV2(out_indices=(0, 1, 2, 4, 6), strides=strides, dilations=dilations)
     ours = made_up.answers(made_up.encoder("mobilenet_v2", SIZE, stride, **MMSEG), SIZE)
     made_up.assert_same(ours, made_up.answers_of(theirs, SIZE, (2, 4, 8, 16, 32)))
+
+
+def test_kernels_start_as_in_torchvision():
+    model = encoders.build("mobilenet_v2", keras.Input((*SIZE, 3)), 32).model
+    for name, outputs in (("block6_1_depthwise_conv", 9 * 960), ("block7_0_expand_conv", 960)):
+        kernel = model.get_layer(name).get_weights()[0]
+        assert kernel.std() == pytest.approx((2 / outputs) ** 0.5, rel=0.05)
 
 
 def test_another_rule_of_dilation_is_refused():

@@ -6,6 +6,7 @@ import pytest
 
 import made_up
 from common.errors import UserError
+from models import encoders
 from models.encoders.torch_xception import EdgePad
 
 SIZE = (64, 96)
@@ -38,6 +39,14 @@ def test_padding_is_never_the_maximum():
     x = -np.arange(1.0, 25.0, dtype="float32").reshape(1, 4, 6, 1)
     pooled = keras.layers.MaxPooling2D(3, strides=2)(EdgePad()(x))
     np.testing.assert_array_equal(np.asarray(pooled)[0, :, :, 0], [[-1, -2, -4], [-7, -8, -10]])
+
+
+def test_kernels_start_as_pytorchs_do():
+    model = encoders.build("xception_torch", keras.Input((*SIZE, 3)), 32).model
+    for name, inputs in (("block5_rep_1_conv1", 9), ("block5_rep_1_pointwise", 728)):
+        kernel = model.get_layer(name).get_weights()[0]
+        assert 0.99 * inputs**-0.5 < np.abs(kernel).max() <= inputs**-0.5
+        assert kernel.std() == pytest.approx((3 * inputs) ** -0.5, rel=0.05)
 
 
 def test_strides_stay():

@@ -133,7 +133,7 @@ def test_an_encoder_that_no_package_of_pytorch_has_takes_no_such_file(state):
 def test_each_family_is_recognised_by_each_packages_names(name, package, others, options):
     features = built(name, **options)
     state = made_up.state_of(features.model, maps.rules(name, "", package))
-    assert maps.recognise(state, "") == name
+    assert maps.find(state, "").encoder == name
     state |= {key: np.zeros(3) for key in others}
     assert fill(features, state) == others
 
