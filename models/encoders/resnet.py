@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from keras import layers
 
-from models.encoders.published import torchvision
+from models.encoders.imagenet_files import torchvision
 from models.torch_layers import ImageNetNormalize, batch_norm, conv, max_pool
 
 

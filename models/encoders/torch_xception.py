@@ -5,6 +5,8 @@ norm's epsilon, and in which sums and activations are features. Layers are named
 underscores for dots.
 """
 
+from functools import partial
+
 import keras
 from keras import initializers, layers, ops
 
@@ -17,8 +19,8 @@ BLOCKS = ((128, 2, 2), (256, 2, 2), (728, 2, 2), *(((728, 3, 1),) * 8), (1024, 2
 LAST = (1536, 2048)
 TAPS = {1: 4, 2: 8, 11: 16}  # block -> stride of the feature that it gives
 # PyTorch's default, uniform in +-1 / sqrt(fan-in)
-DEFAULT = initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-DEFAULT_DEPTHWISE = initializers.VarianceScaling(1 / 3, "fan_out", "uniform")
+DEFAULT = partial(initializers.VarianceScaling, 1 / 3, "fan_in", "uniform")  # a new one for each layer
+DEFAULT_DEPTHWISE = partial(initializers.VarianceScaling, 1 / 3, "fan_out", "uniform")
 
 
 def build(name: str, image, output_stride: int = 32) -> dict[int, object]:

@@ -6,7 +6,7 @@ named after torchvision's modules, which count activations and poolings as well.
 
 from keras import layers
 
-from models.encoders.published import torchvision
+from models.encoders.imagenet_files import torchvision
 from models.torch_layers import ImageNetNormalize, batch_norm, conv
 
 CHANNELS = (64, 128, 256, 512, 512)  # of a block

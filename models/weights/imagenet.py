@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from models.encoders.published import Published
+from models.encoders.imagenet_files import Published
 from models.model_options import OptionError
 from models.weights import keras_hdf5
 

@@ -7,6 +7,7 @@ import pytest
 import models
 from common.errors import UserError
 from models import registry
+from tiny import REPO
 
 SIZE = (64, 64)
 
@@ -86,3 +87,29 @@ def test_every_entry_of_the_registry_can_be_imported():
             assert {"NAME", "LEVELS", "OUTPUT_STRIDES"} <= set(vars(import_module(found.decoder)))
     for found in registry.ENCODERS.values():
         assert callable(import_module(found.module).build)
+
+
+def test_layers_of_one_shape_start_from_different_numbers():
+    keras.utils.set_random_seed(0)
+    for encoder in ("resnet18", "mobilenet_v2"):
+        model = models.build("fpn", (32, 32, 3), 5, encoder=encoder)
+        kernels = [w for w in model.trainable_weights if w.name == "kernel"]
+        sums = [float(np.abs(np.asarray(kernel)).sum()) for kernel in kernels]
+        assert len(set(sums)) == len(sums)
+
+
+def test_importing_a_module_draws_no_random_number():
+    """Or the first model that is built in a process would start from other numbers than the second."""
+    import subprocess
+    import sys
+
+    code = (
+        "import random, keras, models; keras.utils.set_random_seed(0); state = random.getstate()\n"
+        "from importlib import import_module\n"
+        "from models import registry\n"
+        "for found in (*registry.ARCHITECTURES.values(), *registry.ENCODERS.values()):\n"
+        "    for kind in ('network', 'decoder', 'module'):\n"
+        "        getattr(found, kind, None) and import_module(getattr(found, kind))\n"
+        "assert random.getstate() == state"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO)
