@@ -44,7 +44,7 @@ def save(run: Path, model, optimizer, origin: native.Origin, progress: Progress)
         partial.mkdir(parents=True)
         network = models.without_auxiliary(model)
         native.write(partial / WEIGHTS, network, origin)
-        if kept(optimizer):
+        if has_averages(optimizer):
             with in_place(model, optimizer):
                 native.write(partial / AVERAGES, network, origin)
         native.write_arrays(partial / TRAINING, training_arrays(model, optimizer), asdict(progress))
@@ -196,7 +196,7 @@ def _prune(folder: Path) -> None:
             shutil.rmtree(checkpoint, ignore_errors=True)
 
 
-def kept(optimizer) -> bool:
+def has_averages(optimizer) -> bool:
     """Whether the optimizer averages the weights."""
     return bool(_averages(optimizer))
 

@@ -244,7 +244,7 @@ class TestAverages:
     def test_without_them_nothing_is_swapped(self):
         model = dense()
         optimizer = optimizers.build(settings(), 10, model)
-        assert not checkpoints.kept(optimizer)
+        assert not checkpoints.has_averages(optimizer)
         with checkpoints.in_place(model, optimizer):
             assert [weight.shape for weight in model.weights] == [(3, 2), (2,), (2,), (2,), (2,), (2,)]
 
