@@ -89,15 +89,15 @@ def export(network, origin: native.Origin, package: str | None = None) -> Export
 
 def packages(origin: native.Origin) -> list[str]:
     """The packages that have a network with the same layers and the same arithmetic."""
-    found, preset = registry.architecture(origin.model), origin.options.get("preset")
-    encoder = complete_options(origin.model, origin.options).get("encoder")
+    found, options = registry.architecture(origin.model), complete_options(origin.model, origin.options)
+    encoder, preset = options.get("encoder"), options.get("preset")
     module = import_module(found.decoder if encoder else found.network)
     possible = [
         name
         for name in getattr(module, "PRESETS", ())
         if name in PACKAGES and (not encoder or re.fullmatch(ENCODERS[name], encoder))
     ]
-    if preset in PACKAGES:
+    if preset is not None:
         return [name for name in possible if name == preset]
     return [name for name in possible if _same(origin, name, encoder)]
 

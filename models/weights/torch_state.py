@@ -63,6 +63,8 @@ def fill_by_rules(
         shape = state[place.key].shape
         if shape != place.shape:
             raise UserError(f"{path}: '{place.key}' has shape {shape}, {name} needs {place.shape}")
+        if state[place.key].dtype.kind not in "fiu":
+            raise UserError(f"{path}: '{place.key}' holds no real numbers; use another file")
         if not np.isfinite(state[place.key]).all():
             raise UserError(f"{path}: '{place.key}' has values that are no finite numbers; use another file")
     used = {place.key for place in found}
