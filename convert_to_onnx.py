@@ -2,6 +2,7 @@
 
     python convert_to_onnx.py -w logs/fastscnn/RUN                           # uint8 RGB in, logits out
     python convert_to_onnx.py -w logs/fastscnn/RUN --argmax -t 1024,2048     # label map out
+    python convert_to_onnx.py -w segformer.pth -t 512,1024                   # of a PyTorch package
     python convert_to_onnx.py -w logs/fastscnn/RUN --verify-on DATASET       # and mIoU before and after
     python convert_to_onnx.py -w logs/fastscnn/RUN --int8 --calibration DATASET          # for TensorRT
     python convert_to_onnx.py -w logs/fastscnn/RUN --int8 cpu --calibration DATASET      # for ONNX Runtime
@@ -36,7 +37,7 @@ def arguments():
         "--weights-file",
         type=Path,
         metavar="RUN|FILE",
-        help="run folder, checkpoint or weights file",
+        help="run folder, checkpoint or weights file (PyTorch's too)",
     )
     parser.add_argument(
         "-o",
@@ -117,6 +118,7 @@ def main() -> int:
     images = calibration_images(options)
     cli.quiet_tensorflow()
 
+    from common import left_out
     from common.files import write_bytes
     from deploy import convert
     from inference.graph_interface import GraphInterface
@@ -130,6 +132,7 @@ def main() -> int:
         options.samples or 0,
     )
     made = convert.convert(options.weights, options.model, options.target_size, interface, samples)
+    left_out.tell(options.weights, made.network.about.left_out)
     path = options.output or made.default_path(precision(options))
     convert.require_folder(path)
     print(f"parity with Keras: {made.parity}")

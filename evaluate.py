@@ -2,6 +2,7 @@
 
     python evaluate.py -m fastscnn -w logs/fastscnn/RUN -p DATASET       # predict and score, without images
     python evaluate.py -w fastscnn.onnx -p DATASET                       # by convert_to_onnx.py
+    python evaluate.py -w deeplabv3plus.pth -p DATASET                   # of a PyTorch package
     python evaluate.py --predictions FOLDER -p DATASET                   # images that predict.py wrote
     python evaluate.py -w logs/fastscnn/RUN -p DATASET --official        # and the original script beside
     python evaluate.py --predictions FOLDER -p DATASET --split train -r scores/train
@@ -21,7 +22,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from common import cli
+from common import cli, left_out
 from common.errors import UserError
 
 
@@ -40,7 +41,7 @@ def arguments():
         "--weights",
         "--weights-file",
         type=Path,
-        help="run folder, weights, .onnx or .engine file to score",
+        help="run folder, weights (PyTorch's too), .onnx or .engine file to score",
     )
     parser.add_argument("--predictions", type=Path, metavar="FOLDER", help="label images to score")
     parser.add_argument(
@@ -183,6 +184,7 @@ def classifier(options, data_set):
     from inference.segment import segment
 
     runtime = load(options.weights, options.model, options.target_size, options.encoder, options.provider)
+    left_out.tell(options.weights, getattr(runtime, "left_out", ()))
     require_same_classes(runtime.label_set, options.weights, data_set.label_set, data_set.root)
     if options.samples:
         from inference.runtimes import sampling_of

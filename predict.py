@@ -6,6 +6,7 @@
     python predict.py -m fastscnn -w logs/fastscnn/RUN -p a.png b.jpg
     python predict.py -m separable_unet -w OLD.hdf5 -p a.png b.jpg               # weights that Keras 2 wrote
     python predict.py -w fastscnn.onnx -p my_images                            # by convert_to_onnx.py
+    python predict.py -w pspnet.pth -p a.png -t 512,1024                         # of a PyTorch package
     python predict.py -m bayes_segnet -w logs/bayes_segnet/RUN --samples 20      # and how uncertain they are
     python predict.py -w logs/fastscnn/RUN -p my_images --scales 0.5,1,1.5 --flip   # mean of six passes
     python predict.py -w logs/fastscnn/RUN -p my_panoramas --tile                # larger than the model
@@ -32,7 +33,7 @@ decoded, and named (exit status 2).
 import sys
 from pathlib import Path
 
-from common import cli
+from common import cli, left_out
 from common.errors import UserError
 from models import ARCHITECTURES
 
@@ -61,7 +62,7 @@ def arguments():
         type=Path,
         required=True,
         metavar="RUN|FILE",
-        help="run folder (its best weights), checkpoint, weights, .onnx or .engine file",
+        help="run folder (its best weights), checkpoint, weights (PyTorch's too), .onnx or .engine file",
     )
     parser.add_argument(
         "-p",
@@ -182,6 +183,7 @@ def load_runtime(options):
     from inference.runtimes import load, sampling_of, with_passes
 
     runtime = load(options.weights, options.model, options.target_size, options.encoder, options.provider)
+    left_out.tell(options.weights, getattr(runtime, "left_out", ()))
     if options.samples:
         return sampling_of(runtime, options.samples, options.seed or 0)
     passes = cli.passes(options)

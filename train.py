@@ -85,8 +85,22 @@ def started(options):
     """The configuration of a new run, from the command line, --config and the data set."""
     from data import datasets
 
-    settings = chosen(options)
+    settings = with_options_of_weights(chosen(options))
     return replace(settings, label_set=datasets.opened(Path(settings.path)).label_set)
+
+
+def with_options_of_weights(settings):
+    """The configuration with what weights of a PyTorch package need beside the options that are given."""
+    if not settings.init_weights:
+        return settings
+    from models.weights import torch_files
+
+    if torch_files.find(settings.init_weights):
+        cli.quiet_tensorflow()
+    from models.weights.loading import options_needed
+
+    needed = options_needed(Path(settings.init_weights), settings.model)
+    return replace(settings, options=needed | settings.options)
 
 
 def chosen(options):

@@ -9,7 +9,7 @@ from benchmarks import configurations
 from benchmarks import shared_options as shared
 from benchmarks.inference import subjects
 from benchmarks.inference.inference_options import is_graph
-from common import cli
+from common import cli, left_out
 from common.errors import UserError
 
 HELP = "official scores of weights, to stand beside their speed"
@@ -62,10 +62,10 @@ def settings_of(options, dataset: str, split: str, size, passes: dict) -> dict:
         subject = subjects.of_graph(options.weights)
         model, architecture, own = subject["model"], subject["options"], subject["size"]
     else:
-        from models.weights.loading import origin_of
+        from models.weights.loading import origin_of, require_size
 
         model, architecture = subjects.of_weights(options.weights, options.model)
-        own = origin_of(options.weights, options.model).size
+        own = size or require_size(options.weights, origin_of(options.weights, options.model))
     return {
         "model": model,
         "options": architecture,
@@ -90,6 +90,7 @@ def score(options, root: Path, split: str) -> dict:
     data_set = datasets.opened(root)
     samples = data_set.validation() if split == "val" else data_set.labelled(split)
     runtime = load(options.weights, options.model, options.target_size, None, options.provider)
+    left_out.tell(options.weights, getattr(runtime, "left_out", ()))
     labels = data_set.label_set
     require_same_classes(runtime.label_set, options.weights, labels, root)
     counts = predictions.score_arrays(samples, lambda _, image: labels.train_to_file[segment(runtime, image)])

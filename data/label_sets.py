@@ -166,8 +166,49 @@ def from_json(content: dict | None) -> LabelSet:
         raise ValueError(f"no label set ({error})") from error
 
 
+def of_train_ids(name: str, names, colors=None) -> LabelSet:
+    """A label set whose files hold train ids, 255 for ignored pixels.
+
+    Args:
+        name: of the set.
+        names: of the classes, by train id.
+        colors: (red, green, blue) of the classes; None: different ones.
+
+    Raises:
+        ValueError: these contradict each other, or there are 255 classes or more.
+    """
+    classes = len(names)
+    return LabelSet(
+        name=name,
+        names=tuple(names),
+        colors=tuple(colors or map(_numbered_color, range(min(classes, IGNORED)))),
+        train_ids=((IGNORED, IGNORED), *((train_id, train_id) for train_id in range(classes))),
+        file_values=tuple(range(classes)),
+        unlabeled=IGNORED,
+    )
+
+
+def numbered(classes: int) -> LabelSet:
+    """The label set of a model of which only the number of classes is known.
+
+    Raises:
+        ValueError: 255 classes or more.
+    """
+    return of_train_ids("numbered", [f"class {number}" for number in range(classes)])
+
+
+def _numbered_color(number: int) -> tuple[int, int, int]:
+    """A colour of its own for each number below 255: PASCAL VOC's, whose first is not black."""
+    number, color = number + 1, [0, 0, 0]
+    for bit in range(24):  # three bits of the number go to the highest bits of the three colours, and so on
+        color[bit % 3] |= (number >> bit & 1) << (7 - bit // 3)
+    return tuple(color)
+
+
 def require_same_classes(ours: LabelSet, source, theirs: LabelSet, place) -> None:
     """Raise UserError unless a model and a data set have the same classes in the same order.
+
+    A model whose classes have no names, see `numbered`, goes with any data set of as many.
 
     Args:
         ours: the model's label set.
@@ -175,7 +216,8 @@ def require_same_classes(ours: LabelSet, source, theirs: LabelSet, place) -> Non
         theirs: the data set's.
         place: where that is.
     """
-    if ours.names != theirs.names:
+    unnamed = ours.classes == theirs.classes and ours.names == numbered(ours.classes).names
+    if ours.names != theirs.names and not unnamed:
         raise UserError(
             f"{source} is of the label set {ours.described()}, but {place} of {theirs.described()}; "
             f"give weights of {theirs.name}, or data of {ours.name}"

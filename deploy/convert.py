@@ -85,7 +85,7 @@ def about(origin, home: Path) -> dict:
     """What the metadata say of the model's making."""
     from common.environment import git_state
 
-    is_run = (home / run_files.CONFIG).is_file()
+    is_run = run_files.is_run(home)
     return {
         "model": origin.model,
         "model_options": origin.options,

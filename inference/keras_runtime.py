@@ -9,9 +9,11 @@ import models
 from common.devices import prepare
 from data.label_sets import LabelSet
 from inference.resizing import labels_at
+from models.building import About
 from models.weights import native
 from models.weights.loading import build_network, load_network
 
+NOTHING_KNOWN = About((), 1)  # of a model that `models.build` did not make
 MOST_SCORES = 2**28  # that are resized at once on a GPU: 1 GiB of them, an image of 14 million pixels
 
 
@@ -56,6 +58,7 @@ class KerasRuntime:
         name: the architecture's.
         size: (height, width) of its input in pixels.
         label_set: the classes that it tells apart.
+        left_out: keys of a PyTorch file that the network has no use for.
 
     Args:
         network: a `keras.Model` [N, H, W, 3] -> logits [N, H, W, classes or more].
@@ -84,6 +87,7 @@ class KerasRuntime:
             return tf.cast(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.uint8)
 
         self._network, self._jit, self._origin = network, jit, origin
+        self.left_out = getattr(network, "about", NOTHING_KNOWN).left_out
         self._logits, self._classify = logits, classify
         self._softmax = compiled(tf.nn.softmax, input_signature=[scores])
 

@@ -21,10 +21,12 @@ class About:
         encoder: names of the layers that can be filled with published weights, and frozen; empty where the
             architecture has no such part.
         size_multiple: heights and widths are multiples of it.
+        left_out: keys of a PyTorch file it was filled from that it has no use for.
     """
 
     encoder: tuple[str, ...]
     size_multiple: int
+    left_out: tuple[str, ...] = ()
 
 
 def build(
@@ -77,6 +79,16 @@ def options_of(name: str, options: dict) -> dict:
     """
     options = current(options)
     return _maker(name, options).options() | options
+
+
+def complete_options(name: str, options: dict) -> dict:
+    """All options of an architecture: those given, else those of the preset that is named, else the defaults.
+
+    Raises:
+        UserError: an unknown name or preset.
+    """
+    options = current(options)
+    return _maker(name, options).complete(options)
 
 
 def size_multiple(name: str, options: dict) -> int:
@@ -145,6 +157,9 @@ class _Network:
         own.pop("auxiliary", None)
         return own
 
+    def complete(self, options: dict) -> dict:
+        return self.options() | options
+
     def size_multiple(self, options: dict) -> int:
         return self._module.SIZE_MULTIPLE
 
@@ -204,8 +219,7 @@ class _EncoderDecoder:
         chosen = {option: value for option, value in chosen.items() if option in known or option in options}
         file = encoder_weights.find(weights, name)  # before building takes time
         features = encoders.build(name, image, stride, **chosen)
-        if file:
-            encoder_weights.fill(features, file)
+        left_out = encoder_weights.fill(features, file) if file else ()
         encoders.require_levels(features, self._decoder.LEVELS, self._name)
         size = input_shape[:2]
         own = {option: given[option] for option in defaults(self._decoder.build, 3)}
@@ -218,7 +232,7 @@ class _EncoderDecoder:
                 "auxiliary": Resize(*size, dtype="float32", name="auxiliary")(scores),
             }
         model = keras.Model(image, outputs, name=self._decoder.NAME)
-        model.about = About(features.layers, stride)
+        model.about = About(features.layers, stride, tuple(left_out))
         return model
 
     def _auxiliary(self, features, classes: int):

@@ -30,8 +30,11 @@ def find(source, encoder: str) -> Path | None:
     return imagenet.find(source, encoder, published)
 
 
-def fill(features: Features, path: Path) -> None:
+def fill(features: Features, path: Path) -> list[str]:
     """Fill an encoder from a file that `find` has returned, all of its layers or none.
+
+    Returns:
+        The keys of a PyTorch file that it has no use for, such as a classifier's.
 
     Raises:
         UserError: unreadable, or of another network; names the first layer or key that differs.
@@ -39,7 +42,8 @@ def fill(features: Features, path: Path) -> None:
     if torch_files.find(path):
         from models.weights import torch_encoder
 
-        torch_encoder.fill(features.model, features.encoder, torch_files.read(path), path)
-        return
+        state = torch_files.read(torch_files.find(path)).tensors
+        return torch_encoder.fill(features.model, features.encoder, state, path)
     layers = [layer for layer in features.model.layers if layer.weights]
     imagenet.fill(layers, path, features.encoder)
+    return []

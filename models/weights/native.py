@@ -31,11 +31,16 @@ class Origin:
     options: dict = field(default_factory=dict)  # the architecture's own build options
     format: int = FORMAT
     label_set: LabelSet = CITYSCAPES  # which files older than label sets mean
+    converted_from: dict | None = None  # of weights of another package: `file`, `sha256`, `package`
+
+    def to_json(self) -> dict:
+        """As JSON types; where the weights are this project's own, without a word of conversion."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def write(path: Path, model, origin: Origin) -> None:
     """Write every weight of a Keras model; the caller renames the file into place."""
-    write_arrays(path, {variable.path: variable.numpy() for variable in model.weights}, asdict(origin))
+    write_arrays(path, {variable.path: variable.numpy() for variable in model.weights}, origin.to_json())
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray], attribute: dict) -> None:
@@ -129,6 +134,7 @@ def _origin(attribute: dict, path) -> Origin:
 def _require_sound(origin: Origin) -> None:
     known = origin.format == FORMAT and len(origin.size) == 2
     named = isinstance(origin.model, str) and isinstance(origin.options, dict)
+    named = named and isinstance(origin.converted_from, (dict, type(None)))
     if not (known and named and all(type(n) is int and n > 0 for n in (origin.classes, *origin.size))):
         raise ValueError(f"its origin is {origin}")
 

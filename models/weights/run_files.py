@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from common.errors import UserError
+from models.weights import torch_files
 
 CONFIG = "config.json"  # in a run folder
 CHECKPOINTS = "checkpoints"  # folder of a run
@@ -19,8 +20,14 @@ def home(path: Path) -> Path:
     )
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's; PyTorch packages write a `config.json` as well."""
+    return (folder / CONFIG).is_file() and not torch_files.find(folder)
+
+
 def weights_file(path: Path) -> Path:
-    """The weights file of a run (its best, else its last), of a checkpoint, or the file itself.
+    """The weights file of a run (its best, else its last), of a checkpoint, of a folder that a PyTorch
+    package's `save_pretrained` made, or the file itself.
 
     Where a checkpoint has the average of the weights, that is what was scored, and what is taken.
 
@@ -31,7 +38,7 @@ def weights_file(path: Path) -> Path:
         return path
     folders = [path, *(path / CHECKPOINTS / link for link in ("best", "last"))]
     places = [in_checkpoint(folder, name) for folder in folders for name in (AVERAGES, WEIGHTS)]
-    found = next((place for place in places if place.is_file()), None)
+    found = next((place for place in places if place.is_file()), None) or torch_files.find(path)
     if found is None:
         raise UserError(f"no weights at {path}; give a run folder, a checkpoint or a .weights.h5 file")
     return found

@@ -52,6 +52,16 @@ def recognise(state: dict[str, np.ndarray], encoder: str) -> Found | None:
     return min(found, key=lambda one: one.encoder != encoder, default=None)
 
 
+def require_no_classifier(state: dict[str, np.ndarray], path) -> None:
+    """Raise UserError if a state dict holds an encoder and no segmentation network."""
+    found = next((one for prefix in PREFIXES if (one := encoders.find(state, prefix))), None)
+    if found:
+        raise UserError(
+            f"{path} holds weights of the encoder {found.encoder} alone; start a training from it with "
+            "`encoder_weights`"
+        )
+
+
 def likeliest(model, encoder: str, state: dict[str, np.ndarray], path) -> Found:
     """The names and prefix by which a state dict has most of an encoder's keys, though not all.
 

@@ -30,11 +30,13 @@ class Rule:
         module: template of the key: `{0}`, `{1}`, ... are the expression's groups, `{dots}` the last of them
             with dots for underscores. `.weight` and so on is added, or put where `{parameter}` stands.
         part: (index, count) where our layer is one of several equal parts of theirs along its outputs.
+        convolution: our layer is dense, theirs a 1x1 convolution.
     """
 
     layer: str
     module: str
     part: tuple[int, int] | None = None
+    convolution: bool = False
 
     def key(self, layer: str, parameter: str) -> str | None:
         """The key of a parameter of our layer, or None where the rule is about others."""
@@ -55,12 +57,14 @@ class Place:
         key: PyTorch's.
         axes: ours = theirs.transpose(axes).
         part: see `Rule.part`.
+        convolution: see `Rule.convolution`; of a kernel.
     """
 
     variable: object
     key: str
     axes: tuple[int, ...]
     part: tuple[int, int] | None
+    convolution: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -70,19 +74,20 @@ class Place:
             shape[theirs] = self.variable.shape[ours]
         if self.part:
             shape[0] *= self.part[1]
-        return tuple(shape)
+        return (*shape, 1, 1) if self.convolution else tuple(shape)
 
     def ours(self, tensor: np.ndarray) -> np.ndarray:
         """PyTorch's tensor, or its part, as our variable's value."""
         if self.part:
             tensor = np.split(tensor, self.part[1])[self.part[0]]
-        if tensor.ndim == 4 and len(self.axes) == 2:  # a 1x1 convolution that is a dense layer here
+        if self.convolution:
             tensor = tensor[:, :, 0, 0]
         return tensor.transpose(self.axes)
 
     def theirs(self) -> np.ndarray:
         """Our variable's value as PyTorch's tensor, or as its part."""
-        return np.asarray(self.variable).transpose(np.argsort(self.axes))
+        tensor = np.asarray(self.variable).transpose(np.argsort(self.axes))
+        return tensor[:, :, None, None] if self.convolution else tensor
 
 
 def axes(layer, parameter: str, rank: int) -> tuple[int, ...]:
@@ -111,7 +116,8 @@ def places(model, rules: list[Rule]) -> Iterator[Place]:
             for rule in rules:
                 if key := rule.key(name, parameter):
                     order = axes(layer, variable.name, len(variable.shape))
-                    yield Place(variable, key, order, rule.part)
+                    kernel_of_convolution = rule.convolution and parameter == "weight"
+                    yield Place(variable, key, order, rule.part, kernel_of_convolution)
                     break
             else:
                 raise LookupError(f"no rule says which module of PyTorch '{name}' is")

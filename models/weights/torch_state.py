@@ -61,8 +61,10 @@ def fill_by_rules(
         if place.key not in state:
             raise UserError(f"{path} has no '{place.key}' {place.shape}{_near(place.key, state)}")
         shape = state[place.key].shape
-        if shape not in (place.shape, (*place.shape, 1, 1)):
+        if shape != place.shape:
             raise UserError(f"{path}: '{place.key}' has shape {shape}, {name} needs {place.shape}")
+        if state[place.key].dtype.kind not in "fiu":
+            raise UserError(f"{path}: '{place.key}' holds no real numbers; use another file")
         if not np.isfinite(state[place.key]).all():
             raise UserError(f"{path}: '{place.key}' has values that are no finite numbers; use another file")
     used = {place.key for place in found}

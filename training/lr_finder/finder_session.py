@@ -5,12 +5,10 @@ from pathlib import Path
 
 import keras
 
-import models
 from common.arguments import as_options
 from data.cache import open_cache
 from data.pipeline import Batches, Shard
 from data.samples import Sample
-from models.weights import native, run_files
 from training.config_fields import Config
 from training.losses import total
 from training.lr_finder import finder_report, sweep
@@ -41,8 +39,7 @@ def find(
     with ranks.scope():
         model = session.build(settings, fresh=True)
     if settings.init_weights:
-        path = run_files.weights_file(Path(settings.init_weights))
-        native.load(path, models.without_auxiliary(model))
+        session.start_from(model, settings, ranks.first)
     cache = open_cache(settings.cache, training)
     shard = Shard(ranks.rank, ranks.size)
     batch = settings.batch * ranks.gpus_here

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 import models
+from common import left_out
 from common.environment import environment
 from common.errors import EXIT_INTERRUPTED, UserError
 from common.files import write_bytes
@@ -16,7 +17,7 @@ from data.cache import open_cache
 from data.label_sets import require_same_classes
 from data.pipeline import Batches, Shard
 from data.samples import Sample
-from models.weights import native, run_files
+from models.weights import loading, run_files
 from training import config
 from training.config_fields import Config
 from training.optimization import optimizers
@@ -50,6 +51,8 @@ def train(
     run, checkpoint = ranks.agree((run, checkpoint))
     with ranks.scope():
         model = build(settings, fresh=checkpoint is None)
+    if ranks.first:
+        left_out.tell(settings.encoder_weights, model.about.left_out)
     cache = open_cache(settings.cache, training + validation)
     shard = Shard(ranks.rank, ranks.size)
     batches = [
@@ -64,8 +67,7 @@ def train(
     if checkpoint:
         progress = checkpoints.restore(checkpoint, model, optimizer)
     elif settings.init_weights:
-        path = run_files.weights_file(Path(settings.init_weights))
-        native.load(path, models.without_auxiliary(model))
+        start_from(model, settings, ranks.first)
     if ranks.first:
         run, progress = folder_of(settings, run, checkpoint, progress, logs_folder)
         services = started_trackers(settings, run, fresh=checkpoint is None)
@@ -92,7 +94,15 @@ def require_labels(settings: config.Config, samples: list[Sample], fresh: bool) 
         )
     if fresh and settings.init_weights:
         path = run_files.weights_file(Path(settings.init_weights))
-        require_same_classes(native.read_label_set(path), path, ours, settings.path)
+        require_same_classes(loading.label_set_of(path), path, ours, settings.path)
+
+
+def start_from(model: keras.Model, settings: Config, tells: bool) -> None:
+    """Fill a fresh model from `init_weights`; if it `tells`, print what of a PyTorch file is left out."""
+    network = models.without_auxiliary(model)
+    loading.fill(Path(settings.init_weights), network)
+    if tells:
+        left_out.tell(settings.init_weights, network.about.left_out)
 
 
 def folder_of(

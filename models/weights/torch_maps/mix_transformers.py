@@ -58,9 +58,9 @@ def _mmseg_stage(stage: int) -> list[Rule]:
         Rule(f"{ours}_attn_v", f"{theirs}.attn.attn.in_proj_{{parameter}}", (2, 3)),
         Rule(f"{ours}_attn_proj", f"{theirs}.attn.attn.out_proj"),
         Rule(f"{ours}_attn_(sr|norm)", f"{theirs}.attn.{{1}}"),
-        Rule(f"{ours}_mlp_fc1", f"{theirs}.ffn.layers.0"),
+        Rule(f"{ours}_mlp_fc1", f"{theirs}.ffn.layers.0", convolution=True),
         Rule(f"{ours}_mlp_dwconv", f"{theirs}.ffn.layers.1"),
-        Rule(f"{ours}_mlp_fc2", f"{theirs}.ffn.layers.4"),
+        Rule(f"{ours}_mlp_fc2", f"{theirs}.ffn.layers.4", convolution=True),
     ]
 
 

@@ -1,0 +1,212 @@
+"""Writes a model's weights as the state dict of a PyTorch package, which loads it with `strict=True`."""
+
+import io
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+
+import models
+from common.errors import UserError
+from common.files import write_bytes
+from models import encoders, registry
+from models.building import complete_options
+from models.encoders import efficientnet
+from models.weights import native, torch_files, torch_state
+from models.weights.torch_layout import places
+from models.weights.torch_maps import Network, hub, mmseg, smp
+from models.weights.torch_maps import encoders as maps
+
+PACKAGES = {"smp": smp, "mmseg": mmseg, "hub": hub}
+TORCHVISION = "torchvision"
+# encoders that they have, by our names
+ENCODERS = {
+    "smp": r"resnet\d+|resnext\w+|mobilenet_v2|efficientnet-b\d|vgg\w+|xception_torch|mit_b\d",
+    "mmseg": r"resnet\d+(_v1c)?|resnext\w+|mobilenet_v2|mit_b\d",
+    "hub": r"mit_b\d",
+    TORCHVISION: r"resnet\d+|resnext\w+|mobilenet_v2",
+}
+# options that change no arithmetic, and those that shapes show
+FREE = ("dropout", "encoder_weights", "preset", "channels", "width")
+IMAGENET_CLASSES = 1000
+EFFICIENTNET_HEAD = 1280  # channels of B0's last convolution
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A state dict.
+
+    Attributes:
+        state: tensors by their keys.
+        package: key of `PACKAGES`, or torchvision.
+        filled: keys of what the package's network has beside ours, and makes no difference to its logits.
+    """
+
+    state: dict[str, np.ndarray]
+    package: str
+    filled: tuple[str, ...] = ()
+
+
+def export(network, origin: native.Origin, package: str | None = None) -> Exported:
+    """The state dict of a model.
+
+    Auxiliary heads of mmsegmentation, which serve training alone, are not in it. What segmentation_models.
+    pytorch builds and does not use, such as ResNet's last stages in its PSPNet, is filled with fresh values.
+
+    Args:
+        network: a `keras.Model`, as `models.weights.loading.load_network` returns it.
+        origin: what it was built as.
+        package: a key of `PACKAGES`; None takes the only one that has such a network. `torchvision` takes
+            the encoder alone, and fills its classifier with zeros.
+
+    Raises:
+        UserError: no package has such a network, or not the one that is named, or several have it.
+    """
+    if package == TORCHVISION:
+        return _of_torchvision(network, origin)
+    fitting = packages(origin)
+    listed = ", ".join(f"{name} {value}" for name, value in origin.options.items()) or "its own"
+    if not fitting:
+        raise UserError(
+            f"no PyTorch package has {origin.model} with the options {listed}; give other weights"
+        )
+    if package is None and len(fitting) > 1:
+        raise UserError(f"several packages have {origin.model}; give `package` {' or '.join(fitting)}")
+    if package not in (None, *fitting):
+        has = ", ".join(fitting)
+        raise UserError(f"{package} has no {origin.model} with the options {listed}; give `package` {has}")
+    name = package or fitting[0]
+    options = complete_options(origin.model, origin.options)
+    kept = Network(origin.model, origin.classes, options)
+    state = torch_state.state_dict(network, PACKAGES[name], kept)
+    beside = _beside(options["encoder"], state) if name == "smp" else {}
+    return Exported(_with_counters(state | beside), name, tuple(beside))
+
+
+def packages(origin: native.Origin) -> list[str]:
+    """The packages that have a network with the same layers and the same arithmetic."""
+    found, options = registry.architecture(origin.model), complete_options(origin.model, origin.options)
+    encoder, preset = options.get("encoder"), options.get("preset")
+    module = import_module(found.decoder if encoder else found.network)
+    possible = [
+        name
+        for name in getattr(module, "PRESETS", ())
+        if name in PACKAGES and (not encoder or re.fullmatch(ENCODERS[name], encoder))
+    ]
+    if preset is not None:
+        return [name for name in possible if name == preset]
+    return [name for name in possible if _same(origin, name, encoder)]
+
+
+def _same(origin: native.Origin, package: str, encoder: str | None) -> bool:
+    """Whether a network that names no package's preset has all options of one."""
+    theirs = {"preset": package}
+    if encoder:
+        own = [family for family in maps.families(encoder) if family.package == package]
+        theirs |= {"encoder": encoder} | (own[0].options if own else {})
+    both = [complete_options(origin.model, options) for options in (origin.options, theirs)]
+    return _binding(both[0]) == _binding(both[1])
+
+
+def _binding(options: dict) -> dict:
+    return {name: value for name, value in options.items() if name not in FREE}
+
+
+def _beside(encoder: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What an encoder of segmentation_models.pytorch has that is not in a state dict, with fresh values."""
+    image = keras.Input((64, 64, 3))
+    whole = encoders.build(encoder, image, 32).model
+    found = places(whole, maps.rules(encoder, smp.PREFIX, "smp"))
+    beside = {place.key: place.theirs() for place in found if place.key not in state and not place.part}
+    if encoder in efficientnet.VARIANTS:
+        channels = efficientnet.VARIANTS[encoder].channels(EFFICIENTNET_HEAD)
+        deepest = efficientnet.VARIANTS[encoder].channels(efficientnet.STAGES[-1][2])
+        beside |= {
+            "encoder.conv_head.weight": np.zeros((channels, deepest, 1, 1), np.float32),
+            "encoder.bn2.weight": np.ones(channels, np.float32),
+            "encoder.bn2.bias": np.zeros(channels, np.float32),
+            "encoder.bn2.running_mean": np.zeros(channels, np.float32),
+            "encoder.bn2.running_var": np.ones(channels, np.float32),
+        }
+    return beside
+
+
+def _of_torchvision(network, origin: native.Origin) -> Exported:
+    encoder = complete_options(origin.model, origin.options).get("encoder")
+    if not encoder or not re.fullmatch(ENCODERS[TORCHVISION], encoder):
+        raise UserError(
+            f"torchvision's classifiers are written for ResNet, ResNeXt and MobileNetV2, not for "
+            f"{encoder or origin.model}; give another `package`"
+        )
+    rules = maps.rules(encoder, "")
+    state = _by_key(SimpleNamespace(layers=models.encoder_layers(network)), rules)
+    whole = _by_key(encoders.build(encoder, keras.Input((64, 64, 3)), 32).model, rules)
+    lacking = [key for key in whole if key not in state]
+    if lacking:
+        raise UserError(
+            f"the network has only a part of {encoder}: '{lacking[0]}' is missing; give other weights"
+        )
+    last = list(state.values())[-1]
+    name, channels = ("classifier.1", last.shape[0]) if encoder == "mobilenet_v2" else ("fc", last.shape[0])
+    classifier = {
+        f"{name}.weight": np.zeros((IMAGENET_CLASSES, channels), np.float32),
+        f"{name}.bias": np.zeros(IMAGENET_CLASSES, np.float32),
+    }
+    return Exported(_with_counters(state) | classifier, TORCHVISION, tuple(classifier))
+
+
+def _by_key(model, rules) -> dict[str, np.ndarray]:
+    return {place.key: place.theirs() for place in places(model, rules)}
+
+
+def _with_counters(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The state dict with zero steps for each batch norm, which nothing but training reads."""
+    counted = {}
+    for key, array in state.items():
+        counted[key] = array
+        if key.endswith(".running_var"):
+            counted[key.replace("running_var", "num_batches_tracked")] = np.zeros((), np.int64)
+    return counted
+
+
+def write(path: Path, exported: Exported) -> None:
+    """Write a state dict, as safetensors or as `torch.save` does, by the file's ending.
+
+    Raises:
+        UserError: another ending, a folder that cannot be written to, or PyTorch is needed and missing.
+    """
+    state = {key: np.array(array, order="C") for key, array in exported.state.items()}
+    if require_suffix(path) == torch_files.SAFETENSORS:
+        from safetensors.numpy import save
+
+        write_bytes(path, save(state, {"format": "pt"}))
+        return
+    import torch
+
+    content = io.BytesIO()
+    torch.save({key: torch.from_numpy(array) for key, array in state.items()}, content)
+    write_bytes(path, content.getbuffer())
+
+
+def require_suffix(path: Path) -> str:
+    """The ending of a file to be written.
+
+    Raises:
+        UserError: it is no PyTorch file's, or needs PyTorch, which is missing.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in torch_files.SUFFIXES:
+        raise UserError(f"{path} ends in none of {', '.join(torch_files.SUFFIXES)}; name such a file")
+    if suffix != torch_files.SAFETENSORS:
+        try:
+            import torch  # noqa: F401
+        except ImportError as error:
+            raise UserError(
+                f"writing {suffix} needs PyTorch: pip install -c constraints.txt -e .[torch], or name a "
+                ".safetensors file"
+            ) from error
+    return suffix
