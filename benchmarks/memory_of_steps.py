@@ -21,7 +21,7 @@ def main() -> int:
 
     import models
     from benchmarks.backend_devices import POLICIES, tensorflow_device
-    from benchmarks.train import synthetic
+    from benchmarks.train import steps
     from common import devices
     from data.label_sets import CITYSCAPES
     from training.steps import step
@@ -32,9 +32,9 @@ def main() -> int:
     model = models.build(
         settings["model"], (*size, 3), CITYSCAPES.classes, POLICIES[precision], **settings["options"]
     )
-    optimizer = synthetic.optimizer(model, precision == "float16")
+    optimizer = steps.optimizer(model, precision == "float16")
     run = step.training_step(model, optimizer, jit, settings["remat"])
-    batch = [tf.constant(array) for array in synthetic.inputs(settings["batch"], size, CITYSCAPES.classes)]
+    batch = [tf.constant(array) for array in steps.inputs(settings["batch"], size, CITYSCAPES.classes)]
     device, seconds = tensorflow_device(), []
     before = device.state()["memory"]["peak_bytes"]
     for _ in range(settings["steps"]):

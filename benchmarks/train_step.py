@@ -23,7 +23,7 @@ def run(options) -> dict:
     import tensorflow as tf
 
     import models
-    from benchmarks.train.synthetic import inputs, optimizer
+    from benchmarks.train.steps import inputs, optimizer
     from common import devices
     from data.label_sets import CITYSCAPES
     from training.steps import step

@@ -118,8 +118,8 @@ def cpu_clock() -> dict:
     """Governor and megahertz of the first processor, where the kernel tells them."""
     folder = Path("/sys/devices/system/cpu/cpu0/cpufreq")
     found = {"governor": _text(folder / "scaling_governor"), "khz": _text(folder / "scaling_cur_freq")}
-    told = {"governor": found["governor"], "mhz": int(found["khz"]) / 1000 if found["khz"] else None}
-    return {name: value for name, value in told.items() if value}
+    values = {"governor": found["governor"], "mhz": int(found["khz"]) / 1000 if found["khz"] else None}
+    return {name: value for name, value in values.items() if value}
 
 
 def temperatures() -> dict[str, float]:
@@ -139,8 +139,8 @@ def git_state() -> dict:
     if not commit:
         return {}
     difference = "\n".join(lines_of(*git, "diff", "HEAD", "--binary", "--", ":!benchmarks/results"))
-    told = {"commit": commit[0], "dirty": bool(difference)}
-    return told | ({"diff": hashlib.sha256(difference.encode()).hexdigest()[:12]} if difference else {})
+    state = {"commit": commit[0], "dirty": bool(difference)}
+    return state | ({"diff": hashlib.sha256(difference.encode()).hexdigest()[:12]} if difference else {})
 
 
 def first_line(*command: str) -> str | None:

@@ -4,7 +4,9 @@ Every random choice follows from (seed, epoch, index of the image), never from t
 threads or ranks happen to run, so a run can be repeated, resumed at any step, and spread over ranks.
 """
 
+import atexit
 import itertools
+import weakref
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,6 @@ import tensorflow as tf
 
 from common.errors import UserError
 from data import augment
-from data.closing import closed_at_exit
 from data.label_sets import IGNORED
 from data.samples import Sample
 
@@ -147,3 +148,21 @@ def untuned() -> tf.data.Options:
 def epoch_order(count: int, length: int, seed: int, epoch: int) -> np.ndarray:
     """A permutation of `count` indices, repeated from its start up to `length`: shuffle precedes sharding."""
     return np.resize(np.random.default_rng((seed, epoch)).permutation(count), length)
+
+
+# At the interpreter's own end no thread gets its lock any more, and tf.data, which waits there for its
+# threads, would wait for ever: a training that failed would hang instead of saying so.
+UNFINISHED: weakref.WeakSet[Generator] = weakref.WeakSet()
+
+
+def closed_at_exit(generator: Generator) -> Generator:
+    """The same generator, which is closed when the program ends."""
+    UNFINISHED.add(generator)
+    return generator
+
+
+@atexit.register
+def close_unfinished():
+    """Close all generators that are still under way."""
+    for generator in list(UNFINISHED):
+        generator.close()

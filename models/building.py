@@ -124,7 +124,7 @@ def encoder_layers(model) -> list:
 
 def without_auxiliary(model):
     """The part of a model that makes the logits, over the same weights; itself if it has no other output."""
-    if not isinstance(model.output, dict):
+    if not isinstance(getattr(model, "output", None), dict):
         return model
     import keras
 

@@ -70,11 +70,17 @@ def add_arguments(parser) -> None:
     group.add_argument(
         "--separable",
         action=argparse.BooleanOptionalAction,
-        help="deeplabv3+: separable convolutions in pyramid and decoder (default: all but resnet50)",
+        help="deeplabv3+: separable convolutions in pyramid and decoder (default: all but resnet50_keras)",
+    )
+    group.add_argument(
+        "--preset",
+        metavar="smp|mmseg|hub",
+        help="decoders: as segmentation_models.pytorch, mmsegmentation or the hub has them (default: "
+        "docs/models.md says which)",
     )
 
 
 def given(options) -> dict:
     """Those of `add_arguments` that a command line names, as `models.build` takes them."""
-    names = ("width", "variant", "encoder", "output_stride", "separable")
+    names = ("width", "variant", "encoder", "output_stride", "separable", "preset")
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}

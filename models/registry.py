@@ -58,11 +58,13 @@ class Encoder:
         title: its name in tables and charts.
         paper: where it is from.
         module: see `models.encoders`.
+        output_strides: those it can be built with; below 32, strides are turned into dilation.
     """
 
     title: str
     paper: str
     module: str
+    output_strides: tuple[int, ...] = (8, 16, 32)
 
 
 # in the order of the tasks of `sbatch --array`
@@ -98,6 +100,16 @@ ARCHITECTURES = {
         Recipe(0.003, "adam", 0.0),
         network="models.networks.unet",
         decoder="models.decoders.unet",
+    ),
+    "deeplabv3+": Architecture(
+        "DeepLabV3+",
+        "arXiv 1802.02611",
+        Recipe(0.007),  # section 4
+        decoder="models.decoders.deeplabv3plus",
+        encoder="mobilenetv2",
+        variants=tuple(
+            {"encoder": name} for name in ("mobilenetv2", "resnet50_keras", "xception", "modified_xception")
+        ),
     ),
     "pspnet": Architecture(
         "PSPNet",
@@ -141,16 +153,6 @@ ARCHITECTURES = {
         decoder="models.decoders.segformer",
         encoder="mit_b0",
     ),
-    "deeplabv3+": Architecture(
-        "DeepLabV3+",
-        "arXiv 1802.02611",
-        Recipe(0.007),  # section 4
-        decoder="models.decoders.deeplabv3plus",
-        encoder="mobilenetv2",
-        variants=tuple(
-            {"encoder": name} for name in ("mobilenetv2", "resnet50_keras", "xception", "modified_xception")
-        ),
-    ),
 }
 ENCODERS = {
     "mobilenetv2": Encoder("MobileNetV2", "arXiv 1801.04381", "models.encoders.mobilenet_v2"),
@@ -180,14 +182,19 @@ ENCODERS = {
     },
     **{
         f"vgg{depth}{norm}": Encoder(
-            f"VGG-{depth}{' with batch norm' if norm else ''}", "arXiv 1409.1556", "models.encoders.vgg"
+            f"VGG-{depth}{' with batch norm' if norm else ''}",
+            "arXiv 1409.1556",
+            "models.encoders.vgg",
+            (32,),
         )
         for depth in (11, 13, 16, 19)
         for norm in ("", "_bn")
     },
-    "xception_torch": Encoder("Xception (PyTorch)", "arXiv 1610.02357", "models.encoders.torch_xception"),
+    "xception_torch": Encoder(
+        "Xception (PyTorch)", "arXiv 1610.02357", "models.encoders.torch_xception", (32,)
+    ),
     **{
-        f"mit_b{size}": Encoder(f"MiT-B{size}", "arXiv 2105.15203", "models.encoders.mix_transformer")
+        f"mit_b{size}": Encoder(f"MiT-B{size}", "arXiv 2105.15203", "models.encoders.mix_transformer", (32,))
         for size in range(6)
     },
 }

@@ -12,8 +12,14 @@ from models.depthwise import DepthwiseConv2D
 from models.layers import BN_MOMENTUM, BatchNorm
 
 EPSILON = 1e-5  # of batch norm in PyTorch
-# arXiv 1502.01852, as torchvision
-HE_FAN_OUT = initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+
+
+def he_fan_out():
+    """He's initialisation by the number of outputs (arXiv 1502.01852), as torchvision's.
+
+    A new one for each layer: an initializer has its seed from Keras's, and draws the same numbers again.
+    """
+    return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
 def conv(
@@ -26,7 +32,7 @@ def conv(
     groups: int = 1,
     bias: bool = False,
     padding: int | None = None,
-    initializer=HE_FAN_OUT,
+    initializer=he_fan_out,
 ):
     """Convolution with `padding` pixels of zeros on every side; None keeps the size at stride 1.
 
@@ -44,7 +50,7 @@ def conv(
         groups=groups,
         padding="same" if same else "valid",
         use_bias=bias,
-        kernel_initializer=initializer,
+        kernel_initializer=initializer(),
         name=name,
     )(x)
 
@@ -56,7 +62,7 @@ def depthwise(
     stride: int = 1,
     dilation: int = 1,
     bias: bool = False,
-    initializer=HE_FAN_OUT,
+    initializer=he_fan_out,
 ):
     """Depthwise convolution, padded as `conv`.
 
@@ -71,7 +77,7 @@ def depthwise(
         dilation_rate=dilation,
         padding="valid" if stride > 1 else "same",
         use_bias=bias,
-        depthwise_initializer=initializer,
+        depthwise_initializer=initializer(),
         name=name,
     )(x)
 
@@ -127,12 +133,12 @@ class AdaptiveAveragePooling2D(layers.Layer):
         self.bins = bins
 
     def call(self, inputs):
-        _, height, width, channels = inputs.shape
-        x = ops.reshape(inputs, (-1, height, width * channels))
-        x = ops.matmul(averages(height, self.bins), ops.cast(x, "float32"))  # [B, bins, W * C]
-        x = ops.reshape(x, (-1, self.bins, width, channels))
-        x = ops.matmul(averages(width, self.bins), x)  # [B, bins, bins, C]
-        return ops.cast(x, self.compute_dtype)
+        _, height, width, _ = inputs.shape
+        # channels first, as ONNX has them: there the transposes cancel against those of the convolutions
+        x = ops.transpose(ops.cast(inputs, "float32"), (0, 3, 1, 2))  # [B, C, H, W]
+        x = ops.matmul(x, averages(width, self.bins).T)  # [B, C, H, bins]
+        x = ops.matmul(averages(height, self.bins), x)  # [B, C, bins, bins]
+        return ops.cast(ops.transpose(x, (0, 2, 3, 1)), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], self.bins, self.bins, input_shape[3]

@@ -3,7 +3,7 @@
 #
 #     sbatch slurm/train.sh -m fastscnn --mixed-precision
 #     sbatch --nodes=4 --ntasks-per-node=8 --gpus-per-node=8 slurm/train.sh -m deeplabv3+ -b 8
-#     sbatch --array=0-4 slurm/train.sh --mixed-precision           # all five models
+#     sbatch --array=0-10 slurm/train.sh --mixed-precision          # all models
 #     STAGE=1 sbatch slurm/train.sh -m unet                         # from the nodes' own disks
 #
 # Submit in the repository's folder. A job that reaches its time limit saves, is queued again, and goes on.

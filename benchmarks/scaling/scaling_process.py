@@ -51,7 +51,7 @@ def steps_of(settings: dict, ranks):
     from benchmarks.backend_devices import POLICIES
     from benchmarks.scaling.exchange import Tally
     from benchmarks.train import steps_tensorflow
-    from benchmarks.train.synthetic import optimizer
+    from benchmarks.train.steps import optimizer
     from data.label_sets import CITYSCAPES
     from training.ranks import xla
     from training.steps.step import training_step
@@ -71,7 +71,7 @@ def batches_of(settings: dict, ranks):
     """Endless batches (uint8 [B, H, W, 3], uint8 [B, H, W]): of a data set's images, or one in memory."""
     import tensorflow as tf
 
-    from benchmarks.train.synthetic import inputs
+    from benchmarks.train.steps import inputs
     from data.label_sets import CITYSCAPES
 
     if not settings["path"]:

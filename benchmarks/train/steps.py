@@ -25,7 +25,7 @@ def compiled(model, optimizer, images, labels, gpu: bool) -> Steps:
 
     Args:
         model: see `models.build`.
-        optimizer: built for the model, see `benchmarks.train.synthetic.optimizer`.
+        optimizer: built for the model, see `benchmarks.train.steps.optimizer`.
         images: uint8 [B, H, W, 3].
         labels: uint8 [B, H, W] of train ids, 255 ignored.
         gpu: compile by XLA, where the backend leaves the choice.
@@ -34,3 +34,28 @@ def compiled(model, optimizer, images, labels, gpu: bool) -> Steps:
 
     module = import_module(f"benchmarks.train.steps_{keras.backend.backend()}")
     return module.compiled(model, optimizer, images, labels, gpu)
+
+
+def inputs(batch: int, size: tuple[int, int], classes: int):
+    """Random images uint8 [B, H, W, 3] and blocky labels uint8 [B, H, W] with an ignored stripe."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (batch, *size, 3), np.uint8)
+    cells = [-(-side // 32) for side in size]
+    blocks = random.integers(0, classes, (batch, *cells), np.uint8)
+    labels = blocks.repeat(32, axis=1).repeat(32, axis=2)[:, : size[0], : size[1]].copy()
+    labels[:, : size[0] // 10] = 255
+    return images, labels
+
+
+def optimizer(model, float16: bool = False):
+    """SGD with momentum at a rate that leaves the weights nearly alone, with loss scaling for float16."""
+    import keras
+
+    made = keras.optimizers.SGD(1e-4, momentum=0.9)
+    made.build(model.trainable_variables)
+    if float16:
+        made = keras.optimizers.LossScaleOptimizer(made)
+        made.build(model.trainable_variables)
+    return made

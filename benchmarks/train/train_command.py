@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from benchmarks import backend_devices, children, clock, configurations
 from benchmarks import shared_options as shared
-from benchmarks.train import train_table
+from benchmarks.configurations import described
 from benchmarks.train.step_parts import PARTS
 from common import cli
 from common.errors import UserError
@@ -60,7 +60,7 @@ def run(options) -> Iterator[dict]:
 
     def measure_one(settings):
         found = measure(settings, all_turns=options.turns is not None)
-        print(train_table.table(settings, found), flush=True)
+        print(table(settings, found), flush=True)
         return found
 
     yield from configurations.measure("train", settings_of(options), measure_one, options)
@@ -110,3 +110,28 @@ def measure(settings: dict, all_turns: bool) -> dict:
         "split": dict.fromkeys(PARTS) | (split[0] if split else {}),
         "clock": clock.self_check(),
     }
+
+
+MILLI, GIB = 1e3, 2**30
+
+
+def table(settings: dict, found: dict) -> str:
+    """A configuration's lines."""
+    if "failed" in found:
+        return f"{described(settings)}: {found['failed']}\n"
+    rate, latency, memory = found["pictures_per_second"], found["latency"], found["memory"]
+    noisy = ", noisy" if found["noisy"] else ""
+    p99 = f", p99 {latency['p99'] * MILLI:.1f}" if "p99" in latency else ""
+    lines = [
+        f"{described(settings)}, synthetic input, {found['device']}",
+        f"  {rate['median']:.2f} images/s ({rate['min']:.2f}-{rate['max']:.2f}){noisy}; a step p50 "
+        f"{latency['p50'] * MILLI:.1f} ms, p95 {latency['p95'] * MILLI:.1f}{p99}, first "
+        f"{found['first_call_seconds']:.1f} s; {memory['peak_bytes'] / GIB:.2f} GiB of the {memory['of']}",
+        "  "
+        + ", ".join(
+            f"{name.replace('_', ' ')} {part['seconds'] * MILLI:.1f} ms ({100 * part['share']:.0f} %)"
+            for name, part in found["split"].items()
+            if part
+        ),
+    ]
+    return "\n".join(lines) + "\n"

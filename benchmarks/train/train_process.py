@@ -71,7 +71,7 @@ def load(settings: dict):
     import keras
 
     import models
-    from benchmarks.train import steps, synthetic
+    from benchmarks.train import steps
     from data.label_sets import CITYSCAPES
 
     assert backend == keras.backend.backend()
@@ -85,8 +85,8 @@ def load(settings: dict):
         backend_devices.POLICIES[precision],
         **settings["options"],
     )
-    optimizer = synthetic.optimizer(model, precision == "float16")
-    batch = synthetic.inputs(settings["batch"], size, CITYSCAPES.classes)
+    optimizer = steps.optimizer(model, precision == "float16")
+    batch = steps.inputs(settings["batch"], size, CITYSCAPES.classes)
     return steps.compiled(model, optimizer, *batch, device.gpu), device
 
 

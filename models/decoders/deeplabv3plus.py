@@ -22,6 +22,8 @@ PRESETS = {
         "project_kernel": 3,
         "separable": True,
         "epsilon": 1e-5,
+        "dilated_blocks": "first",
+        "last_conv": False,
     },
     "smp": {
         "rates": (12, 24, 36),

@@ -10,7 +10,7 @@ __all__ = ["auxiliary", "build"]
 NAME = "fcn"
 OUTPUT_STRIDES = (8, 16, 32)
 LEVELS = (32,)
-PRESETS = {"mmseg": {}}
+PRESETS = {"mmseg": {"dilated_blocks": "first", "last_conv": False}}
 
 
 def build(features: Features, classes: int, output_stride: int, channels: int = 512, dropout: float = 0.1):

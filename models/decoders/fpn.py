@@ -10,7 +10,7 @@ NAME = "fpn"
 OUTPUT_STRIDES = (32,)
 LEVELS = (4, 8, 16, 32)
 PRESETS = {
-    "mmseg": {},
+    "mmseg": {"dilated_blocks": "first", "last_conv": False},
     "smp": {"smooth": False, "group_norm": True, "dropout": 0.2, "align_corners": True},
 }
 GROUPS = 32

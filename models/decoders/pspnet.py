@@ -16,7 +16,7 @@ OUTPUT_STRIDES = (8, 16, 32)
 LEVELS = (8,)
 BINS = (1, 2, 3, 6)
 PRESETS = {
-    "mmseg": {},
+    "mmseg": {"dilated_blocks": "first", "last_conv": False},
     "smp": {
         "level": 8,
         "channels": 512,

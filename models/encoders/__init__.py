@@ -10,8 +10,6 @@ from importlib import import_module
 from models import registry
 from models.model_options import OptionError, defaults, require_known, require_one_of
 
-OUTPUT_STRIDES = (8, 16, 32)
-
 
 @dataclass(frozen=True)
 class Features:
@@ -37,14 +35,14 @@ def build(name: str, image, output_stride: int, **options) -> Features:
     Args:
         name: a key of `models.registry.ENCODERS`.
         image: Keras tensor, RGB in 0..255, [B, H, W, 3] of static size.
-        output_stride: one of `OUTPUT_STRIDES`; H and W are multiples of it.
+        output_stride: one of the encoder's, see `models.registry.Encoder`; H and W are multiples of it.
         options: the encoder's own, see its module's `build`.
 
     Raises:
         UserError: unknown name, output stride or option.
     """
     require_one_of("encoder", name, registry.ENCODERS)
-    require_one_of("output stride", output_stride, OUTPUT_STRIDES)
+    require_one_of(f"output stride of {name}", output_stride, registry.ENCODERS[name].output_strides)
     module = import_module(registry.ENCODERS[name].module)
     require_known(f"the encoder {name}", options_of(name), options)
 

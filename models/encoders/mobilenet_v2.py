@@ -3,7 +3,7 @@
 import keras
 
 from models.encoders import applications
-from models.encoders.published import Published
+from models.encoders.imagenet_files import Published
 from models.layers import normalize
 
 # the last activation before each stride

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from keras import layers
 
+from models.encoders.imagenet_files import torchvision
 from models.torch_layers import ImageNetNormalize, batch_norm, conv, max_pool
 
 
@@ -30,6 +31,14 @@ class Variant:
     deep_stem: bool = False
 
 
+IMAGENET = torchvision(
+    resnet18="f37072fd",
+    resnet34="b627a593",
+    resnet50="0676ba61",
+    resnet101="63fe2227",
+    resnext50_32x4d="7cdf4587",
+    resnext101_32x8d="8ba56ff5",
+)
 VARIANTS = {
     "resnet18": Variant((2, 2, 2, 2), bottleneck=False),
     "resnet34": Variant((3, 4, 6, 3), bottleneck=False),

@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from models.encoders import applications
-from models.encoders.published import Published
+from models.encoders.imagenet_files import Published
 
 TAPS = {
     2: "conv1_relu",  # [B, H/2, W/2, 64]

@@ -4,8 +4,11 @@ They differ from keras.applications' (`models.encoders.mobilenet_v2`) in padding
 in which activations are features; and from each other in the last convolution and in what is dilated.
 """
 
+from functools import partial
+
 from keras import initializers, layers
 
+from models.encoders.imagenet_files import torchvision
 from models.model_options import require_one_of
 from models.torch_layers import ImageNetNormalize, batch_norm, conv, depthwise
 
@@ -19,10 +22,11 @@ STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+IMAGENET = torchvision(mobilenet_v2="b0353104")
 STEM, LAST = 32, 1280  # channels
 DILATED = ("all", "first")
 # PyTorch counts the outputs of all channels in a depthwise kernel's fan-out, as Keras does in its fan-in
-HE_DEPTHWISE = initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+HE_DEPTHWISE = partial(initializers.VarianceScaling, 2.0, "fan_in", "untruncated_normal")
 
 
 def build(

@@ -5,11 +5,12 @@ norm's epsilon, and in which sums and activations are features. Layers are named
 underscores for dots.
 """
 
+from functools import partial
+
 import keras
 from keras import initializers, layers, ops
 
 from models.layers import normalize
-from models.model_options import require_one_of
 from models.torch_layers import batch_norm, conv, depthwise
 
 # channels, separable convolutions, stride of each block; the channels change in the first convolution, of
@@ -18,8 +19,8 @@ BLOCKS = ((128, 2, 2), (256, 2, 2), (728, 2, 2), *(((728, 3, 1),) * 8), (1024, 2
 LAST = (1536, 2048)
 TAPS = {1: 4, 2: 8, 11: 16}  # block -> stride of the feature that it gives
 # PyTorch's default, uniform in +-1 / sqrt(fan-in)
-DEFAULT = initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-DEFAULT_DEPTHWISE = initializers.VarianceScaling(1 / 3, "fan_out", "uniform")
+DEFAULT = partial(initializers.VarianceScaling, 1 / 3, "fan_in", "uniform")  # a new one for each layer
+DEFAULT_DEPTHWISE = partial(initializers.VarianceScaling, 1 / 3, "fan_out", "uniform")
 
 
 def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
@@ -32,11 +33,7 @@ def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
 
     Returns:
         {2: [B, H/2, W/2, 64], 4: [.., 128], 8: [.., 256], 16: [.., 728], 32: [.., 2048]}.
-
-    Raises:
-        OptionError: another output stride.
     """
-    require_one_of(f"output stride of {name}", output_stride, (32,))
     x = normalize(image)
     for number, (filters, stride) in enumerate(((32, 2), (64, 1)), start=1):
         x = conv(x, filters, f"conv{number}", stride=stride, initializer=DEFAULT)

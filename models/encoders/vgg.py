@@ -6,7 +6,7 @@ named after torchvision's modules, which count activations and poolings as well.
 
 from keras import layers
 
-from models.model_options import require_one_of
+from models.encoders.imagenet_files import torchvision
 from models.torch_layers import ImageNetNormalize, batch_norm, conv
 
 CHANNELS = (64, 128, 256, 512, 512)  # of a block
@@ -16,6 +16,16 @@ DEPTHS = {
     "vgg16": (2, 2, 3, 3, 3),
     "vgg19": (2, 2, 4, 4, 4),
 }
+IMAGENET = torchvision(
+    vgg11="8a719046",
+    vgg13="19584684",
+    vgg16="397923af",
+    vgg19="dcbb9e9d",
+    vgg11_bn="6002323d",
+    vgg13_bn="abd245e5",
+    vgg16_bn="6c64b313",
+    vgg19_bn="c79401a0",
+)
 # name -> (convolutions of each block, whether batch norm follows them)
 VARIANTS = {
     name + suffix: (depths, bool(suffix)) for name, depths in DEPTHS.items() for suffix in ("", "_bn")
@@ -32,11 +42,7 @@ def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
 
     Returns:
         {2: [B, H/2, W/2, 128], 4: [.., 256], 8: [.., 512], 16: [.., 512], 32: [.., 512]}.
-
-    Raises:
-        OptionError: another output stride.
     """
-    require_one_of(f"output stride of {name}", output_stride, (32,))
     depths, norm = VARIANTS[name]
     x = ImageNetNormalize(name="normalize")(image)
     features, number = {}, 0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from keras import layers
 
-from models.encoders.published import Published
+from models.encoders.imagenet_files import Published
 from models.layers import conv
 
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # (convolutions, filters)

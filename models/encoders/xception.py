@@ -5,7 +5,7 @@ import re
 import keras
 
 from models.encoders import applications
-from models.encoders.published import Published
+from models.encoders.imagenet_files import Published
 from models.layers import normalize
 
 TAPS = {

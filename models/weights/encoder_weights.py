@@ -24,7 +24,10 @@ def find(source, encoder: str) -> Path | None:
         if file:
             return file
     module = import_module(registry.ENCODERS[encoder].module)
-    return imagenet.find(source, encoder, getattr(module, "IMAGENET", None))
+    published = getattr(module, "IMAGENET", None)  # or of each encoder of the module
+    if isinstance(published, dict):
+        published = published.get(encoder)
+    return imagenet.find(source, encoder, published)
 
 
 def fill(features: Features, path: Path) -> list[str]:

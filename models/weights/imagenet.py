@@ -1,12 +1,13 @@
-"""Weights of published encoders, in keras.applications' HDF5 files: found, fetched once, read as arrays."""
+"""Weights of published encoders: found, fetched once; keras.applications' HDF5 files read as arrays."""
 
+import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError
-from models.encoders.published import Published
+from models.encoders.imagenet_files import Published
 from models.model_options import OptionError
 from models.weights import keras_hdf5
 
@@ -57,7 +58,22 @@ def fetch(published: Published) -> Path:
             f"cannot download {name} ({reason}); fetch {published.address} and put it at "
             f"{home / 'models' / name}"
         ) from error
+    _require_digits(Path(file), published)
     return Path(file)
+
+
+def _require_digits(file: Path, published: Published) -> None:
+    """Raise UserError, and take a file away, unless its SHA-256 begins as published."""
+    if not published.sha256:
+        return
+    with open(file, "rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if not found.startswith(published.sha256):
+        file.unlink()
+        raise UserError(
+            f"{published.address} came damaged: its SHA-256 begins with {found[:8]}, not {published.sha256}; "
+            "fetch it again"
+        )
 
 
 def fill(layers: list, path: Path, encoder: str) -> None:

@@ -13,7 +13,7 @@ import tensorflow as tf
 import models
 from benchmarks import activations, macs, summary
 from benchmarks import graph as graphs
-from models import ENCODERS
+from models import ARCHITECTURES
 from processes import assert_one_line_error, run_script
 from tiny import REPO
 
@@ -117,7 +117,7 @@ def test_the_table_and_the_record_hold_the_same(tmp_path):
 def test_all_variants_and_encoders_are_counted():
     assert summary.variants(None, {}) == [
         ("bayes_segnet", {}),
-        *[("deeplabv3+", {"encoder": name}) for name in ENCODERS],
+        *[("deeplabv3+", options) for options in ARCHITECTURES["deeplabv3+"].variants],
         ("fastscnn", {}),
         ("separable_unet", {"variant": "original"}),
         ("separable_unet", {"variant": "large"}),

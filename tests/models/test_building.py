@@ -7,6 +7,7 @@ import pytest
 import models
 from common.errors import UserError
 from models import registry
+from tiny import REPO
 
 SIZE = (64, 64)
 
@@ -42,12 +43,10 @@ def test_an_architecture_without_an_auxiliary_head_says_so():
 
 
 def test_a_name_is_a_network_or_with_an_encoder_a_decoder():
-    assert models.options_of("unet", {}) == {"width": 64}
-    assert models.options_of("unet", {"encoder": "xception"}) == {
-        "encoder": "xception",
-        "output_stride": 32,
-        "encoder_weights": "none",
-    }
+    assert models.options_of("unet", {}) == {"width": 64, "preset": "paper", "dropout": 0.1}
+    on_xception = models.options_of("unet", {"encoder": "xception"})
+    assert on_xception["encoder"] == "xception" and on_xception["output_stride"] == 32
+    assert "width" not in on_xception
     assert models.options_of("deeplabv3+", {})["encoder"] == "mobilenetv2"
     with pytest.raises(UserError, match="unet has no option 'width'; there are: encoder, output_stride"):
         models.build("unet", (*SIZE, 3), 5, encoder="xception", width=8)
@@ -55,7 +54,7 @@ def test_a_name_is_a_network_or_with_an_encoder_a_decoder():
 
 def test_options_by_their_name_of_version_0_1():
     old = models.options_of("deeplabv3+", {"backbone": "resnet50"})
-    assert old["encoder"] == "resnet50" and "backbone" not in old
+    assert old["encoder"] == "resnet50_keras" and "backbone" not in old
 
 
 def test_sizes_follow_from_what_is_built():
@@ -87,4 +86,30 @@ def test_every_entry_of_the_registry_can_be_imported():
         if found.decoder:
             assert {"NAME", "LEVELS", "OUTPUT_STRIDES"} <= set(vars(import_module(found.decoder)))
     for found in registry.ENCODERS.values():
-        assert {"TAPS", "IMAGENET", "network"} <= set(vars(import_module(found.module)))
+        assert callable(import_module(found.module).build)
+
+
+def test_layers_of_one_shape_start_from_different_numbers():
+    keras.utils.set_random_seed(0)
+    for encoder in ("resnet18", "mobilenet_v2"):
+        model = models.build("fpn", (32, 32, 3), 5, encoder=encoder)
+        kernels = [w for w in model.trainable_weights if w.name == "kernel"]
+        sums = [float(np.abs(np.asarray(kernel)).sum()) for kernel in kernels]
+        assert len(set(sums)) == len(sums)
+
+
+def test_importing_a_module_draws_no_random_number():
+    """Or the first model that is built in a process would start from other numbers than the second."""
+    import subprocess
+    import sys
+
+    code = (
+        "import random, keras, models; keras.utils.set_random_seed(0); state = random.getstate()\n"
+        "from importlib import import_module\n"
+        "from models import registry\n"
+        "for found in (*registry.ARCHITECTURES.values(), *registry.ENCODERS.values()):\n"
+        "    for kind in ('network', 'decoder', 'module'):\n"
+        "        getattr(found, kind, None) and import_module(getattr(found, kind))\n"
+        "assert random.getstate() == state"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO)

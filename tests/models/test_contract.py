@@ -27,6 +27,7 @@ from cases import CASES, JAX, QUICK
 from data.label_sets import CITYSCAPES
 from deploy import export, operators, parity
 from inference.graph_interface import GraphInterface
+from models.decoders.manet import PositionProduct
 from models.weights import native
 from networks import narrowed, random_images
 from tiny import REPO
@@ -34,7 +35,9 @@ from tiny import REPO
 COSTLY = "every network, at 10 to 20 s each"
 
 OTHER = (32, 96)  # another size than golden answers'
-LARGE = 2_000_000  # parameters, from which a copy with an eighth of the channels is converted
+# what works on the last axis, in ONNX as well, to which tensors are transposed
+CHANNELS_LAST = (layers.Dense, layers.LayerNormalization, layers.GroupNormalization, PositionProduct)
+LARGE = 20_000_000  # parameters, from which a copy with an eighth of the channels is converted
 
 
 @pytest.fixture(
@@ -101,14 +104,11 @@ def logits(model, images, training=False):
 
 def test_every_architecture_and_variant_has_its_case():
     here = [(case.model, case.options) for case in CASES.values()]
+    assert {model for model, _ in here} == set(models.ARCHITECTURES) - {toy.NAME}
     for name, found in models.ARCHITECTURES.items():
-        for options in found.variants if name != toy.NAME else ():
-            complete = models.options_of(name, options)
-            small = {option: value for option, value in complete.items() if option != "width"}
-            assert any(
-                name == model and small.items() <= models.options_of(model, given).items()
-                for model, given in here
-            ), f"{name} {options}"
+        for chosen in filter(None, found.variants):
+            fitting = (models.options_of(model, options) for model, options in here if model == name)
+            assert any(chosen.items() <= options.items() for options in fitting), f"{name} {chosen}"
     assert set(CASES) == {path.stem for path in golden.FOLDER.iterdir()}
 
 
@@ -202,7 +202,8 @@ class TestExport:
         model, graph = exported
         assert operators.violations(graph) == []
         kinds = Counter(node.op_type for node in graph.graph.node)
-        assert kinds["BatchNormalization"] == 0 and kinds["Transpose"] <= 2 and kinds["Conv"] >= 19
+        assert kinds["Transpose"] <= 2 or any(isinstance(layer, CHANNELS_LAST) for layer in model.layers)
+        assert kinds["BatchNormalization"] == 0 and kinds["Conv"] >= 3
         assert not {"Identity", "Tile", "Loop", "If", "Shape"} & set(kinds)
         names = {layer.name for layer in model.layers} | {"input"}
         assert all(node.name.split("/")[0] in names for node in graph.graph.node)

@@ -342,10 +342,10 @@ class TestScripts:
         assert self.arguments(tmp_path)[-5:] == ["sweep", "gpu.toml", "--save", "--only", "3"]
 
     def test_the_models_of_an_array_end(self, cluster, python, tmp_path):
-        job = Job(cluster, tmp_path, (*ALONE, "--array=5"), "slurm/train.sh", PYTHON=python)
-        job.number += "_5"
+        job = Job(cluster, tmp_path, (*ALONE, "--array=11"), "slurm/train.sh", PYTHON=python)
+        job.number += "_11"
         assert job.end()["ExitCode"] == "2:0"
-        assert "no model has number 5; submit with --array=0-4" in job.text
+        assert "no model has number 11; submit with --array=0-10" in job.text
 
     def test_staging_unpacks_on_the_node_and_cleans_up(self, cluster, python, town, tmp_path):
         data = tmp_path / "data set"

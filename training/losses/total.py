@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from training import losses
-from training.losses import lovasz, overlap, pixels
+from training.losses import overlap, pixels
 
 if TYPE_CHECKING:
     from training.config_fields import Config  # which imports the names of this room
@@ -79,4 +79,4 @@ def _term(name: str, weights, smoothing: float) -> Term:
         )
     if name in of_areas:
         return Term(overlap.area_sums, lambda *sums: of_areas[name](*sums, weights))
-    return Term(lambda logits, labels: lovasz.lovasz_sums(logits, labels, weights), tf.math.divide_no_nan)
+    return Term(lambda logits, labels: overlap.lovasz_sums(logits, labels, weights), tf.math.divide_no_nan)

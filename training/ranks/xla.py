@@ -23,8 +23,8 @@ def prepare(deterministic: bool = False, ranks: Ranks = ALONE) -> bool:
     devices.see_gpus(ranks.own)
     compiled, reason = xla(ranks)
     if reason and ranks.first:
-        told = as_options(f"steps run without XLA: {reason}")
-        print(f"{cli.program()}: {told}", file=sys.stderr, flush=True)
+        message = as_options(f"steps run without XLA: {reason}")
+        print(f"{cli.program()}: {message}", file=sys.stderr, flush=True)
     return compiled
 
 

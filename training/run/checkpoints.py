@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from common.files import writing_error
 from models.weights import native
 from models.weights.run_files import AVERAGES, CHECKPOINTS, WEIGHTS, in_checkpoint
 from training.ranks import seeds
-from training.run import averages
 from training.run.progress import Progress
 
 TRAINING = "training.h5"
@@ -44,8 +44,8 @@ def save(run: Path, model, optimizer, origin: native.Origin, progress: Progress)
         partial.mkdir(parents=True)
         network = models.without_auxiliary(model)
         native.write(partial / WEIGHTS, network, origin)
-        if averages.kept(optimizer):
-            with averages.in_place(model, optimizer):
+        if has_averages(optimizer):
+            with in_place(model, optimizer):
                 native.write(partial / AVERAGES, network, origin)
         native.write_arrays(partial / TRAINING, training_arrays(model, optimizer), asdict(progress))
         _seal(partial)
@@ -194,3 +194,27 @@ def _prune(folder: Path) -> None:
     for checkpoint in found(folder.parent)[:-KEPT]:
         if checkpoint.name not in keep:
             shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def has_averages(optimizer) -> bool:
+    """Whether the optimizer averages the weights."""
+    return bool(_averages(optimizer))
+
+
+@contextmanager
+def in_place(model, optimizer):
+    """Inside, the model holds the average of its weights, if one is kept; then its own again, to the bit."""
+    averages = _averages(optimizer)
+    weights = model.weights if averages else []
+    own = [weight.numpy() for weight in weights]
+    for weight, average in zip(weights, averages):
+        weight.assign(average)
+    try:
+        yield
+    finally:
+        for weight, array in zip(weights, own):
+            weight.assign(array)
+
+
+def _averages(optimizer) -> list:
+    return getattr(getattr(optimizer, "inner_optimizer", optimizer), "averages", [])

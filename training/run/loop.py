@@ -19,7 +19,7 @@ from training.optimization import optimizers
 from training.ranks import divergence
 from training.ranks.distributed import lost
 from training.ranks.ranks import ALONE, Ranks
-from training.run import averages, checkpoints, logs, validation
+from training.run import checkpoints, logs, validation
 from training.run.interruptions import Interrupted, Interruptions
 from training.run.progress import EpochClock, Progress
 from training.run.trackers import Tracker
@@ -219,7 +219,7 @@ class Loop:
         if number % self.config.validate_every and number < self.config.epochs:
             return {}, []
         self.watchdog.beat(compiles=True)
-        with averages.in_place(self.model, self.optimizer):
+        with checkpoints.in_place(self.model, self.optimizer):
             return validation.score(
                 self.validation_step, self.validation, self.config.label_set, self._obey, self.ranks
             )

@@ -11,10 +11,9 @@ import numpy as np
 
 from models.weights.torch_layout import Rule
 from models.weights.torch_maps import convolutional, mix_transformers
-from models.weights.torch_maps.families import Family, count
+from models.weights.torch_maps.families import Family
 
 FAMILIES = (*convolutional.FAMILIES, *mix_transformers.FAMILIES)
-__all__ = ["Found", "count", "families", "find", "recognise", "rules"]
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,6 @@ def find(state: dict[str, np.ndarray], prefix: str) -> Found | None:
 def families(encoder: str) -> Iterator[Family]:
     """All that have an encoder."""
     return (family for family in FAMILIES if encoder in family.encoders)
-
-
-def recognise(state: dict[str, np.ndarray], prefix: str) -> str | None:
-    """The name of the encoder whose keys begin with `prefix`; None where none is known."""
-    found = find(state, prefix)
-    return found.encoder if found else None
 
 
 def rules(encoder: str, prefix: str, package: str = "") -> list[Rule]:

@@ -284,7 +284,7 @@ def test_files_that_are_exported_already(tmp_path):
     assert (settings["model"], settings["size"], settings["batch"]) == ("toy", list(SIZE), 2)
     assert "toy 64x128, batch 2, scope model+argmax" in done.stdout
     assert_one_line_error(
-        run_script("benchmark.py", "inference", *words[:4]), "measure it with `scope` model+argmax"
+        run_script("benchmark.py", "inference", *words[:4]), "measure it with --scope model+argmax"
     )
     assert_one_line_error(
         run_script("benchmark.py", "inference", "-w", path), "give --runtimes onnx, no -m, -t, -b"

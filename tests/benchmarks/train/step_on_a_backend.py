@@ -16,7 +16,7 @@ import numpy as np
 import models
 import toy
 from benchmarks import backend_devices
-from benchmarks.train import steps, synthetic
+from benchmarks.train import steps
 from data.label_sets import IGNORED
 
 SIZE, CLASSES, STEPS = (32, 64), 19, 4
@@ -33,11 +33,11 @@ def losses(weights, precision: str) -> dict:
     model = build(backend_devices.POLICIES[precision])
     with np.load(weights) as arrays:
         model.set_weights([arrays[f"arr_{number}"] for number in range(len(arrays))])
-    images, labels = synthetic.inputs(2, SIZE, CLASSES)
+    images, labels = steps.inputs(2, SIZE, CLASSES)
     by_numpy = None
     if keras.backend.backend() != "jax":
         by_numpy = cross_entropy(keras.ops.convert_to_numpy(model(images, training=True)), labels)
-    optimizer = synthetic.optimizer(model, precision == "float16")
+    optimizer = steps.optimizer(model, precision == "float16")
     getattr(optimizer, "inner_optimizer", optimizer).learning_rate = 0.1
     made = steps.compiled(model, optimizer, images, labels, backend_devices.of_backend().gpu)
     found_by = {"numpy": by_numpy, "forward": made.forward(), "gradients": made.gradients()}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import children
-from benchmarks.train import step_parts, synthetic
+from benchmarks.train import step_parts, steps
 from tiny import REPO
 
 CLASSES = 19
@@ -56,7 +56,7 @@ def test_the_backends_train_alike(told, precision):
 
 
 def test_a_batch_has_an_ignored_stripe_and_any_size():
-    images, labels = synthetic.inputs(2, (40, 72), CLASSES)
+    images, labels = steps.inputs(2, (40, 72), CLASSES)
     assert images.shape == (2, 40, 72, 3) and images.dtype == np.uint8
     assert labels.shape == (2, 40, 72) and labels.dtype == np.uint8
     assert (labels[:, :4] == 255).all() and labels[:, 4:].max() < CLASSES

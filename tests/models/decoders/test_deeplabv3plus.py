@@ -9,13 +9,13 @@ import pytest
 
 import models
 from common.errors import UserError
-from models import ENCODERS
 from models.decoders import deeplabv3plus
 from models.weights import native
 
 pytestmark = pytest.mark.slow
 
 SIZES = {16: (96, 160), 8: (64, 64)}
+ENCODERS = ("mobilenetv2", "resnet50_keras", "xception", "modified_xception")
 CASES = [(encoder, stride) for encoder in ENCODERS for stride in SIZES]
 
 
@@ -51,10 +51,10 @@ def decoder_parameters(high, low, separable):
 
 
 # keras.applications' own counts of trainable weights without top; 65 layers of Xception, see below
-PARAMETERS = {"mobilenetv2": 2_223_872, "resnet50": 23_534_592, "xception": 20_806_952}
+PARAMETERS = {"mobilenetv2": 2_223_872, "resnet50_keras": 23_534_592, "xception": 20_806_952}
 CHANNELS = {
     "mobilenetv2": (1280, 144, True),
-    "resnet50": (2048, 256, False),
+    "resnet50_keras": (2048, 256, False),
     "xception": (2048, 256, True),
     "modified_xception": (2048, 256, True),
 }
@@ -107,7 +107,9 @@ def test_the_pyramids_rates_follow_the_output_stride(stride, rates):
 @pytest.mark.parametrize("separable", [True, False])
 def test_rates_beyond_a_small_map_are_cut_without_a_difference(separable):
     tensor = keras.Input((4, 6, 3))
-    model = keras.Model(tensor, deeplabv3plus.conv3x3(tensor, 5, "c", separable, dilation=18))
+    model = keras.Model(
+        tensor, deeplabv3plus.Style(separable, True, 1e-3).conv3x3(tensor, 5, "c", dilation=18)
+    )
     layer = model.get_layer("c_depthwise" if separable else "c_conv")
     assert layer.dilation_rate == (6, 6)
     config = layer.get_config() | {"dilation_rate": 18}
@@ -136,7 +138,7 @@ def test_the_papers_separable_convolutions_can_be_had_and_left():
 def test_image_pooling_is_the_mean_of_the_whole_map():
     x = np.random.default_rng(0).normal(size=(2, 3, 5, 8)).astype("float32")
     tensor = keras.Input((3, 5, 8))
-    model = keras.Model(tensor, deeplabv3plus.image_pooling(tensor, 4))
+    model = keras.Model(tensor, deeplabv3plus.image_pooling(tensor, deeplabv3plus.Style(True, True, 1e-3), 4))
     kernel = np.asarray(model.get_layer("aspp_pool_conv").kernel)[0, 0]
     expected = np.maximum(x.mean(axis=(1, 2)) @ kernel / np.sqrt(1 + 1e-3), 0)
     expected = np.broadcast_to(expected[:, None, None], (2, 3, 5, 4))
@@ -146,11 +148,11 @@ def test_image_pooling_is_the_mean_of_the_whole_map():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"encoder": "vgg16"}, "unknown encoder 'vgg16'; there are: mobilenetv2, resnet50, xception, mod"),
+        ({"encoder": "vgg99"}, "unknown encoder 'vgg99'; there are: mobilenetv2, resnet50_keras, xception"),
         ({"output_stride": 7}, "unknown output stride '7'; there are: 16, 8"),
         (
             {"backbon": "resnet50"},
-            "deeplabv3\\+ has no option 'backbon'; there are: encoder, output_stride, encoder_weights, sep",
+            "deeplabv3\\+ has no option 'backbon'; there are: encoder, output_stride, encoder_weights, p",
         ),
         ({"encoder_weights": 3}, "encoder weights are none, imagenet or a file, not 3"),
     ],

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 MODULES = {
     "mobilenetv2": mobilenet_v2,
-    "resnet50": resnet50,
+    "resnet50_keras": resnet50,
     "xception": xception,
     "modified_xception": modified_xception,
 }
@@ -100,7 +100,7 @@ def test_images_are_normalised_as_keras_applications_do(strided):
     applications = keras.applications
     preprocess = {
         "mobilenetv2": applications.mobilenet_v2.preprocess_input,
-        "resnet50": applications.resnet50.preprocess_input,
+        "resnet50_keras": applications.resnet50.preprocess_input,
         "xception": applications.xception.preprocess_input,
         "modified_xception": applications.xception.preprocess_input,
     }[name]
@@ -150,9 +150,9 @@ def test_modified_xception_has_65_layers_and_sixteen_middle_units():
 
 def test_unknown_encoders_and_strides_list_the_known():
     image = keras.Input((64, 64, 3))
-    with pytest.raises(ValueError, match="unknown encoder 'vgg'; there are: mobilenetv2, resnet50, xception"):
+    with pytest.raises(ValueError, match="unknown encoder 'vgg'; there are: mobilenetv2, resnet50_keras, "):
         encoders.build("vgg", image, 16)
-    with pytest.raises(ValueError, match="unknown output stride '4'; there are: 8, 16, 32"):
+    with pytest.raises(ValueError, match="unknown output stride of resnet50 '4'; there are: 8, 16, 32"):
         encoders.build("resnet50", image, 4)
 
 

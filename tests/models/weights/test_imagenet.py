@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import UserError
 from models import encoders
-from models.encoders import mobilenet_v2, resnet50, xception
+from models.encoders import mobilenet_v2, resnet, resnet50, torch_mobilenet_v2, vgg, xception
 from models.weights import encoder_weights, imagenet, native
 
 pytestmark = pytest.mark.slow
@@ -156,6 +156,29 @@ def test_fetched_weights_are_loaded(monkeypatch, whole, tmp_path):
     assert calls == [((file, mobilenet_v2.IMAGENET.address), options)]
 
 
+def test_torchvisions_files_are_checked_by_the_digits_in_their_names(monkeypatch, tmp_path):
+    file = tmp_path / "resnet18-f37072fd.pth"
+    file.write_bytes(b"damaged")
+    monkeypatch.setattr(keras.utils, "get_file", lambda *a, **options: str(file))
+    with pytest.raises(
+        UserError, match=r"resnet18-f37072fd.pth came damaged: its SHA-256 begins with 41f0c2"
+    ):
+        encoder_weights.find("imagenet", "resnet18")
+    assert not file.exists()
+    with pytest.raises(
+        UserError, match="there are no ImageNet weights for resnet18_v1c; give none or a file"
+    ):
+        encoder_weights.find("imagenet", "resnet18_v1c")
+
+
+def test_they_are_the_files_that_torchvision_would_fetch():
+    theirs = pytest.importorskip("torchvision.models")
+
+    for module in (resnet, torch_mobilenet_v2, vgg):
+        for name, published in module.IMAGENET.items():
+            assert theirs.get_model_weights(name).IMAGENET1K_V1.url == published.address
+
+
 @pytest.mark.parametrize(
     "make, published",
     [
@@ -163,7 +186,7 @@ def test_fetched_weights_are_loaded(monkeypatch, whole, tmp_path):
         (keras.applications.ResNet50, resnet50.IMAGENET),
         (keras.applications.Xception, xception.IMAGENET),
     ],
-    ids=["mobilenetv2", "resnet50", "xception"],
+    ids=["mobilenetv2", "resnet50_keras", "xception"],
 )
 def test_what_is_fetched_is_what_keras_would_fetch(monkeypatch, make, published):
     class Fetched(Exception):

@@ -9,7 +9,7 @@ import models
 from training import config
 from training.optimization import optimizers, recipes, schedules
 from training.optimization.rates import Rates
-from training.run import averages
+from training.run import checkpoints
 
 RATE, PENALTY = 0.1, 0.5
 
@@ -224,7 +224,7 @@ class TestAverages:
             kept = min(0.15, (n - 1) / (n + 9))  # 0, 1/11, 1/6 -> 0.15, 0.15
             expected = [kept * e + (1 - kept) * w.numpy() for e, w in zip(expected, model.weights)]
         own = [weight.numpy() for weight in model.weights]
-        with averages.in_place(model, optimizer):
+        with checkpoints.in_place(model, optimizer):
             for weight, by_hand in zip(model.weights, expected):
                 np.testing.assert_allclose(weight, by_hand, rtol=1e-5)
         for weight, before in zip(model.weights, own):
@@ -238,14 +238,14 @@ class TestAverages:
             optimizer.apply(gradients_of(model, n), model.trainable_variables)
             updates.append(values(model)[0])
         by_hand = updates[1] / 11 + updates[3] * 10 / 11
-        with averages.in_place(model, optimizer):
+        with checkpoints.in_place(model, optimizer):
             np.testing.assert_allclose(values(model)[0], by_hand, rtol=1e-5)
 
     def test_without_them_nothing_is_swapped(self):
         model = dense()
         optimizer = optimizers.build(settings(), 10, model)
-        assert not averages.kept(optimizer)
-        with averages.in_place(model, optimizer):
+        assert not checkpoints.has_averages(optimizer)
+        with checkpoints.in_place(model, optimizer):
             assert [weight.shape for weight in model.weights] == [(3, 2), (2,), (2,), (2,), (2,), (2,)]
 
 
