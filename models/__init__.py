@@ -5,6 +5,7 @@ from pathlib import Path
 from models.building import (
     PRECISIONS,
     build,
+    complete_options,
     encoder_layers,
     nearest_size,
     options_of,
@@ -18,6 +19,7 @@ __all__ = [
     "ENCODERS",
     "PRECISIONS",
     "build",
+    "complete_options",
     "encoder_layers",
     "load",
     "names",

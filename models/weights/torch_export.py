@@ -14,7 +14,6 @@ import models
 from common.errors import UserError
 from common.files import write_bytes
 from models import encoders, registry
-from models.building import complete_options
 from models.encoders import efficientnet
 from models.weights import native, torch_files, torch_state
 from models.weights.torch_layout import places
@@ -80,7 +79,7 @@ def export(network, origin: native.Origin, package: str | None = None) -> Export
         has = ", ".join(fitting)
         raise UserError(f"{package} has no {origin.model} with the options {listed}; give `package` {has}")
     name = package or fitting[0]
-    options = complete_options(origin.model, origin.options)
+    options = models.complete_options(origin.model, origin.options)
     kept = Network(origin.model, origin.classes, options)
     state = torch_state.state_dict(network, PACKAGES[name], kept)
     beside = _beside(options["encoder"], state) if name == "smp" else {}
@@ -89,7 +88,8 @@ def export(network, origin: native.Origin, package: str | None = None) -> Export
 
 def packages(origin: native.Origin) -> list[str]:
     """The packages that have a network with the same layers and the same arithmetic."""
-    found, options = registry.architecture(origin.model), complete_options(origin.model, origin.options)
+    found = registry.architecture(origin.model)
+    options = models.complete_options(origin.model, origin.options)
     encoder, preset = options.get("encoder"), options.get("preset")
     module = import_module(found.decoder if encoder else found.network)
     possible = [
@@ -108,7 +108,7 @@ def _same(origin: native.Origin, package: str, encoder: str | None) -> bool:
     if encoder:
         own = [family for family in maps.families(encoder) if family.package == package]
         theirs |= {"encoder": encoder} | (own[0].options if own else {})
-    both = [complete_options(origin.model, options) for options in (origin.options, theirs)]
+    both = [models.complete_options(origin.model, options) for options in (origin.options, theirs)]
     return _binding(both[0]) == _binding(both[1])
 
 
@@ -136,7 +136,7 @@ def _beside(encoder: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]
 
 
 def _of_torchvision(network, origin: native.Origin) -> Exported:
-    encoder = complete_options(origin.model, origin.options).get("encoder")
+    encoder = models.complete_options(origin.model, origin.options).get("encoder")
     if not encoder or not re.fullmatch(ENCODERS[TORCHVISION], encoder):
         raise UserError(
             f"torchvision's classifiers are written for ResNet, ResNeXt and MobileNetV2, not for "
