@@ -22,6 +22,7 @@ SMALL = {  # options to append; the last of an option's values counts
     "train.py --remat": "-t 64,128 -b 2 -e 1 --width 4",
     "train.py -f": "-t 64,128 -b 2",
     "train.py --doctor": "",
+    "convert_weights.py": "--size 64,128",
     "benchmark.py train-step": "-t 64,128 --rounds 1",
     "benchmark.py train": "-m toy -t 32,64 --turns 3 --seconds 0.05",
     "benchmark.py sweep": "--count",
@@ -58,10 +59,22 @@ def whole_cityscapes(root):
         shutil.copy(label, coarse)
 
 
+def segformer_of_the_hub(path):
+    """A file as transformers writes one, of fresh weights."""
+    import models
+    from models.weights import native, torch_export
+
+    options = {"encoder": "mit_b0", "preset": "hub"}
+    network = models.build("segformer", (64, 128, 3), 19, **options)
+    origin = native.Origin("segformer", 19, (64, 128), options)
+    torch_export.write(path, torch_export.export(network, origin))
+
+
 @pytest.mark.slow
 def test_every_command_runs(tmp_path):
     data = tmp_path / "cityscapes"
     whole_cityscapes(data)
+    segformer_of_the_hub(tmp_path / "segformer.safetensors")
     for command in COMMANDS:
         _, script, *arguments = shlex.split(command)
         # the only trained model here, which has dropout as well
