@@ -103,10 +103,9 @@ def options_needed(source: Path, model: str) -> dict:
         UserError: unreadable, or weights of another model.
     """
     path = weights_file(source)
-    if not torch_files.find(path) and keras_hdf5.has_layers(path):
-        return {}
-    origin = origin_of(path, model)
-    return origin.options if origin.converted_from else {}
+    if torch_files.find(path) or native.is_converted(path):
+        return origin_of(path, model).options
+    return {}
 
 
 def origin_of(source: Path, model: str | None = None) -> native.Origin:

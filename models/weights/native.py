@@ -110,6 +110,13 @@ def read_origin(path: Path) -> Origin:
     return _origin(read_arrays(path)[1], path)
 
 
+def is_converted(path: Path) -> bool:
+    """Whether a file holds weights of another package."""
+    with opened(path) as file:
+        attribute = json.loads(file.attrs.get("origin", "{}"))
+    return isinstance(attribute, dict) and bool(attribute.get("converted_from"))
+
+
 def read_label_set(path: Path) -> LabelSet:
     """Read only which classes a weights file tells apart."""
     with opened(path) as file:

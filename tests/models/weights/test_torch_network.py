@@ -88,12 +88,16 @@ def test_a_converted_copy_gives_the_same_logits_and_says_where_it_came_from(sour
     assert (read.model, read.size, read.label_set) == (OPTIONS[source][0], SIZE, numbered(3))
     assert OPTIONS[source][1].items() <= read.options.items()
     assert read.converted_from["file"] == f"{source}.pth" and len(read.converted_from["sha256"]) == 64
+    assert (
+        loading.options_needed(copy, read.model) == loading.options_needed(path, read.model) == read.options
+    )
     assert list(tmp_path.iterdir()) == [copy]  # nothing half-written beside it
 
 
 def test_files_of_this_project_say_nothing_of_a_conversion(networks, tmp_path):
     native.write(tmp_path / "a.weights.h5", *networks["mmseg"])
     assert "converted_from" not in native.read_arrays(tmp_path / "a.weights.h5")[1]
+    assert loading.options_needed(tmp_path / "a.weights.h5", "unet") == {}
     with pytest.raises(UserError, match="a.weights.h5 is no PyTorch file"):
         conversion.convert(tmp_path / "a.weights.h5", tmp_path / "b.weights.h5")
 
