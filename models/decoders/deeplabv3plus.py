@@ -70,6 +70,7 @@ def build(
     separable: bool | None = None,
     inner_norm: bool = True,
     channels: int = 256,
+    low_channels: int = 48,
     rates: tuple[int, int, int] | None = None,
     pool_first: bool = False,
     project_kernel: int = 1,
@@ -92,6 +93,7 @@ def build(
             choice, which is yes for MobileNetV2 and the Xceptions and no for ResNet.
         inner_norm: batch norm and ReLU between the two parts of separable convolutions.
         channels: of the pyramid and the decoder.
+        low_channels: of the features at 1/4 in the decoder.
         rates: the pyramid's dilations; None takes the paper's for the output stride.
         pool_first: in the pyramid's concatenation, the image's mean comes first instead of last.
         project_kernel: of the convolution behind the concatenation.
@@ -114,7 +116,9 @@ def build(
     x = layers.Dropout(dropout, name="aspp_dropout")(x)
     if refine:
         x = style.conv3x3(x, channels, "aspp_refine")
-    x = decoder(features.at[4], x, style, convolutions, align_corners)  # [B, H/4, W/4, channels]
+    x = decoder(
+        features.at[4], x, style, convolutions, align_corners, low_channels
+    )  # [B, H/4, W/4, channels]
     return layers.Conv2D(classes, 1, name="scores")(x)
 
 
@@ -137,12 +141,12 @@ def image_pooling(x, style: Style, filters: int):
     return Resize(height, width, name="aspp_pool_resize")(x)
 
 
-def decoder(low, x, style: Style, convolutions: int, align_corners: bool, low_filters: int = 48):
+def decoder(low, x, style: Style, convolutions: int, align_corners: bool, low_channels: int):
     """Features at 1/4, reduced so that they do not outweigh the encoder's, refine those."""
     filters = x.shape[-1]
-    low = style.conv(low, low_filters, "decoder_low")  # [B, H/4, W/4, 48]
+    low = style.conv(low, low_channels, "decoder_low")  # [B, H/4, W/4, low_channels]
     x = Resize(*low.shape[1:3], align_corners=align_corners, name="decoder_resize")(x)
-    x = layers.Concatenate(name="decoder_concat")([x, low])  # [B, H/4, W/4, filters + 48]
+    x = layers.Concatenate(name="decoder_concat")([x, low])  # [B, H/4, W/4, filters + low_channels]
     for number in range(1, convolutions + 1):
         x = style.conv3x3(x, filters, f"decoder_conv{number}")
     return x

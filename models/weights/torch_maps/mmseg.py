@@ -66,7 +66,10 @@ WIDTHS = {
         "bin_channels": "decode_head.psp_modules.0.1.conv.weight",
     },
     "fcn": {"channels": "decode_head.convs.0.conv.weight"},
-    "deeplabv3+": {"channels": "decode_head.bottleneck.conv.weight"},
+    "deeplabv3+": {
+        "channels": "decode_head.bottleneck.conv.weight",
+        "low_channels": "decode_head.c1_bottleneck.conv.weight",
+    },
     "segformer": {"channels": "decode_head.fusion_conv.conv.weight"},
     "fpn": {
         "channels": "neck.lateral_convs.0.conv.weight",

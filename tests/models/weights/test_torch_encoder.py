@@ -160,5 +160,5 @@ def test_a_model_starts_from_a_file_of_torch_save(state, tmp_path):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match="no encoder weights at .*nothing.pth; give none, imagenet or a"):
         encoder_weights.find(tmp_path / "nothing.pth", "resnet18")
-    with pytest.raises(UserError, match="there are no ImageNet weights for resnet18; give none or a file"):
-        encoder_weights.find("imagenet", "resnet18")
+    with pytest.raises(UserError, match="there are no ImageNet weights for mit_b0; give none or a file"):
+        encoder_weights.find("imagenet", "mit_b0")
