@@ -64,6 +64,8 @@ def save_until(run: Path, operation: int) -> None:
 def killed_after(run: Path, seconds: float) -> None:
     process = forked(save_without_end, run)
     while not (run / "checkpoints" / "last").exists():
+        if os.waitpid(process, os.WNOHANG)[0]:
+            sys.exit("saving ended by itself")
         time.sleep(0.001)
     time.sleep(seconds)
     os.kill(process, signal.SIGKILL)
