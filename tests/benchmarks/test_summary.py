@@ -114,16 +114,15 @@ def test_the_table_and_the_record_hold_the_same(tmp_path):
     assert first | {"type": "Conv2D", "shape": [64, 128, 4], "parameters": 108, "macs": 884736} == first
 
 
-def test_all_variants_and_encoders_are_counted():
-    assert summary.variants(None, {}) == [
-        ("bayes_segnet", {}),
-        *[("deeplabv3+", options) for options in ARCHITECTURES["deeplabv3+"].variants],
-        ("fastscnn", {}),
-        ("separable_unet", {"variant": "original"}),
-        ("separable_unet", {"variant": "large"}),
-        ("unet", {}),
-        ("toy", {}),
+def test_all_variants_are_counted():
+    found = summary.variants(None, {})
+    assert sorted({name for name, _ in found}) == sorted(ARCHITECTURES)
+    assert [options for name, options in found if name == "separable_unet"] == [
+        {"variant": "original"},
+        {"variant": "large"},
     ]
+    encoders = [options["encoder"] for name, options in found if name == "deeplabv3+"]
+    assert encoders == ["mobilenetv2", "resnet50_keras", "xception", "modified_xception"]
     chosen = {"encoder": "resnet50", "output_stride": 8}
     assert summary.variants("deeplabv3+", chosen) == [("deeplabv3+", chosen)]
 

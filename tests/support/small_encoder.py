@@ -3,11 +3,16 @@
 import keras
 
 from models import registry
+from models.encoders import applications
 from models.layers import conv, normalize
 
 NAME = "small"
 TAPS = {stride: f"block{stride}_relu" for stride in (2, 4, 8, 16, 32)}
-IMAGENET = None
+
+
+def build(name: str, image, output_stride: int = 32) -> dict:
+    """Features by their stride."""
+    return applications.build(network, TAPS, image, output_stride)
 
 
 def network(image) -> keras.Model:

@@ -185,7 +185,7 @@ class TestBackends:
         assert found.dtype == np.float32 and 1e-5 < difference < 0.05
 
     @pytest.mark.parametrize(
-        "form", [GraphInterface(2), GraphInterface(2, "nchw", float_input=True)], ids=str
+        "interface", [GraphInterface(2), GraphInterface(2, "nchw", float_input=True)], ids=str
     )
     def test_of_onnx(self, images, tmp_path, interface):
         model = network("toy", SIZE)
