@@ -25,6 +25,7 @@ ARGUMENTS = {
     "results_path": "folder",
     "output": "folder",
     "tile": "overlap",
+    "samples": "dropout_passes",
     "fps": "rate",
     "dla_core": "dla",
     "calibration": "paths",

@@ -21,7 +21,7 @@ def label_folder(folder: Path) -> Path:
 
 
 def find_predictions(folder: Path, samples: list[Sample]) -> list[Path]:
-    """Find each sample's prediction, `<name>*.png` anywhere below `folder`, in the order of `samples`.
+    """Find each sample's prediction, `<name>*.png` anywhere below `folder`, in the order of `dropout_passes`.
 
     For a Cityscapes name this is the official pattern `<city>_<sequence>_<frame>*.png`. Where one
     sample's name begins with another's, a file belongs to the longest name, and `frame_10.png` never

@@ -124,11 +124,11 @@ class KerasRuntime:
         network.set_weights(self._network.get_weights())
         return KerasRuntime(network, self._jit, self.label_set, self._origin)
 
-    def sampling(self, samples: int, seed: int = 0):
+    def sampling(self, dropout_passes: int, seed: int = 0):
         """The same model with dropout left active, a `inference.sampling.SamplingRuntime`.
 
         Args:
-            samples: passes per image.
+            dropout_passes: per image.
             seed: of their random numbers.
 
         Raises:
@@ -136,4 +136,4 @@ class KerasRuntime:
         """
         from inference.sampling import SamplingRuntime
 
-        return SamplingRuntime(self._network, samples, seed, self._jit, self.label_set)
+        return SamplingRuntime(self._network, dropout_passes, seed, self._jit, self.label_set)

@@ -112,7 +112,7 @@ def _label_set(engine: Path):
         raise UserError(f"{path} tells no label set ({error}); build the engine anew") from error
 
 
-def sampling_of(runtime, samples: int, seed: int):
+def sampling_of(runtime, dropout_passes: int, seed: int):
     """The same model with dropout left active, a `inference.sampling.SamplingRuntime`.
 
     Raises:
@@ -121,11 +121,11 @@ def sampling_of(runtime, samples: int, seed: int):
     if getattr(runtime, "dropout_passes", 0):
         raise UserError(
             f"the exported graph averages {runtime.dropout_passes} random passes of its own; leave "
-            "`samples` out"
+            "`dropout_passes` out"
         )
     if not hasattr(runtime, "sampling"):
         raise UserError(
-            "`samples` needs dropout, which this exported model has not; give Keras weights, or a file of "
-            "`convert_to_onnx.py --samples`"
+            "`dropout_passes` needs dropout, which this exported model has not; give Keras weights, or a "
+            "file of `convert_to_onnx.py --samples`"
         )
-    return runtime.sampling(samples, seed)
+    return runtime.sampling(dropout_passes, seed)

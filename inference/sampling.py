@@ -48,7 +48,7 @@ class SamplingRuntime:
 
     Args:
         network: a functional model [N, H, W, 3] -> logits [N, H, W, classes or more].
-        samples: passes per image.
+        dropout_passes: per image.
         seed: of the random numbers.
         jit: compile by XLA.
         label_set: the classes of its first outputs.
@@ -57,9 +57,9 @@ class SamplingRuntime:
         UserError: the network has no dropout.
     """
 
-    def __init__(self, network: keras.Model, samples: int, seed: int, jit: bool, label_set: LabelSet):
+    def __init__(self, network: keras.Model, dropout_passes: int, seed: int, jit: bool, label_set: LabelSet):
         self.name, self.size = network.name, tuple(network.input_shape[1:3])
-        self.samples, self.label_set = samples, label_set
+        self.dropout_passes, self.label_set = dropout_passes, label_set
         trunk, head, dropouts = split(network)
         self._seeds = [
             (dropout.seed_generator.state, np.array([part, 0], np.uint32))
@@ -109,13 +109,13 @@ class SamplingRuntime:
         for state, start in self._seeds:
             state.assign(start)
         total = uncertain = 0.0
-        for count in rounds(self.samples, self.size):
+        for count in rounds(self.dropout_passes, self.size):
             softmax, entropy = self._passes(tensors, count)
             total, uncertain = total + softmax, uncertain + entropy
-        mean = total / self.samples
+        mean = total / self.dropout_passes
         entropy = -tf.reduce_sum(tf.math.xlogy(mean, mean), -1)
         # below 0 only by rounding
-        mutual_information = tf.maximum(entropy - uncertain / self.samples, 0.0)
+        mutual_information = tf.maximum(entropy - uncertain / self.dropout_passes, 0.0)
         maps = entropy.numpy(), mutual_information.numpy()
         if size == self.size:
             return tf.cast(tf.argmax(mean, -1, output_type=tf.int32), tf.uint8).numpy(), *maps
@@ -123,15 +123,15 @@ class SamplingRuntime:
         return labels_at(mean.numpy(), size, probabilities=True), *linear
 
 
-def rounds(samples: int, size: tuple[int, int]) -> list[int]:
+def rounds(passes: int, size: tuple[int, int]) -> list[int]:
     """How many passes run at a time: as equal as can be, for each count is compiled anew."""
     most = max(1, PIXELS // (size[0] * size[1]))
-    parts = -(-samples // most)
-    return [samples // parts + (part < samples % parts) for part in range(parts)]
+    parts = -(-passes // most)
+    return [passes // parts + (part < passes % parts) for part in range(parts)]
 
 
 def passes_with_masks(
-    network: keras.Model, images: np.ndarray, label_set: LabelSet, samples: int, seed: int = 0, run=None
+    network: keras.Model, images: np.ndarray, label_set: LabelSet, passes: int, seed: int = 0, run=None
 ):
     """Passes with dropout active, each with what was dropped in it.
 
@@ -139,7 +139,7 @@ def passes_with_masks(
         network: see `split`.
         images: RGB [N, H, W, 3] of the network's size.
         label_set: the classes of the network's first outputs.
-        samples: how many passes.
+        passes: how many.
         seed: of the random numbers.
         run: function (a part of the network, its inputs) -> outputs in inference mode; None calls the part.
 
@@ -152,7 +152,7 @@ def passes_with_masks(
     trunk, head, dropouts = split(network)
     run = run or (lambda part, inputs: part(inputs, training=False))
     tensors = keras.tree.flatten(run(trunk, images))
-    for states in np.random.SeedSequence(seed).generate_state(samples * len(dropouts)).reshape(samples, -1):
+    for states in np.random.SeedSequence(seed).generate_state(passes * len(dropouts)).reshape(passes, -1):
         kept = {}
         for dropout, state in zip(dropouts, states):
             dropout.seed_generator.state.assign([state, 0])
@@ -233,7 +233,7 @@ def with_dropouts(network: keras.Model, replace) -> tuple[keras.Model, list[kera
 def require_dropout(found, network: keras.Model) -> None:
     """Raise UserError if there is nothing random in a network."""
     if not found:
-        raise UserError(f"{network.name} has no dropout to sample; leave `samples` out")
+        raise UserError(f"{network.name} has no dropout to sample; leave `dropout_passes` out")
 
 
 def _drops(operation) -> bool:

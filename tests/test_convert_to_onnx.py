@@ -99,7 +99,7 @@ def test_samples_from_weights_to_images_and_scores(town, here, capsys, tmp_path)
 
 def test_samples_of_a_network_without_dropout_are_one_line(here, tmp_path):
     path = weights_file(tmp_path / "narrow.weights.h5", "unet", (32, 64), width=3)
-    with pytest.raises(UserError, match="^unet has no dropout to sample; leave `samples` out$"):
+    with pytest.raises(UserError, match="^unet has no dropout to sample; leave `dropout_passes` out$"):
         here("-w", path, "--samples", 2)
     with pytest.raises(UserError, match="--samples belongs to converting, not to --tensorrt"):
         here("--tensorrt", "--onnx", path, "--samples", 2)

@@ -294,7 +294,7 @@ class TestMistakes:
 
     def test_samples_of_a_model_without_dropout(self, here, trained, results, folder, tmp_path):
         path = copy_with_origin(trained, tmp_path / "dry.h5", options={"dropout": 0.0})
-        with pytest.raises(UserError, match="toy has no dropout to sample; leave `samples` out"):
+        with pytest.raises(UserError, match="toy has no dropout to sample; leave `dropout_passes` out"):
             here("-w", path, "-p", folder, "-r", results, "--samples", 3)
 
     def test_a_seed_without_samples(self, here, trained, results, folder):

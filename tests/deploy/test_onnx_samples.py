@@ -137,7 +137,7 @@ def test_more_passes_spread_less(model):
 
 
 def test_a_network_without_dropout_is_one_line():
-    with pytest.raises(UserError, match="^dropping has no dropout to sample; leave `samples` out$"):
+    with pytest.raises(UserError, match="^dropping has no dropout to sample; leave `dropout_passes` out$"):
         export.export(
             dropping.network({"drop1": 0.0, "drop2": 0.0}), GraphInterface(dropout_passes=2), CITYSCAPES
         )
@@ -253,5 +253,7 @@ class TestRuntime:
         assert runtimes.with_passes(runtime, flip=True).predict(dropping.images()).max() < CITYSCAPES.classes
 
     def test_samples_of_samples_are_refused(self, path):
-        with pytest.raises(UserError, match="averages 3 random passes of its own; leave `samples` out"):
+        with pytest.raises(
+            UserError, match="averages 3 random passes of its own; leave `dropout_passes` out"
+        ):
             runtimes.sampling_of(runtimes.load(path), 5, 0)

@@ -69,7 +69,7 @@ def test_options_that_the_file_cannot_follow(path):
     refused(path, "holds unet, not fastscnn; leave `model` out", "fastscnn")
     refused(path, "holds no encoder, not xception; leave `encoder` out", None, None, "xception")
     refused(path, "takes images of 32,64 only; leave `size` out", None, (64, 128))
-    with pytest.raises(UserError, match="`samples` needs dropout"):
+    with pytest.raises(UserError, match="`dropout_passes` needs dropout"):
         runtimes.sampling_of(runtimes.load(path), 3, 0)
 
 

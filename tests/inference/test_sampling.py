@@ -104,7 +104,7 @@ class TestSplit:
         np.testing.assert_allclose(head(trunk(x)), model(x), rtol=1e-5, atol=1e-5)
 
     def test_of_a_network_without_dropout_is_one_line(self):
-        with pytest.raises(UserError, match="^tiny has no dropout to sample; leave `samples` out$"):
+        with pytest.raises(UserError, match="^tiny has no dropout to sample; leave `dropout_passes` out$"):
             split(tiny(dropout=0.0))
 
     def test_leaves_the_model_as_it_was(self):
