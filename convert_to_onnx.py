@@ -119,7 +119,7 @@ def main() -> int:
     cli.quiet_tensorflow()
 
     from common import left_out
-    from common.files import write_bytes
+    from common.files import require_folder_of, write_bytes
     from deploy import convert
     from inference.graph_interface import GraphInterface
 
@@ -134,7 +134,7 @@ def main() -> int:
     made = convert.convert(options.weights, options.model, options.target_size, interface, samples)
     left_out.tell(options.weights, made.network.about.left_out)
     path = options.output or made.default_path(precision(options))
-    convert.require_folder(path)
+    require_folder_of(path)
     print(f"parity with Keras: {made.parity}")
     if samples:
         before, after = convert.scores(made, samples)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from common import cli, left_out
 from common.errors import UserError
+from common.files import require_folder_of
 
 
 def arguments():
@@ -59,9 +60,9 @@ def from_torch(options) -> int:
 
     network, origin = conversion.convert(options.source, options.output, options.size, options.model)
     left_out.tell(options.source, network.about.left_out)
-    told = ", ".join(f"{name} {value}" for name, value in origin.options.items())
+    listed = ", ".join(f"{name} {value}" for name, value in origin.options.items())
     print(
-        f"wrote {options.output}: {origin.model} ({told}) of {origin.converted_from['package']}, "
+        f"wrote {options.output}: {origin.model} ({listed}) of {origin.converted_from['package']}, "
         f"{origin.label_set.described()}, {origin.size[0]}x{origin.size[1]}",
         file=sys.stderr,
     )
@@ -70,10 +71,10 @@ def from_torch(options) -> int:
 
 def to_torch(options) -> int:
     """Write a state dict as a package's."""
-    from models.weights import conversion, torch_export
+    from models.weights import torch_export
     from models.weights.loading import load_network
 
-    conversion.require_folder(options.output)
+    require_folder_of(options.output)
     torch_export.require_suffix(options.output)
     network, origin = load_network(options.source, options.model, options.size)
     exported = torch_export.export(network, origin, options.package)

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from common import cli
-from common.errors import UserError
+from common.files import require_folder_of
 
 EXIT_DAMAGED = 1
 
@@ -115,8 +115,8 @@ def stats(arguments) -> int:
     from data import datasets, stats
 
     root = cli.dataset_path(arguments.folder or arguments.path)
-    if arguments.json and not arguments.json.parent.is_dir():  # said before the minutes of counting
-        raise UserError(f"cannot write {arguments.json}: the folder does not exist; create it first")
+    if arguments.json:  # said before the minutes of counting
+        require_folder_of(arguments.json)
     data_set = datasets.opened(root)
     if arguments.split == "train":
         samples = data_set.training(arguments.coarse)

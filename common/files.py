@@ -29,6 +29,12 @@ def write_bytes(path: Path, content: bytes) -> None:
             partial.unlink()
 
 
+def require_folder_of(path: Path) -> None:
+    """Raise UserError unless there is a folder for a file, before the work of which it is the result."""
+    if not path.parent.is_dir() or path.is_dir():
+        raise UserError(f"cannot write {path}: no folder for it, or a folder itself; name another file")
+
+
 def partial_name(path: Path) -> Path:
     """A name beside `path` for what is not complete yet, which no other thread or node has."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")

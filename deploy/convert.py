@@ -107,12 +107,6 @@ def require_operators(model: onnx.ModelProto) -> None:
         )
 
 
-def require_folder(path: Path) -> None:
-    """Raise UserError unless a file can go there."""
-    if not path.parent.is_dir() or path.is_dir():
-        raise UserError(f"cannot write {path}: no folder for it or a folder itself; correct `output`")
-
-
 def miou(runtime, samples: list[Sample]) -> float:
     """Mean IoU of the runtime's classes over labelled images, at the labels' resolution, 0..1."""
     classes = runtime.label_set.classes

@@ -8,7 +8,7 @@ from common.errors import UserError
 from common.files import write_bytes
 from deploy.tensorrt.onnx_metadata import note
 from inference.tensorrt import plan as plans
-from inference.tensorrt.library import tensorrt
+from inference.tensorrt.package import tensorrt
 from inference.tensorrt.plan import Plan
 
 MEBIBYTE = 2**20

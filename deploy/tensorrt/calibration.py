@@ -10,7 +10,7 @@ import numpy as np
 from common.errors import UserError
 from common.files import write_bytes
 from inference.tensorrt import plan as plans
-from inference.tensorrt.library import array_type
+from inference.tensorrt.package import array_type
 from inference.tensorrt.plan import Plan
 
 IMAGES = 64

@@ -90,10 +90,10 @@ def run(options) -> int:
     )
     require_sound(plan)
     from deploy.tensorrt import build
-    from inference.tensorrt import library
+    from inference.tensorrt import package
 
     try:
-        library.tensorrt()
+        package.tensorrt()
     except UserError:
         print(by_hand(plan))
         raise

@@ -12,7 +12,7 @@ from inference import resizing
 from inference.graph_interface import PROBABILITIES
 from inference.tensorrt import plan as plans
 from inference.tensorrt.cuda import Cuda
-from inference.tensorrt.library import array_type, tensorrt
+from inference.tensorrt.package import array_type, tensorrt
 
 if TYPE_CHECKING:
     from data.label_sets import LabelSet  # which needs more packages than a Jetson has

@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import partial_name, writing_error
+from common.files import partial_name, require_folder_of, writing_error
 from models.weights import native, torch_files
 from models.weights.loading import load_network
 from models.weights.run_files import weights_file
@@ -50,10 +50,4 @@ def require_output(path: Path) -> None:
     """Raise UserError unless a file of weights can be called that, and there is a folder for it."""
     if not path.name.endswith(SUFFIX):
         raise UserError(f"{path} does not end in {SUFFIX}, by which weights are known again; name it so")
-    require_folder(path)
-
-
-def require_folder(path: Path) -> None:
-    """Raise UserError unless a file can go there."""
-    if not path.parent.is_dir() or path.is_dir():
-        raise UserError(f"cannot write {path}: no folder for it, or a folder itself; name another file")
+    require_folder_of(path)

@@ -30,7 +30,16 @@ ENCODERS = {
     TORCHVISION: r"resnet\d+|resnext\w+|mobilenet_v2",
 }
 # options that change no arithmetic, and those that shapes show
-FREE = ("dropout", "encoder_weights", "preset", "channels", "bin_channels", "head_channels", "width")
+FREE = (
+    "dropout",
+    "encoder_weights",
+    "preset",
+    "channels",
+    "low_channels",
+    "bin_channels",
+    "head_channels",
+    "width",
+)
 IMAGENET_CLASSES = 1000
 EFFICIENTNET_HEAD = 1280  # channels of B0's last convolution
 

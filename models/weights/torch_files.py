@@ -191,7 +191,7 @@ def _require_sane_archive(path: Path, size: int) -> None:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        if _is_sane_before_zip(path):
+        if _is_sane_before_zip(path):  # the format of before PyTorch 1.6, which is no archive
             return
         raise UserError(f"{path} is no whole PyTorch file ({_short(error)}); copy it again") from error
     claimed = sum(part.file_size for part in parts)

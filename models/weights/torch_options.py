@@ -94,7 +94,7 @@ def model_of(text) -> dict:
                     model = _value(statement.value)
                     return model if isinstance(model, dict) else {}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        pass
+        return {}  # no configuration in Python: then the keys alone say what the network is
     return {}
 
 

@@ -276,6 +276,14 @@ def test_what_no_package_has_is_not_written(networks, tmp_path):
         torch_export.write(tmp_path / "a.txt", torch_export.export(*networks["smp"]))
 
 
+def test_the_packages_network_is_known_by_its_options_whatever_its_widths():
+    theirs = models.complete_options("deeplabv3+", {"preset": "mmseg", "encoder": "resnet18_v1c"})
+    options = theirs | {"preset": None, "channels": 128, "low_channels": 12}
+    assert torch_export.packages(native.Origin("deeplabv3+", 19, SIZE, options)) == ["mmseg"]
+    options["convolutions"] += 1
+    assert torch_export.packages(native.Origin("deeplabv3+", 19, SIZE, options)) == []
+
+
 def test_find_takes_a_folder_of_save_pretrained(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     assert torch_files.find(tmp_path) == tmp_path / "pytorch_model.bin"
