@@ -116,7 +116,7 @@ def stats(arguments) -> int:
 
     root = cli.dataset_path(arguments.folder or arguments.path)
     if arguments.json:  # said before the minutes of counting
-        require_folder_of(arguments.json)
+        require_folder_of(arguments.json, "json")
     data_set = datasets.opened(root)
     if arguments.split == "train":
         samples = data_set.training(arguments.coarse)

@@ -29,10 +29,14 @@ def write_bytes(path: Path, content: bytes) -> None:
             partial.unlink()
 
 
-def require_folder_of(path: Path) -> None:
-    """Raise UserError unless there is a folder for a file, before the work of which it is the result."""
+def require_folder_of(path: Path, argument: str = "output") -> None:
+    """Raise UserError unless there is a folder for a file, before the work of which it is the result.
+
+    Args:
+        argument: what named the file, for the message.
+    """
     if not path.parent.is_dir() or path.is_dir():
-        raise UserError(f"cannot write {path}: no folder for it, or a folder itself; name another file")
+        raise UserError(f"cannot write {path}: no folder for it, or a folder itself; correct `{argument}`")
 
 
 def partial_name(path: Path) -> Path:

@@ -24,7 +24,10 @@ class Interrupted(Exception):
 
 
 class Interruptions:
-    """While it is entered, the first of `SIGNALS` is only noted; a second Ctrl-C interrupts at once.
+    """While it is entered, `SIGNALS` are only noted; a second Ctrl-C interrupts at once.
+
+    A Ctrl-C counts more than the others whichever came first: a person does not want the run started again.
+    The order could not be told anyway, as a handler may be interrupted by another before its first line.
 
     After it, only Ctrl-C still counts: the program's end takes a moment, SLURM sends several signals at a
     time limit, and one that struck then would replace the status that asks to be run again.
@@ -50,7 +53,8 @@ class Interruptions:
     def _note(self, number, _frame):
         if self.received == number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.received = self.received or signal.Signals(number)
+        if number == signal.SIGINT or not self.received:
+            self.received = signal.Signals(number)
         if number == signal.SIGINT:  # past Python's buffers, which this handler may have interrupted
             os.write(2, b"\nstopping after this step; Ctrl-C again stops at once\n")
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tiny import REPO
+from training.run.interruptions import Interruptions
 
 # Ends as slowly as a program that has TensorFlow to put away.
 RUN = """
@@ -48,3 +49,11 @@ def test_ctrl_c_still_interrupts_the_end():
         while run.poll() is None:
             run.send_signal(signal.SIGINT)
         assert b"KeyboardInterrupt" in run.stderr.read() or run.returncode == -signal.SIGINT
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)])
+def test_ctrl_c_counts_whichever_signal_came_first(signals):
+    with Interruptions() as stop:
+        for number in signals:
+            signal.raise_signal(number)
+    assert stop.received == signal.SIGINT and stop.status == 130
