@@ -44,8 +44,8 @@ def build(
         input_shape: (H, W, 3) in pixels.
         classes: number of output channels.
         precision: Keras's name of the dtype policy, one of `PRECISIONS`.
-        auxiliary: with the auxiliary head that serves training alone. The model then returns a dict of
-            `logits` and `auxiliary`, both [B, H, W, classes].
+        auxiliary: with the auxiliary heads that serve training alone. The model then returns a dict of
+            `logits` and an output for each of `registry.Architecture.heads`, at the image's size.
         options: the architecture's own, see the `build` of its network or decoder; `encoder` names the
             encoder of a decoder, `encoder_weights` what it starts from.
 

@@ -3,7 +3,7 @@
 Nothing here imports Keras: command lines read their choices from it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from common.errors import UserError
 
@@ -17,12 +17,27 @@ class Recipe:
         optimizer: a key of `training.optimization.recipes.OPTIMIZERS`.
         momentum: of the optimizer, 0 where it has none.
         schedule: a key of `training.optimization.rates.SCHEDULES`.
+        auxiliary: the weight of the auxiliary heads' losses; 0 trains without these heads.
     """
 
     learning_rate: float
     optimizer: str = "sgd"
     momentum: float = 0.9
     schedule: str = "polynomial"
+    auxiliary: float = 0.0
+
+
+@dataclass(frozen=True)
+class Head:
+    """An output that serves training alone.
+
+    Attributes:
+        loss: `labels`, the run's own loss of scores; or a key of `training.losses.heads.LOSSES`.
+        weight: of its loss, times that of all auxiliary heads.
+    """
+
+    loss: str = "labels"
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -35,10 +50,11 @@ class Architecture:
         recipe: what it is trained with.
         network: module with `build(input_shape, classes, **options)` and `SIZE_MULTIPLE`; of a decoder that
             is also a network of its own, what is built where no encoder is named. With an option
-            `auxiliary` it may return a dict of `logits` and `auxiliary`.
+            `auxiliary` it may return a dict of `logits` and its heads' outputs.
         decoder: module of a decoder, see `models.decoders`.
         encoder: the decoder's encoder where none is named and there is no network.
         variants: options of the variants that tables list; one without options where there is one network.
+        heads: outputs for training alone, of architectures that have any, by their names.
     """
 
     title: str
@@ -48,6 +64,7 @@ class Architecture:
     decoder: str | None = None
     encoder: str | None = None
     variants: tuple[dict, ...] = ({},)
+    heads: dict[str, Head] = field(default_factory=lambda: {"auxiliary": Head()})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from common.errors import UserError
 from common.threads import usable_cpus
 from data import label_sets
 from data.samples import Sample
+from models import registry
 from training import losses
 from training.config_fields import Config
 from training.losses import class_weights
@@ -25,11 +26,13 @@ def new(given: dict, path: Path) -> Config:
         UserError: settings that contradict each other.
     """
     recipe = recipes.recipe(given["model"], given.get("optimizer"))
+    auxiliary = registry.architecture(given["model"]).recipe.auxiliary
     recipes.require_momentum_fits(recipe.optimizer, given.get("momentum"))
     made = {
         "rates": recipe.rates,
         "optimizer": recipe.optimizer,
         "momentum": recipe.momentum,
+        "auxiliary": auxiliary,
         "weight_decay": recipes.weight_decay(recipe.optimizer),
         "workers": usable_cpus(),
     }

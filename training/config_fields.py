@@ -74,11 +74,11 @@ class Config:
 
     auxiliary: float = encoder.field(
         "--auxiliary",
-        type=cli.positive_float,
+        type=cli.non_negative_float,
         default=0.0,
         metavar="WEIGHT",
-        help="train an auxiliary head as well, of models that have one, with this weight of its loss; 0.4 in "
-        "most papers (default: none)",
+        help="train auxiliary heads as well, of models that have any, with this weight of their losses, or "
+        "without them with 0; 0.4 in most papers (default: the model's recipe)",
     )
 
     path: str = data.field(

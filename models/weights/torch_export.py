@@ -100,23 +100,27 @@ def packages(origin: native.Origin) -> list[str]:
     found = registry.architecture(origin.model)
     options = models.complete_options(origin.model, origin.options)
     encoder, preset = options.get("encoder"), options.get("preset")
-    module = import_module(found.decoder if encoder else found.network)
+    if not encoder:
+        return [name for name in PACKAGES if _has_whole(name, origin.model, options)]
     possible = [
         name
-        for name in getattr(module, "PRESETS", ())
-        if name in PACKAGES and (not encoder or re.fullmatch(ENCODERS[name], encoder))
+        for name in getattr(import_module(found.decoder), "PRESETS", ())
+        if name in PACKAGES and re.fullmatch(ENCODERS[name], encoder)
     ]
     if preset is not None:
         return [name for name in possible if name == preset]
     return [name for name in possible if _same(origin, name, encoder)]
 
 
-def _same(origin: native.Origin, package: str, encoder: str | None) -> bool:
+def _has_whole(package: str, model: str, options: dict) -> bool:
+    """Whether a package has a network that is no encoder with a decoder."""
+    return any(one.architecture == model and one.fits(options) for one in PACKAGES[package].WHOLE)
+
+
+def _same(origin: native.Origin, package: str, encoder: str) -> bool:
     """Whether a network that names no package's preset has all options of one."""
-    theirs = {"preset": package}
-    if encoder:
-        own = [family for family in maps.families(encoder) if family.package == package]
-        theirs |= {"encoder": encoder} | (own[0].options if own else {})
+    own = [family for family in maps.families(encoder) if family.package == package]
+    theirs = {"preset": package, "encoder": encoder} | (own[0].options if own else {})
     both = [models.complete_options(origin.model, options) for options in (origin.options, theirs)]
     return _binding(both[0]) == _binding(both[1])
 

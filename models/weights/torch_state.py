@@ -40,7 +40,7 @@ def fill(model, source: ModuleType, network: Network, state: dict[str, np.ndarra
     Raises:
         UserError: a key too many or too few, or another shape; it is named with its neighbour.
     """
-    return fill_by_rules(model, model.name, rules_of(source, network), network.unused, state, path)
+    return fill_by_rules(model, model.name, source.rules(network), network.unused, state, path)
 
 
 def fill_by_rules(
@@ -77,16 +77,10 @@ def fill_by_rules(
     return left_out
 
 
-def rules_of(source: ModuleType, network: Network) -> list:
-    """The rules of a network's layers at a source."""
-    naming = {"naming": network.naming} if network.naming else {}
-    return source.rules(network.architecture, network.options.get("encoder"), **naming)
-
-
 def state_dict(model, source: ModuleType, network: Network) -> dict[str, np.ndarray]:
     """The weights of a model as the source's package calls them, in the order of our layers."""
     parts: dict[str, list] = {}
-    for place in places(model, rules_of(source, network)):
+    for place in places(model, source.rules(network)):
         parts.setdefault(place.key, []).append(place)
     state = {}
     for key, found in parts.items():

@@ -1,30 +1,18 @@
 """The loss of a run: terms that are values of sums."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from models import registry
 from training import losses
-from training.losses import overlap, pixels
+from training.losses import heads, overlap, pixels
+from training.losses.terms import Term
 
 if TYPE_CHECKING:
     from training.config_fields import Config  # which imports the names of this room
-
-
-@dataclass(frozen=True)
-class Term:
-    """One part of a loss.
-
-    Args:
-        sums: (logits [B, H, W, C], labels uint8 [B, H, W]) -> float32 tensors, each a sum over pixels or
-            images, so that the sums of two batches together are the sums of both added.
-        value: the sums of all ranks -> float32 scalar.
-    """
-
-    sums: Callable
-    value: Callable
 
 
 def this_rank(sums: tuple) -> tuple:
@@ -45,11 +33,18 @@ class Loss:
 
     terms: tuple[Term, ...]
     plain: bool = False  # cross-entropy alone, unweighted and unsmoothed
-    auxiliary: float = 0.0  # weight of the same loss of an auxiliary head
+    auxiliary: float = 0.0  # weight of the auxiliary heads' losses
+    heads: dict[str, registry.Head] = field(
+        default_factory=lambda: {"auxiliary": registry.Head()}, hash=False
+    )
     across_ranks: Callable = this_rank
 
     def __call__(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         return tf.add_n([term.value(*self.across_ranks(term.sums(logits, labels))) for term in self.terms])
+
+    def of_outputs(self, name: str) -> "Loss":
+        """A loss of `training.losses.heads`, to be called with all outputs of a network."""
+        return replace(self, terms=heads.LOSSES[name], plain=False)
 
     def of_scores(self, sums: Callable) -> "Loss":
         """The same mean cross-entropy from a function that sums it in another way; for plain losses."""
@@ -62,12 +57,12 @@ PLAIN = Loss((Term(pixels.cross_entropy_sums, tf.math.divide_no_nan),), plain=Tr
 
 def build(config: "Config") -> Loss:
     """The loss that a configuration names."""
-    names = losses.parse(config.loss)
+    names, of_model = losses.parse(config.loss), registry.architecture(config.model).heads
     if names == ("ce",) and not config.label_smoothing and not config.weight_of_class:
-        return replace(PLAIN, auxiliary=config.auxiliary)
+        return replace(PLAIN, auxiliary=config.auxiliary, heads=of_model)
     weights = tf.constant(config.weight_of_class, tf.float32) if config.weight_of_class else None
     terms = tuple(_term(name, weights, config.label_smoothing) for name in names)
-    return Loss(terms, auxiliary=config.auxiliary)
+    return Loss(terms, auxiliary=config.auxiliary, heads=of_model)
 
 
 def _term(name: str, weights, smoothing: float) -> Term:

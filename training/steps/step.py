@@ -9,6 +9,7 @@ import tensorflow as tf
 from common import devices
 from data.label_sets import IGNORED
 from models.layers import Resize
+from training.losses.heads import LOSSES
 from training.losses.pixels import cross_entropy_sum
 from training.losses.total import PLAIN, Loss
 from training.losses.upsampled import upsampled_cross_entropy_sums
@@ -25,7 +26,8 @@ def loss_head(model: keras.Model, loss: Loss = PLAIN):
     without XLA, nothing is cut.
 
     Args:
-        model: with one output, or a dict of `logits` and `auxiliary`, whose loss counts `loss.auxiliary`.
+        model: with one output, or a dict of `logits` and of auxiliary heads, whose losses count
+            `loss.auxiliary` times their own weight.
         loss: of one output.
 
     Returns:
@@ -36,12 +38,23 @@ def loss_head(model: keras.Model, loss: Loss = PLAIN):
         if scores is model.output:
             return model, loss
         return keras.Model(model.input, scores, name=model.name), loss_of
-    heads = {name: _scores_and_loss(model.get_layer(name), loss) for name in model.output}
-    weights = {"logits": 1.0, "auxiliary": loss.auxiliary}
-    network = keras.Model(model.input, {name: scores for name, (scores, _) in heads.items()}, name=model.name)
+    heads = {name: loss.heads[name] for name in model.output if name != "logits"}
+    if any(head.loss in LOSSES for head in heads.values()):  # which take outputs at the image's size
+        parts = {name: (output, loss) for name, output in model.output.items()}
+    else:
+        parts = {name: _scores_and_loss(model.get_layer(name), loss) for name in model.output}
+    network = keras.Model(model.input, {name: scores for name, (scores, _) in parts.items()}, name=model.name)
+
+    def of_head(name, head, outputs, labels):
+        if head.loss in LOSSES:
+            found = loss.of_outputs(head.loss)(outputs, labels)
+        else:
+            found = parts[name][1](outputs[name], labels)
+        return loss.auxiliary * head.weight * found
 
     def weighted_sum(outputs, labels):
-        return tf.add_n([weights[name] * of(outputs[name], labels) for name, (_, of) in heads.items()])
+        of_logits = parts["logits"][1](outputs["logits"], labels)
+        return tf.add_n([of_logits, *(of_head(*head, outputs, labels) for head in heads.items())])
 
     return network, weighted_sum
 

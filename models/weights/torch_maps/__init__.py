@@ -1,12 +1,15 @@
 """Who names which layer how: one file a source of PyTorch weights, each a table of `Rule`s.
 
 A source's module has `recognise(state)`, whether a state dict is its; `network(state)`, which
-`Network` it holds; and `rules(architecture, encoder)`. Maps serve both directions.
+`Network` it holds; `rules(network)`; and `WHOLE`, its networks that are no encoder with a decoder. Maps
+serve both directions.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from common.errors import UserError
+from models.weights.torch_layout import Rule
 
 MOST_CHANNELS = 4096  # of a layer; a stranger's file may claim any number
 
@@ -28,6 +31,44 @@ class Network:
     options: dict = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     naming: str = ""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A network of a source that is no encoder with a decoder.
+
+    Attributes:
+        architecture: a key of `models.registry.ARCHITECTURES`.
+        sign: a key that no other network of the source has.
+        classes: key of a tensor with one number, or row, for each class.
+        rules: options of `models.build` -> the rules of its layers.
+        options: (state, where it comes from) -> options of `models.build` that keys and shapes show.
+        unused: regular expressions of keys that are left out on purpose, such as auxiliary heads.
+        fits: whether options of `models.build`, all of them, make the source's network.
+    """
+
+    architecture: str
+    sign: str
+    classes: str
+    rules: Callable[[dict], list[Rule]]
+    options: Callable[[dict, object], dict] = lambda state, source: {}
+    unused: tuple[str, ...] = ()
+    fits: Callable[[dict], bool] = lambda options: True
+
+    def network(self, state: dict, source) -> Network:
+        """What a state dict that has the sign holds."""
+        classes = int(state[self.classes].shape[0])
+        return Network(self.architecture, classes, self.options(state, source), self.unused)
+
+
+def whole(among: tuple[Whole, ...], state: dict) -> Whole | None:
+    """The network whose sign a state dict has."""
+    return next((one for one in among if one.sign in state and one.classes in state), None)
+
+
+def rules_of_whole(among: tuple[Whole, ...], network: Network) -> list[Rule]:
+    """The rules of a network that is no encoder with a decoder."""
+    return next(one for one in among if one.architecture == network.architecture).rules(network.options)
 
 
 def widths(state, keys: dict[str, str], source, most: int = MOST_CHANNELS) -> dict[str, int]:

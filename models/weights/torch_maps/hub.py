@@ -13,6 +13,7 @@ from models.weights.torch_maps import Network, encoders, widths
 TITLE = "SegFormer of transformers"
 PREFIX = "segformer."
 HEAD = "decode_head.classifier"
+WHOLE = ()
 
 
 def recognise(state: dict[str, np.ndarray]) -> bool:
@@ -34,8 +35,9 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     return Network("segformer", len(state[f"{HEAD}.bias"]), options, naming=encoder.family.package)
 
 
-def rules(architecture: str, encoder: str, naming: str = "hub") -> list[Rule]:
-    """The rules of a network's layers; `naming` is `hub-old` before version 5 of transformers."""
+def rules(network: Network) -> list[Rule]:
+    """The rules of a network's layers; its `naming` is `hub-old` before version 5 of transformers."""
+    naming = network.naming or "hub"
     head = [
         Rule(
             r"project(\d)_linear",
@@ -45,4 +47,4 @@ def rules(architecture: str, encoder: str, naming: str = "hub") -> list[Rule]:
         Rule("fuse_bn", "decode_head.batch_norm"),
         Rule("scores", HEAD),
     ]
-    return [*encoders.rules(encoder, PREFIX, naming), *head]
+    return [*encoders.rules(network.options["encoder"], PREFIX, naming), *head]

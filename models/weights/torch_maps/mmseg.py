@@ -4,7 +4,8 @@ import numpy as np
 
 from common.errors import UserError
 from models.weights.torch_layout import Rule
-from models.weights.torch_maps import MOST_CHANNELS, Network, encoders, widths
+from models.weights.torch_maps import Network, encoders, rules_of_whole, whole, widths
+from models.weights.torch_maps.mmseg_networks import unet
 
 TITLE = "mmsegmentation"
 PREFIX = "backbone."
@@ -83,44 +84,8 @@ SIGNS = {
     "decode_head.conv_cat.conv.weight": "fcn",
     "decode_head.fusion_conv.conv.weight": "segformer",
 }
-
-
-LETTERS = {"a": 0, "b": 1}  # of two convolutions on one level
-NETWORKS = {
-    "unet": [
-        *(
-            rule
-            for letter, number in LETTERS.items()
-            for rule in (
-                Rule(f"encoder1{letter}_(conv|bn)", f"backbone.encoder.0.0.convs.{number}.{{0}}"),
-                *(
-                    Rule(
-                        f"encoder{level + 1}{letter}_(conv|bn)",
-                        f"backbone.encoder.{level}.1.convs.{number}.{{0}}",
-                    )
-                    for level in (1, 2, 3)
-                ),
-                Rule(f"bottom{letter}_(conv|bn)", f"backbone.encoder.4.1.convs.{number}.{{0}}"),
-                *(
-                    Rule(
-                        f"decoder{level + 1}{letter}_(conv|bn)",
-                        f"backbone.decoder.{level}.conv_block.convs.{number}.{{0}}",
-                    )
-                    for level in range(4)
-                ),
-            )
-        ),
-        *(
-            Rule(
-                f"decoder{level + 1}_up_(conv|bn)",
-                f"backbone.decoder.{level}.upsample.interp_upsample.1.{{0}}",
-            )
-            for level in range(4)
-        ),
-        Rule(r"head_(conv|bn)", "decode_head.convs.0.{0}"),
-        Rule("logits", "decode_head.conv_seg"),
-    ]
-}
+# those that are no encoder with a decoder
+WHOLE = (unet.NETWORK,)
 
 
 def recognise(state: dict[str, np.ndarray]) -> bool:
@@ -134,9 +99,8 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     Raises:
         UserError: a network that is not known here.
     """
-    if (first := "backbone.encoder.0.0.convs.0.conv.weight") in state:
-        options = {"preset": "mmseg"} | widths(state, {"width": first}, source, most=MOST_CHANNELS >> 4)
-        return Network("unet", len(state["decode_head.conv_seg.bias"]), options, (r"auxiliary_head\..*",))
+    if found := whole(WHOLE, state):
+        return found.network(state, source)
     encoder = encoders.find(state, PREFIX)
     decoder = next((name for key, name in SIGNS.items() if key in state), None)
     if not encoder or not decoder:
@@ -148,8 +112,9 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     return Network(decoder, classes, options, (r"auxiliary_head\..*",))
 
 
-def rules(architecture: str, encoder: str | None) -> list[Rule]:
+def rules(network: Network) -> list[Rule]:
     """The rules of a network's layers."""
+    encoder = network.options.get("encoder")
     if not encoder:
-        return NETWORKS[architecture]
-    return [*encoders.rules(encoder, PREFIX, "mmseg"), *DECODERS[architecture], HEAD, *AUXILIARY]
+        return rules_of_whole(WHOLE, network)
+    return [*encoders.rules(encoder, PREFIX, "mmseg"), *DECODERS[network.architecture], HEAD, *AUXILIARY]

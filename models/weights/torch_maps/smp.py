@@ -93,6 +93,9 @@ SIGNS = {
 }
 
 
+WHOLE = ()
+
+
 def recognise(state: dict[str, np.ndarray]) -> bool:
     """Whether a state dict is of this package."""
     return "segmentation_head.0.weight" in state
@@ -117,6 +120,6 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     return Network(decoder, classes, options, unused)
 
 
-def rules(architecture: str, encoder: str) -> list[Rule]:
+def rules(network: Network) -> list[Rule]:
     """The rules of a network's layers."""
-    return [*encoders.rules(encoder, PREFIX), *DECODERS[architecture], HEAD]
+    return [*encoders.rules(network.options["encoder"], PREFIX), *DECODERS[network.architecture], HEAD]

@@ -82,5 +82,7 @@ def test_a_model_without_one_is_refused(town, tmp_path):
 def test_the_configuration_names_its_weight():
     from types import SimpleNamespace
 
-    config = SimpleNamespace(loss="ce+dice", label_smoothing=0.0, weight_of_class=(), auxiliary=0.4)
+    config = SimpleNamespace(
+        model="toy", loss="ce+dice", label_smoothing=0.0, weight_of_class=(), auxiliary=0.4
+    )
     assert build(config).auxiliary == 0.4
