@@ -238,6 +238,17 @@ def scales(text: str) -> tuple[float, ...]:
     return found
 
 
+def scale_range(text: str) -> tuple[float, float]:
+    """argparse type: the least and the largest scale, separated by a comma; of one number both."""
+    wanted = f"a scale above 0, at most {HIGHEST_SCALE:g}, or two of them, the smaller one first"
+    found = [
+        _number(part, float, lambda value: 0 < value <= HIGHEST_SCALE, wanted) for part in text.split(",")
+    ]
+    if len(found) > 2 or found[0] > found[-1]:
+        raise argparse.ArgumentTypeError(f"'{text}' is not {wanted}")
+    return found[0], found[-1]
+
+
 def overlap(text: str) -> float:
     """argparse type: the part of their sides that tiles share."""
     wanted = f"an overlap from 0 to {HIGHEST_OVERLAP:g}"

@@ -5,80 +5,102 @@ image is ever made; brightness and colour are one table look-up on bytes. Street
 flipped upside down.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
+from data.draws import Augmentation
 from data.label_sets import IGNORED
 
-SCALES = (0.5, 2.0)  # of the image resized to the target size
 PADDING = 127  # grey, about 0 after normalisation
+TRIES = 10  # windows, for one in which no class has too much of the pixels (mmsegmentation's number)
 
 # tf.data's threads are the parallelism; threads inside each call only get in their way
 cv2.setNumThreads(1)
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """One draw of all random choices, relative to the image so that any size can use it."""
-
-    scale: float  # 1: the whole image fills the target; 2: half its height and width does
-    top: float  # position of the window (or of the image in its padding), 0..1
-    left: float
-    flip: bool
-    tables: np.ndarray  # uint8 [256, 1 or 3]: new value of each old one, for all channels or each
-
-
-def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """The random numbers of one image in one epoch, whichever rank, thread or restart asks for them."""
-    return np.random.default_rng((seed, epoch, index))
-
-
-def draw(random: np.random.Generator) -> Augmentation:
-    """Draw scale, position, flip and light."""
-    return Augmentation(
-        scale=random.uniform(*SCALES),
-        top=random.random(),
-        left=random.random(),
-        flip=bool(random.random() < 0.5),
-        tables=color_tables(random),
-    )
-
-
-def color_tables(random: np.random.Generator) -> np.ndarray:
-    """Brightness, contrast, gamma and, in every other image, a tint as a table, uint8 [256, 1 or 3]."""
-    levels = np.linspace(0.0, 1.0, 256)[:, None] ** random.uniform(0.8, 1.25)
-    contrast = random.uniform(0.75, 1.25)
-    tint = random.uniform(0.9, 1.1, 3) if random.random() < 0.5 else 1.0  # low sun, or an overcast sky
-    brightness = random.uniform(-0.1, 0.1)
-    values = ((levels - 0.5) * contrast + 0.5) * tint + brightness
-    return np.rint(np.clip(values, 0.0, 1.0) * 255).astype(np.uint8)
-
-
-def apply(image: np.ndarray, label: np.ndarray, size: tuple[int, int], choice: Augmentation):
+def apply(
+    image: np.ndarray,
+    label: np.ndarray,
+    size: tuple[int, int],
+    choice: Augmentation,
+    whole: tuple[int, int] | None = None,
+):
     """Augment a pair.
 
     Args:
         image: uint8 [H, W, 3]. label: uint8 [H, W].
         size: (h, w) of the result in pixels.
+        choice: what was drawn.
+        whole: (h, w) that the whole image has at scale 1; None: that of the result.
 
     Returns:
         uint8 [h, w, 3] and uint8 [h, w]; pixels outside the image are grey and `IGNORED`.
     """
-    if choice.scale >= 1:
-        rows, columns = (
-            window(extent, extent / choice.scale, position)
-            for extent, position in zip(image.shape, (choice.top, choice.left))
-        )
-        image, label = resize(image[rows, columns], label[rows, columns], size)
-    else:
-        inner = tuple(max(round(side * choice.scale), 1) for side in size)
-        image, label = pad(*resize(image, label, inner), size, choice)
+    windows, inner = cut(label.shape, size, choice, whole or size)
+    image, label = resize(image[windows], label[windows], inner)
+    if inner != tuple(size):
+        image, label = pad(image, label, size, choice)
     if choice.flip:  # in place, for both arrays are new: fresh memory costs more time than this arithmetic
         cv2.flip(image, 1, dst=image)
         cv2.flip(label, 1, dst=label)
+    if choice.mixing is not None:
+        image = cv2.transform(image, choice.mixing)
     return look_up(image, choice.tables[None]), label  # [1, 256, 1 or 3]: a table for all or each channel
+
+
+def cut(stored, size, choice: Augmentation, whole) -> tuple[tuple[slice, slice], tuple[int, int]]:
+    """Which part of a stored image is used, and the size that it is resized to.
+
+    Args:
+        stored: (H, W) of the image.
+        size: (h, w) of the result, which the resized part fills, or lies in where the image is smaller.
+        choice: scale and position.
+        whole: (h, w) of the whole image at scale 1.
+
+    Returns:
+        (slices of rows and columns, (height, width) that they are resized to).
+    """
+    windows, inner = [], []
+    for extent, side, full, position in zip(stored, size, whole, (choice.top, choice.left)):
+        zoom = choice.scale * (full / side)  # of the whole image, relative to the result
+        if zoom >= 1:
+            windows.append(window(extent, extent / zoom, position))
+            inner.append(side)
+        else:
+            windows.append(slice(0, extent))
+            inner.append(max(round(side * zoom), 1))
+    return tuple(windows), tuple(inner)
+
+
+def balanced(
+    label: np.ndarray,
+    size: tuple[int, int],
+    whole: tuple[int, int],
+    choice: Augmentation,
+    most: float,
+    random,
+) -> Augmentation:
+    """The choice at a position where no class has more than a share of the labelled pixels.
+
+    Args:
+        label: train ids, uint8 [H, W].
+        size, whole: see `apply`.
+        choice: whose position is tried first.
+        most: the share, below 1.
+        random: where other positions come from.
+
+    Returns:
+        The first of `TRIES` that fits, else the last.
+    """
+    for _ in range(TRIES - 1):
+        windows, _ = cut(label.shape, size, choice, whole)
+        counts = np.bincount(label[windows].ravel(), minlength=256)[:IGNORED]
+        if counts.max() < most * counts.sum():
+            break
+        choice = replace(choice, top=random.random(), left=random.random())
+    return choice
 
 
 def look_up(values: np.ndarray, table: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import UserError
-from data import augment
+from data import augment, draws
 from data.label_sets import IGNORED
 from data.samples import Sample
 
@@ -34,15 +34,30 @@ class Batches:
     Args:
         samples: pairs of files, in index order.
         size: (h, w) of the result in pixels.
+        ranges: of augmentation.
+        whole: (h, w) that whole images have at scale 1, of which training cuts `size`; None: `size`.
+        most: a share of a cut's labelled pixels; cuts in which a class has more are avoided. 1: none are.
         batch: images per rank and step.
         cache: where decoded images come from (`data.cache`).
         workers: threads that decode and augment.
         shard: this process's part.
     """
 
-    def __init__(self, samples: list[Sample], size, batch: int, cache, workers: int, shard: Shard = Shard()):
+    def __init__(
+        self,
+        samples: list[Sample],
+        size,
+        batch: int,
+        cache,
+        workers: int,
+        shard: Shard = Shard(),
+        ranges: draws.Ranges = draws.STANDARD,
+        whole=None,
+        most: float = 1.0,
+    ):
         self.samples, self.size, self.batch = samples, tuple(size), batch
         self.cache, self.workers, self.shard = cache, workers, shard
+        self.ranges, self.whole, self.most = ranges, tuple(whole or size), most
         self._failure: UserError | None = None
 
     @property
@@ -65,7 +80,7 @@ class Batches:
         indices = self._mine(epoch_order(len(self.samples), seen + left, seed, epoch)[seen:])
 
         def load(index):
-            return self._augmented(index, augment.draw(augment.generator(seed, epoch, int(index))))
+            return self._augmented(index, draws.generator(seed, epoch, int(index)))
 
         return self._iterate(indices, load)
 
@@ -89,10 +104,14 @@ class Batches:
         # [steps, ranks, batch]: a global batch holds the same images however many ranks share it
         return indices.reshape(-1, self.shard.ranks, self.batch)[:, self.shard.rank].reshape(-1)
 
-    def _augmented(self, index, choice):
+    def _augmented(self, index, random):
+        choice = draws.draw(random, self.ranges)
         image, label, table = self._load(int(index))
-        image, label = augment.apply(image, label, self.size, choice)
-        return image, augment.look_up(label, table)
+        if self.most < 1:
+            label, table = augment.look_up(label, table), None
+            choice = augment.balanced(label, self.size, self.whole, choice, self.most, random)
+        image, label = augment.apply(image, label, self.size, choice, self.whole)
+        return image, label if table is None else augment.look_up(label, table)
 
     def _plain(self, index):
         if index < 0:

@@ -7,6 +7,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.threads import usable_cpus
 from data import label_sets
+from data.draws import NAMED, Ranges
 from data.samples import Sample
 from models import registry
 from training import losses
@@ -16,6 +17,7 @@ from training.optimization import rates, recipes
 from training.optimization.rates import Rates
 
 MAY_CHANGE = tuple(part.name for part in fields(Config) if part.metadata.get("resume"))
+OF_AUGMENTATION = tuple(part.name for part in fields(Ranges))
 OF_THE_OPTIMIZER = tuple(part.name for part in fields(Config) if part.metadata.get("optimizer"))
 
 
@@ -33,6 +35,7 @@ def new(given: dict, path: Path) -> Config:
         "optimizer": recipe.optimizer,
         "momentum": recipe.momentum,
         "auxiliary": auxiliary,
+        **asdict(NAMED[given.get("augment", "standard")]),
         "weight_decay": recipes.weight_decay(recipe.optimizer),
         "workers": usable_cpus(),
     }
@@ -74,6 +77,8 @@ def repeated(saved: Config, given: dict, path: Path | None) -> Config:
     }
     if given.get("optimizer", saved.optimizer) != saved.optimizer:
         kept = {name: value for name, value in kept.items() if name not in OF_THE_OPTIMIZER}
+    if given.get("augment", saved.augment) != saved.augment:
+        kept = {name: value for name, value in kept.items() if name not in OF_AUGMENTATION}
     if "class_weights" in given:
         del kept["weight_of_class"]
     if "options" in given:
@@ -134,8 +139,9 @@ def read(path: Path) -> Config:
     """
     try:
         content = json.loads(path.read_text())
-        content["target_size"] = tuple(content["target_size"])
-        content["weight_of_class"] = tuple(content.get("weight_of_class", ()))
+        for name in ("target_size", "crop", "scale", "weight_of_class"):
+            if content.get(name) is not None:
+                content[name] = tuple(content[name])
         content["rates"] = Rates(**content["rates"])
         content["label_set"] = label_sets.from_json(content.get("label_set"))
         return Config(**content)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common import cli, devices
+from data.draws import COLORS, NAMED, Ranges
 from data.label_sets import CITYSCAPES, LabelSet
 from models import ARCHITECTURES
 from training import losses
@@ -25,6 +26,11 @@ progress = Group("scores and checkpoints", resume=True, with_finder=False)
 ranks = Group("many GPUs", "see docs/hpc.md", resume=True)
 optimization = Group("optimizer")
 losses_group = Group("loss")
+
+
+def as_size(size: tuple[int, int]) -> str:
+    """A size as it is typed: `512,1024`."""
+    return "{},{}".format(*size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +99,57 @@ class Config:
     )
     target_size: tuple[int, int] = data.field(  # (height, width) in pixels
         "-t",
+        "--image-size",
         "--target-size",
         type=cli.size,
         default=(1024, 2048),
         metavar="Y,X[,C]",
-        text=lambda size: "{},{}".format(*size),
-        help="height and width that images are brought to (default: {})",
+        text=as_size,
+        help="height and width that images are brought to, for validation and prediction whole (default: {})",
+    )
+    crop: tuple[int, int] | None = data.field(  # None: whole images
+        "--crop",
+        type=cli.size,
+        default=None,
+        metavar="Y,X",
+        text=as_size,
+        help="height and width that training cuts out of them, after scaling (default: the whole size)",
+    )
+    balance: float = data.field(  # 1: any crop
+        "--balance",
+        type=cli.share,
+        nargs="?",
+        const=0.75,
+        default=1.0,
+        metavar="SHARE",
+        help="avoid crops in which a class has more than this share of the labelled pixels (bare: %(const)s)",
+    )
+    augment: str = data.field(
+        "--augment",
+        choices=tuple(NAMED),
+        default="standard",
+        help="none; flip: mirrored, every other image; standard: also scaled by 0.5 to 2 and changes of "
+        "light; strong: instead of these, stronger changes of light and colour (default: {})",
+    )
+    scale: tuple[float, float] = data.field(
+        "--scale",
+        type=cli.scale_range,
+        default=NAMED["standard"].scale,
+        metavar="LEAST,MOST",
+        text=lambda scale: "{:g},{:g}".format(*scale),
+        help="by which images are scaled in training (default: that of --augment)",
+    )
+    flip: bool = data.field(
+        "--flip",
+        action=BooleanOptionalAction,
+        default=NAMED["standard"].flip,
+        help="mirror every other image (default: that of --augment)",
+    )
+    color: str = data.field(
+        "--color",
+        choices=tuple(COLORS),
+        default=NAMED["standard"].color,
+        help="changes of light and colour (default: those of --augment)",
     )
     batch: int = data.field(
         "-b", "--batch", type=cli.positive_int, default=4, help="images per GPU and step (default: {})"
@@ -262,3 +313,13 @@ class Config:
         metavar="SHARE",
         help=f"of the truth, spread over all classes; for {', '.join(losses.OF_PIXELS)} (default: {{}})",
     )
+
+    @property
+    def ranges(self) -> Ranges:
+        """What augmentation is drawn from."""
+        return Ranges(tuple(self.scale), self.flip, self.color)
+
+    @property
+    def training_size(self) -> tuple[int, int]:
+        """(height, width) of a training image."""
+        return self.crop or self.target_size

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data import augment
-from data.augment import Augmentation
+from data import augment, draws
+from data.draws import Augmentation
 from data.label_sets import IGNORED
 
 IDENTITY = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)  # [256, 3]
 WHOLE = Augmentation(scale=1.0, top=0.0, left=0.0, flip=False, tables=IDENTITY)
 SIZE = (48, 96)
-DRAWS = [augment.draw(augment.generator(seed, 2, 7)) for seed in range(40)]
+DRAWS = [draws.draw(draws.generator(seed, 2, 7)) for seed in range(40)]
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_color_tables_never_fall_and_differ_by_draw():
 
 def test_a_draw_depends_on_seed_epoch_and_image_alone():
     def drawn(*key):
-        choice = augment.draw(augment.generator(*key))
+        choice = draws.draw(draws.generator(*key))
         return choice.scale, choice.top, choice.left, choice.flip, choice.tables.tobytes()
 
     assert drawn(3, 1, 4) == drawn(3, 1, 4)
@@ -182,3 +182,55 @@ def test_resize_picks_nearest_labels_and_blends_images():
     np.testing.assert_array_equal(labels, [[3, 3, 9, 9]])
     _, thirds = augment.resize(np.zeros((1, 6, 3), np.uint8), np.arange(6, dtype=np.uint8)[None], (1, 2))
     np.testing.assert_array_equal(thirds, [[1, 4]])  # the middle of each three
+
+
+class TestCrop:
+    """A crop of an image that is scaled first."""
+
+    def test_is_a_window_of_the_whole_image(self, noise):
+        image, label = noise
+        choice = replace(WHOLE, top=1.0, left=0.0)
+        height, width = label.shape
+        cut_image, cut_label = augment.apply(image, label, (16, 32), choice, (height, width))
+        np.testing.assert_array_equal(cut_image, image[height - 16 :, :32])
+        np.testing.assert_array_equal(cut_label, label[height - 16 :, :32])
+
+    def test_is_padded_where_the_scaled_image_is_smaller(self, noise):
+        image, label = noise
+        height, width = label.shape
+        choice = replace(WHOLE, scale=0.5, top=0.0, left=0.0)
+        cut_image, cut_label = augment.apply(image, label, (height, 16), choice, (height, width))
+        half = height // 2
+        assert (cut_label[half:] == IGNORED).all() and (cut_image[half:] == augment.PADDING).all()
+        smaller, _ = augment.resize(image, label, (half, width // 2))
+        np.testing.assert_allclose(cut_image[:half].astype(int), smaller[:, :16], atol=1)
+
+    def test_reads_the_rows_and_columns_that_it_needs(self):
+        choice = replace(WHOLE, scale=2.0, top=0.5, left=1.0)
+        windows, inner = augment.cut((1024, 2048), (512, 1024), choice, (1024, 2048))
+        assert windows == (slice(384, 640), slice(1536, 2048)) and inner == (512, 1024)
+
+
+class TestBalance:
+    """No class has too much of a crop."""
+
+    # one class in the left half, in the right half columns of two
+    LABEL = np.repeat(np.array([[0] * 64 + [0, 1] * 32], np.uint8), 64, 0)
+
+    def balanced(self, left, most):
+        choice = replace(WHOLE, left=left)
+        return augment.balanced(self.LABEL, (32, 32), (64, 128), choice, most, np.random.default_rng(0))
+
+    def test_a_crop_of_two_classes_stays(self):
+        assert self.balanced(1.0, 0.75).left == 1.0
+
+    def test_a_crop_of_one_class_moves_until_it_has_two(self):
+        found = self.balanced(0.0, 0.75)
+        rows, columns = augment.cut((64, 128), (32, 32), found, (64, 128))[0]
+        shares = np.bincount(self.LABEL[rows, columns].ravel(), minlength=2) / 32**2
+        assert shares.max() < 0.75
+
+    def test_what_cannot_be_balanced_is_used_as_it_is(self):
+        label = np.full((64, 128), IGNORED, np.uint8)
+        choice = augment.balanced(label, (32, 32), (64, 128), WHOLE, 0.75, np.random.default_rng(0))
+        assert (choice.scale, choice.flip) == (1.0, False)

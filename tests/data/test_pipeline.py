@@ -7,7 +7,7 @@ import pytest
 
 import damage
 from common.errors import UserError
-from data import augment, cache, datasets, png
+from data import augment, cache, datasets, draws, png
 from data.cityscapes import CityscapesSample
 from data.label_sets import CITYSCAPES, IGNORED
 from data.pipeline import Batches, Shard, epoch_order
@@ -142,7 +142,7 @@ class TestTraining:
         found = arrays(batches(samples, IMAGES).training(seed, epoch))
         expected = []
         for number in epoch_order(IMAGES, IMAGES, seed, epoch):
-            choice = augment.draw(augment.generator(seed, epoch, int(number)))
+            choice = draws.draw(draws.generator(seed, epoch, int(number)))
             expected.append(augment.apply(*samples[number].decode(), SIZE, choice))
         images, labels = batch_of(expected)
         assert_same(found, [(images, CITYSCAPES.file_to_train[labels])])

@@ -7,7 +7,7 @@ import keras
 
 from common.arguments import as_options
 from data.cache import open_cache
-from data.pipeline import Batches, Shard
+from data.pipeline import Shard
 from data.samples import Sample
 from training.config_fields import Config
 from training.losses import total
@@ -42,8 +42,7 @@ def find(
         session.start_from(model, settings, ranks.first)
     cache = open_cache(settings.cache, training)
     shard = Shard(ranks.rank, ranks.size)
-    batch = settings.batch * ranks.gpus_here
-    batches = Batches(training, settings.target_size, batch, cache, settings.workers, shard)
+    batches = session.training_batches(settings, training, cache, shard, ranks)
     with ranks.scope():
         optimizer = optimizers.with_schedule(settings, sweep.schedule(minimum, maximum), model, ranks)
     ranks.broadcast([*model.variables, *optimizer.variables])

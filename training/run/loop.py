@@ -34,6 +34,7 @@ class Loop:
         config: the run's configuration.
         run: its folder.
         model, optimizer: built, and restored where resumed.
+        whole: the network at the size of whole images, for validation; None where that is the model's.
         training, validation: the batches.
         progress: how far the run has come; updated in place.
         jit: compile the steps by XLA.
@@ -48,6 +49,7 @@ class Loop:
         run: Path,
         model: keras.Model,
         optimizer,
+        whole: keras.Model | None,
         training: Batches,
         validation: Batches,
         progress: Progress,
@@ -59,9 +61,9 @@ class Loop:
         self.config, self.run, self.model, self.optimizer = config, run, model, optimizer
         self.training, self.validation, self.progress = training, validation, progress
         self.jit, self.training_step = jit, None
-        self.validation_step = step.validation_step(
-            models.without_auxiliary(model), config.label_set.classes, jit, ranks
-        )
+        self.network = models.without_auxiliary(model)
+        self.whole = whole or self.network
+        self.validation_step = step.validation_step(self.whole, config.label_set.classes, jit, ranks)
         self.stop, self.trackers, self.ranks = stop, trackers, ranks
         self.logs = logs.Logs(run, config.label_set, progress.epoch) if ranks.first else None
         labels = config.label_set
@@ -220,6 +222,9 @@ class Loop:
             return {}, []
         self.watchdog.beat(compiles=True)
         with checkpoints.in_place(self.model, self.optimizer):
+            if self.whole is not self.network:
+                for theirs, ours in zip(self.whole.weights, self.network.weights, strict=True):
+                    theirs.assign(ours)
             return validation.score(
                 self.validation_step, self.validation, self.config.label_set, self._obey, self.ranks
             )

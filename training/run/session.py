@@ -1,6 +1,7 @@
 """One training run from its configuration to its last epoch."""
 
 import json
+import math
 import shutil
 import sys
 from dataclasses import replace
@@ -51,15 +52,21 @@ def train(
     run, checkpoint = ranks.agree((run, checkpoint))
     with ranks.scope():
         model = build(settings, fresh=checkpoint is None)
+        whole = build_whole(settings) if settings.crop else None
     if ranks.first:
         left_out.tell(settings.encoder_weights, model.about.left_out)
     cache = open_cache(settings.cache, training + validation)
     shard = Shard(ranks.rank, ranks.size)
     batches = [
+        training_batches(settings, training, cache, shard, ranks),
         Batches(
-            samples, settings.target_size, settings.batch * ranks.gpus_here, cache, settings.workers, shard
-        )
-        for samples in (training, validation)
+            validation,
+            settings.target_size,
+            validation_batch(settings) * ranks.gpus_here,
+            cache,
+            settings.workers,
+            shard,
+        ),
     ]
     with ranks.scope():
         optimizer = optimizers.build(settings, batches[0].steps, model, ranks)
@@ -80,7 +87,28 @@ def train(
         if progress.ranks != ranks.gpus:
             optimizers.set_steps(optimizer, resharded_steps(progress, batches[0]))
             progress.ranks = ranks.gpus
-        return followed(Loop(settings, run, model, optimizer, *batches, progress, jit, stop, services, ranks))
+        loop = Loop(settings, run, model, optimizer, whole, *batches, progress, jit, stop, services, ranks)
+        return followed(loop)
+
+
+def training_batches(settings: Config, samples: list[Sample], cache, shard: Shard, ranks: Ranks) -> Batches:
+    """What a configuration trains on."""
+    return Batches(
+        samples,
+        settings.training_size,
+        settings.batch * ranks.gpus_here,
+        cache,
+        settings.workers,
+        shard,
+        settings.ranges,
+        settings.target_size,
+        settings.balance,
+    )
+
+
+def validation_batch(settings: Config) -> int:
+    """Whole images per GPU and step, of about as many pixels as the crops of a training step."""
+    return max(settings.batch * math.prod(settings.training_size) // math.prod(settings.target_size), 1)
 
 
 def require_labels(settings: config.Config, samples: list[Sample], fresh: bool) -> None:
@@ -187,10 +215,9 @@ def build(settings: Config, fresh: bool) -> keras.Model:
     """
     published = fresh and settings.encoder_weights != "none"
     encoder = {"encoder_weights": settings.encoder_weights} if published else {}
-    shape = (*settings.target_size, 3)
     model = models.build(
         settings.model,
-        shape,
+        (*settings.training_size, 3),
         settings.label_set.classes,
         settings.precision,
         auxiliary=settings.auxiliary > 0,
@@ -200,6 +227,17 @@ def build(settings: Config, fresh: bool) -> keras.Model:
     if settings.freeze_encoder:
         models.encoder_layers(model)  # raises where there is none
     return model
+
+
+def build_whole(settings: Config) -> keras.Model:
+    """The configured model at the size of whole images; validation copies the trained weights into it."""
+    return models.build(
+        settings.model,
+        (*settings.target_size, 3),
+        settings.label_set.classes,
+        settings.precision,
+        **settings.options,
+    )
 
 
 def continued(run: Path, checkpoint: Path, progress: Progress, logs_folder: Path) -> tuple[Path, Progress]:
