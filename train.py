@@ -153,7 +153,8 @@ def plot_schedule(settings, images: int, path: Path) -> int:
     cli.quiet_tensorflow()
     from training.optimization import schedules
 
-    schedules.draw(path, settings.rates, -(-images // settings.batch), settings.epochs)
+    steps = -(-images // settings.batch)
+    schedules.draw(path, settings.rates, steps, settings.length(steps))
     print(f"drew {path}")
     return 0
 

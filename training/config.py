@@ -40,7 +40,8 @@ def new(given: dict, path: Path) -> Config:
         "workers": usable_cpus(),
     }
     config = Config(path=str(path), **{**made, **given})
-    rates.require_fitting(config.rates, config.epochs)
+    if not config.steps:  # in which an epoch has a length that the data set decides
+        rates.require_fitting(config.rates, config.epochs)
     losses.require_fitting(config.loss, config.label_smoothing)
     _require_strategy_fits(config)
     return config

@@ -50,6 +50,24 @@ class Config:
         with_finder=False,
         help="passes over the data, whatever the number of GPUs (default: {})",
     )
+    steps: int = general.field(  # 0: by `epochs`
+        "--steps",
+        type=cli.positive_int,
+        default=0,
+        resume=True,
+        with_finder=False,
+        metavar="STEPS",
+        help="length of the run in steps, instead of epochs; of its last epoch only a part may be trained",
+    )
+    hours: float = general.field(  # 0: no limit
+        "--hours",
+        type=cli.positive_float,
+        default=0.0,
+        resume=True,
+        with_finder=False,
+        metavar="HOURS",
+        help="end after so much time in training steps, validated and saved as at the last epoch",
+    )
     seed: int = general.field(
         "--seed", type=cli.natural, default=0, help="of weights, order, augmentation, dropout (default: {})"
     )
@@ -175,6 +193,13 @@ class Config:
         default=1,
         metavar="EPOCHS",
         help="and after the last (default: {})",
+    )
+    validate_steps: int = progress.field(  # 0: by `validate_every`
+        "--validate-steps",
+        type=cli.positive_int,
+        default=0,
+        metavar="STEPS",
+        help="validate after epochs that have seen this step, or twice it, and so on, instead",
     )
     patience: int = progress.field(  # 0: no end before the last epoch
         "--patience",
@@ -313,6 +338,10 @@ class Config:
         metavar="SHARE",
         help=f"of the truth, spread over all classes; for {', '.join(losses.OF_PIXELS)} (default: {{}})",
     )
+
+    def length(self, steps_per_epoch: int) -> int:
+        """Steps of the whole run."""
+        return self.steps or self.epochs * steps_per_epoch
 
     @property
     def ranges(self) -> Ranges:

@@ -29,7 +29,8 @@ STEPS = {
 
 def build(config: "Config", steps_per_epoch: int, model: keras.Model, ranks: Ranks = ALONE):
     """The optimizer of a run, with the run's schedule; see `with_schedule`."""
-    schedule = schedules.build(config.rates, steps_per_epoch, config.epochs, ranks.gpus)
+    steps = config.length(steps_per_epoch)
+    schedule = schedules.build(config.rates, steps_per_epoch, steps, ranks.gpus)
     return with_schedule(config, schedule, model, ranks)
 
 

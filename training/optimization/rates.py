@@ -81,7 +81,7 @@ def scale(scaling: str, gpus: int) -> float:
     return {"linear": float(gpus), "sqrt": math.sqrt(gpus), "none": 1.0}[scaling]
 
 
-def warmup_epochs(rates: Rates, epochs: int, gpus: int) -> float:
+def warmup_epochs(rates: Rates, epochs: float, gpus: int) -> float:
     """Epochs of warm-up; the default is at most half of the run."""
     if rates.warmup_epochs is not None:
         return rates.warmup_epochs
@@ -158,10 +158,10 @@ def _takers(names) -> str:
     return "`schedule` " + " | ".join(takers)
 
 
-def require_fitting(rates: Rates, epochs: int) -> None:
+def require_fitting(rates: Rates, epochs: float) -> None:
     """Raise UserError if the warm-up leaves nothing of the run."""
     if rates.warmup_epochs and rates.warmup_epochs >= epochs:
         raise UserError(
-            f"`warmup_epochs` {rates.warmup_epochs:g} leaves nothing of `epochs` {epochs}; "
+            f"`warmup_epochs` {rates.warmup_epochs:g} leaves nothing of `epochs` {epochs:g}; "
             "shorten the warm-up or train longer"
         )

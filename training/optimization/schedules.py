@@ -22,19 +22,23 @@ ONECYCLE_START = 25  # the highest rate over the first one; both as in the usual
 CYCLIC_GAMMA = 0.99994  # exp_range: the amplitude's factor for a step, as in Smith 2017, section 4.1
 
 
-def build(rates: Rates, steps_per_epoch: int, epochs: int, gpus: int = 1) -> LearningRateSchedule:
+def build(rates: Rates, steps_per_epoch: int, steps: int, gpus: int = 1) -> LearningRateSchedule:
     """The schedule of a run: warm-up, then the named curve over the rest of the steps.
 
     Args:
         rates: for one GPU.
         steps_per_epoch: steps of one rank.
-        epochs: of the whole run.
+        steps: of the whole run.
         gpus: number of ranks; the rates are scaled with it.
+
+    Raises:
+        UserError: the warm-up leaves nothing of the run.
     """
     factor = options.scale(rates.scaling, gpus)
     maximum, minimum = rates.maximum * factor, rates.minimum * factor
-    warmup = round(options.warmup_epochs(rates, epochs, gpus) * steps_per_epoch)
-    steps = max(steps_per_epoch * epochs - warmup, 1)
+    options.require_fitting(rates, steps / steps_per_epoch)
+    warmup = round(options.warmup_epochs(rates, steps / steps_per_epoch, gpus) * steps_per_epoch)
+    steps = max(steps - warmup, 1)
     match rates.schedule:
         case "constant":
             main = Constant(maximum)
@@ -145,8 +149,10 @@ def _half_cosine(start: float, end: float, time):
 POINTS = 4000  # drawn at most
 
 
-def draw(path: Path, rates: Rates, steps_per_epoch: int, epochs: int, gpus: int = 1) -> None:
+def draw(path: Path, rates: Rates, steps_per_epoch: int, length: int, gpus: int = 1) -> None:
     """Draw the learning rate of every step, or of evenly spaced ones of a long run, as PNG.
+
+    Args: see `build`; `length` are the steps of the whole run.
 
     Raises:
         UserError: the file cannot be written.
@@ -156,9 +162,9 @@ def draw(path: Path, rates: Rates, steps_per_epoch: int, epochs: int, gpus: int 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    last = steps_per_epoch * epochs - 1
+    last = length - 1
     steps = np.unique(np.linspace(0, last, min(last + 1, POINTS)).round())
-    curve = np.asarray(build(rates, steps_per_epoch, epochs, gpus)(steps))
+    curve = np.asarray(build(rates, steps_per_epoch, length, gpus)(steps))
     figure, axis = plt.subplots(figsize=(9, 4.2), layout="constrained")
     axis.plot(steps / steps_per_epoch, curve)
     axis.set(xlabel="epoch", ylabel="learning rate", title=_title(rates, gpus))

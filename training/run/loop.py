@@ -1,5 +1,6 @@
 """The training loop: epochs of steps, validation, logs, checkpoints."""
 
+import itertools
 import math
 import time
 from pathlib import Path
@@ -28,7 +29,7 @@ from training.steps import step
 
 
 class Loop:
-    """Trains a model from where `progress` says to the configured number of epochs.
+    """Trains a model from where `progress` says to the configured number of epochs, steps or hours.
 
     Args:
         config: the run's configuration.
@@ -60,6 +61,7 @@ class Loop:
     ):
         self.config, self.run, self.model, self.optimizer = config, run, model, optimizer
         self.training, self.validation, self.progress = training, validation, progress
+        self.length = config.length(training.steps)  # in steps
         self.jit, self.training_step = jit, None
         self.network = models.without_auxiliary(model)
         self.whole = whole or self.network
@@ -85,7 +87,7 @@ class Loop:
         """
         try:
             with self.watchdog:
-                while self.progress.epoch < self.config.epochs and not self.out_of_patience():
+                while not self.is_over():
                     self._epoch()
         except tf.errors.OpError as error:
             if lost(error):
@@ -98,9 +100,24 @@ class Loop:
             self.stop.received = next(filter(None, self.ranks.gather(self.stop.received)))
             raise
 
+    def is_over(self) -> bool:
+        """Whether the run has ended: by its length, without a better score for too long, or out of time."""
+        over = self.progress.epoch >= self.epochs or self.out_of_patience() or self.out_of_time()
+        return self.ranks.agree(over)  # clocks differ
+
     def out_of_patience(self) -> bool:
         """Whether `patience` epochs went by without a better score."""
         return 0 < self.config.patience <= self.progress.epoch - self.progress.best_epoch
+
+    def out_of_time(self) -> bool:
+        """Whether the configured hours of training are over, by this process's clock."""
+        spent = self.progress.seconds + self.progress.under_way.seconds
+        return 0 < 3600 * self.config.hours <= spent
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run, of which the last one may be a part."""
+        return -(-self.length // self.training.steps)
 
     def _epoch(self) -> None:
         self._choose_step()
@@ -143,7 +160,7 @@ class Loop:
         batches = self.training.training(self.config.seed, self.progress.epoch, done.images)
         self._between_steps()
         with self._bar() as bar:
-            for images, labels in clock.timed(batches):
+            for images, labels in itertools.islice(clock.timed(batches), self._steps_left()):
                 self._losses.append(self.training_step(images, labels))
                 self._trained = True
                 done.steps += 1
@@ -153,39 +170,52 @@ class Loop:
                     self._look()
                     bar.update(done.steps - bar.n)
                     bar.set_postfix_str(f"loss {done.loss / done.steps:.3f}, {done}", refresh=False)
-                self._between_steps()
+                if self._between_steps():
+                    break
         self._look()
         if self._holds_a_part():  # which validation may have to save
             optimizers.hand_accumulated_to_first(self.optimizer, self.ranks)
         clock.count()
 
+    def _steps_left(self) -> int:
+        """Steps that are left of the epoch under way."""
+        of_run = self.length - self.progress.epoch * self.training.steps
+        seen = self.progress.under_way.images // self.training.global_batch  # also where ranks have changed
+        return min(self.training.steps, of_run) - seen
+
     def _bar(self) -> tqdm:
         return tqdm(
             initial=self.progress.under_way.steps,
-            total=self.training.steps,
-            desc=f"epoch {self.progress.epoch + 1}/{self.config.epochs}",
+            total=self.progress.under_way.steps + self._steps_left(),
+            desc=f"epoch {self.progress.epoch + 1}/{self.epochs}",
             unit="step",
             leave=False,
             disable=None if self.ranks.first else True,
         )
 
-    def _between_steps(self) -> None:
+    def _between_steps(self) -> bool:
         """Obey a signal of any rank's, and save where the first one's clock says that it is due.
 
         Several ranks that accumulate gradients do so after an update: until then each holds its own.
+
+        Returns:
+            Whether by that clock the run's time is over.
         """
         due = self.ranks.first and time.monotonic() - self._saved >= 60 * self.config.save_every
         self.watchdog.beat(compiles=not self._trained)
         if self.progress.step % divergence.EVERY == 0:
             divergence.require_none(self.model, self.ranks, self.progress.step)
-        stops, saves = self.ranks.total(np.array([self.stop.received is not None, due], np.int32))
-        if (stops or saves) and self._holds_a_part():
-            return
+        over = self.ranks.first and self.out_of_time()
+        flags = np.array([self.stop.received is not None, due, over], np.int32)
+        stops, saves, over = self.ranks.total(flags)
+        if (stops or saves or over) and self._holds_a_part():
+            return False
         if stops:
             raise Interrupted
         if saves:
             self._look()
             self._save()
+        return bool(over)
 
     def _holds_a_part(self) -> bool:
         """Whether this rank's optimizer holds a part of an update whose rest is with other ranks."""
@@ -217,8 +247,7 @@ class Loop:
 
     def _validate(self):
         """(figures, images to show) of an epoch that is validated, else nothing."""
-        number = self.progress.epoch + 1
-        if number % self.config.validate_every and number < self.config.epochs:
+        if not self._validates():
             return {}, []
         self.watchdog.beat(compiles=True)
         with checkpoints.in_place(self.model, self.optimizer):
@@ -228,6 +257,15 @@ class Loop:
             return validation.score(
                 self.validation_step, self.validation, self.config.label_set, self._obey, self.ranks
             )
+
+    def _validates(self) -> bool:
+        """Whether the epoch under way, whose training is done, is validated."""
+        number = self.progress.epoch + 1
+        if number >= self.epochs or self.ranks.agree(self.out_of_time()):
+            return True
+        if every := self.config.validate_steps:
+            return number * self.training.steps // every > (number - 1) * self.training.steps // every
+        return number % self.config.validate_every == 0
 
     def _obey(self) -> None:
         self.watchdog.beat()
@@ -253,7 +291,7 @@ class Loop:
         }
 
     def _line(self, row: dict) -> str:
-        parts = [f"epoch {row['epoch']}/{self.config.epochs}", f"loss {row['loss']:.3f}"]
+        parts = [f"epoch {row['epoch']}/{self.epochs}", f"loss {row['loss']:.3f}"]
         if "val_miou" in row:
             mark = " *" if self.progress.is_best else ""
             parts += [f"val_loss {row['val_loss']:.3f}", f"accuracy {row['val_accuracy']:.3f}"]

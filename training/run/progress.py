@@ -40,6 +40,7 @@ class Progress:
     best_miou: float = -1.0
     best_epoch: int = 0
     under_way: Epoch = field(default_factory=Epoch)
+    seconds: float = 0.0  # of training in finished epochs
     ranks: int = 1  # or replicas; who made the steps of the epoch under way
 
     @classmethod
@@ -50,6 +51,7 @@ class Progress:
 
     def end_epoch(self, miou: float | None) -> None:
         """Count the epoch under way as finished, with its score if it was validated."""
+        self.seconds += self.under_way.seconds
         self.epoch, self.under_way = self.epoch + 1, Epoch()
         if miou is not None and miou > self.best_miou:
             self.best_miou, self.best_epoch = miou, self.epoch

@@ -76,7 +76,7 @@ def train(
     elif settings.init_weights:
         start_from(model, settings, ranks.first)
     if ranks.first:
-        run, progress = folder_of(settings, run, checkpoint, progress, logs_folder)
+        run, progress = folder_of(settings, run, checkpoint, progress, logs_folder, batches[0].steps)
         services = started_trackers(settings, run, fresh=checkpoint is None)
         describe(settings, run, model, len(training), len(validation), ranks)
     run, progress = ranks.agree((run, progress))
@@ -134,13 +134,18 @@ def start_from(model: keras.Model, settings: Config, tells: bool) -> None:
 
 
 def folder_of(
-    settings: Config, run: Path | None, checkpoint: Path | None, progress: Progress, logs_folder: Path
+    settings: Config,
+    run: Path | None,
+    checkpoint: Path | None,
+    progress: Progress,
+    logs_folder: Path,
+    steps: int,
 ) -> tuple[Path, Progress]:
-    """The folder that a fresh or resumed run writes to, and where it starts from."""
+    """The folder that a fresh or resumed run, of `steps` an epoch, writes to, and where it starts from."""
     if not checkpoint:
         return run_folder.create(logs_folder, settings.model), progress
     run, progress = continued(run, checkpoint, progress, logs_folder)
-    if progress.epoch < settings.epochs:
+    if progress.epoch * steps < settings.length(steps):
         interruptions.note_restart(run, progress.step)
     return run, progress
 
@@ -191,7 +196,11 @@ def conclude(loop: Loop) -> None:
     """Draw the curves, and say what came out."""
     settings, run, progress = loop.config, loop.run, loop.progress
     logs.draw_curves(run)
-    early = f"no better score in {settings.patience} epochs; " if progress.epoch < settings.epochs else ""
+    early = ""
+    if loop.out_of_time():
+        early = f"{settings.hours:g} hours of training are over; "
+    elif progress.epoch < loop.epochs:
+        early = f"no better score in {settings.patience} epochs; "
     print(
         f"{early}best mIoU {progress.best_miou:.3f} in epoch {progress.best_epoch}; "
         f"next: python evaluate.py -m {settings.model} -w {run} -p {settings.path}"

@@ -25,7 +25,7 @@ EVERY = [
 
 
 def rate(rates, step, gpus=1):
-    return float(schedules.build(rates, STEPS, EPOCHS, gpus)(step))
+    return float(schedules.build(rates, STEPS, STEPS * EPOCHS, gpus)(step))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_by_hand(rates, expected):
 
 @pytest.mark.parametrize("rates", EVERY)
 def test_a_schedule_survives_serialisation(rates):
-    made = schedules.build(rates, STEPS, EPOCHS)
+    made = schedules.build(rates, STEPS, STEPS * EPOCHS)
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
     steps = np.arange(100)
     np.testing.assert_array_equal([float(made(s)) for s in steps], [float(copy(s)) for s in steps])
@@ -75,7 +75,7 @@ def test_a_schedule_survives_serialisation(rates):
 
 @pytest.mark.parametrize("rates", EVERY)
 def test_many_steps_at_once_are_the_single_ones(rates):
-    made = schedules.build(rates, STEPS, EPOCHS)
+    made = schedules.build(rates, STEPS, STEPS * EPOCHS)
     singly = [float(made(step)) for step in range(100)]
     np.testing.assert_allclose(made(np.arange(100.0)), singly, rtol=1e-6)
 
@@ -93,7 +93,7 @@ def test_a_resumed_run_uses_the_rates_of_an_undisturbed_one(rates):
 
     def fresh():
         weight = keras.Variable(0.0)
-        optimizer = keras.optimizers.SGD(schedules.build(rates, STEPS, EPOCHS))
+        optimizer = keras.optimizers.SGD(schedules.build(rates, STEPS, STEPS * EPOCHS))
         optimizer.build([weight])
         return optimizer, weight
 
@@ -120,5 +120,5 @@ def test_several_gpus_warm_up_for_three_epochs():
     assert rate(rates, 0, gpus=2) == pytest.approx(0.5 / 31)
     assert rate(rates, 29, gpus=2) == pytest.approx(0.5 * 30 / 31)
     assert rate(rates, 30, gpus=2) == 0.5
-    short = schedules.build(rates, STEPS, epochs=2, gpus=2)  # half of the run at most
+    short = schedules.build(rates, STEPS, 2 * STEPS, gpus=2)  # half of the run at most
     assert float(short(9)) < 0.5 == float(short(10))
