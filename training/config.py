@@ -13,7 +13,7 @@ from models import registry
 from training import losses
 from training.config_fields import Config
 from training.losses import class_weights
-from training.optimization import rates, recipes
+from training.optimization import rates, recipes, stages
 from training.optimization.rates import Rates
 
 MAY_CHANGE = tuple(part.name for part in fields(Config) if part.metadata.get("resume"))
@@ -43,6 +43,7 @@ def new(given: dict, path: Path) -> Config:
     if not config.steps:  # in which an epoch has a length that the data set decides
         rates.require_fitting(config.rates, config.epochs)
     losses.require_fitting(config.loss, config.label_smoothing)
+    stages.of(config)
     _require_strategy_fits(config)
     return config
 
@@ -144,6 +145,7 @@ def read(path: Path) -> Config:
             if content.get(name) is not None:
                 content[name] = tuple(content[name])
         content["rates"] = Rates(**content["rates"])
+        content["stages"] = stages.from_json(content.get("stages", {}))
         content["label_set"] = label_sets.from_json(content.get("label_set"))
         return Config(**content)
     except OSError as error:

@@ -16,11 +16,14 @@ from models import ARCHITECTURES
 from training import losses
 from training.optimization import recipes
 from training.optimization.rates import Rates
+from training.optimization.stages import Stages
+from training.optimization.stages import read as read_stages
 from training.options import Group
 from training.ranks.ranks import COMPRESSIONS, STRATEGIES
 
+NO_STAGES = Stages()
 general = Group()
-encoder = Group("encoder", "of bayes_segnet and deeplabv3+")
+encoder = Group("encoder", "of models that have one, and stages in which parts of a model are trained")
 data = Group("data")
 progress = Group("scores and checkpoints", resume=True, with_finder=False)
 ranks = Group("many GPUs", "see docs/hpc.md", resume=True)
@@ -94,6 +97,37 @@ class Config:
         with_finder=False,
         metavar="EPOCHS",
         help="do not train it in the first epochs (default: {})",
+    )
+
+    fine_tune: int = encoder.field(
+        "--fine-tune",
+        type=cli.natural,
+        default=0,
+        with_finder=False,
+        metavar="EPOCHS",
+        help="the same, and train everything at half the rate after it (default: {})",
+    )
+    encoder_rate: float = encoder.field(
+        "--encoder-lr",
+        type=cli.positive_float,
+        default=1.0,
+        metavar="FACTOR",
+        help="its learning rate, as a multiple of the others' (default: {})",
+    )
+    head_rate: float = encoder.field(
+        "--head-lr",
+        type=cli.positive_float,
+        default=1.0,
+        metavar="FACTOR",
+        help="the learning rate of all behind the encoder, as a multiple of the run's (default: {})",
+    )
+    stages: Stages = encoder.field(  # noqa: RUF009
+        "--stages",
+        default=NO_STAGES,
+        value=read_stages,
+        with_finder=False,
+        metavar="FILE",
+        help="what is trained in which epochs and at which rates, from a TOML file, see docs/training.md",
     )
 
     auxiliary: float = encoder.field(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import keras
 from keras import ops
 
-from training.optimization import schedules, updates
+from training.optimization import schedules, stages, updates
 from training.optimization.updates import FtrlProximal
 from training.ranks.ranks import ALONE, Ranks
 
@@ -31,11 +31,11 @@ def build(config: "Config", steps_per_epoch: int, model: keras.Model, ranks: Ran
     """The optimizer of a run, with the run's schedule; see `with_schedule`."""
     steps = config.length(steps_per_epoch)
     schedule = schedules.build(config.rates, steps_per_epoch, steps, ranks.gpus)
-    return with_schedule(config, schedule, model, ranks)
+    return with_schedule(config, schedule, model, ranks, steps_per_epoch)
 
 
 def with_schedule(
-    config: "Config", schedule, model: keras.Model, ranks: Ranks = ALONE
+    config: "Config", schedule, model: keras.Model, ranks: Ranks = ALONE, steps_per_epoch: int = 1
 ) -> keras.optimizers.Optimizer:
     """An optimizer, its variables made for the model's.
 
@@ -47,6 +47,9 @@ def with_schedule(
 
     Under float16 it comes wrapped in Keras's dynamic loss scaling, which skips a step whose gradients are
     not finite before any of this.
+
+    Rates and weight decay of parts of the model are multiplied by what `training.optimization.stages` says,
+    whose epochs have `steps_per_epoch` steps.
     """
     base, options = STEPS[config.optimizer]
     options = {**options, "learning_rate": schedule}
@@ -56,15 +59,15 @@ def with_schedule(
         options["global_clipnorm"] = config.clip_norm
     if config.accumulate > 1:
         options["gradient_accumulation_steps"] = config.accumulate
-    kernels = penalised(model)
+    kernels, factors = penalised(model), stages.factors(config, model, steps_per_epoch)
     if config.optimizer == "adamw":
-        optimizer = extended(base, model, [], 0.0, config.ema, ranks)(
+        optimizer = extended(base, model, [], 0.0, config.ema, ranks, factors)(
             weight_decay=config.weight_decay, **options
         )
         chosen = {id(kernel) for kernel in kernels}
         optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if id(v) not in chosen])
     else:
-        optimizer = extended(base, model, kernels, config.weight_decay, config.ema, ranks)(**options)
+        optimizer = extended(base, model, kernels, config.weight_decay, config.ema, ranks, factors)(**options)
     # built before it is wrapped: the wrapper's build hides a variable of Nadam's from `variables`
     optimizer.build(model.trainable_variables)
     if config.precision == "mixed_float16":
@@ -91,9 +94,17 @@ def penalised(model: keras.Model) -> list:
 
 
 def extended(
-    base: type, model: keras.Model, kernels: list, penalty: float, ema: float, ranks: Ranks = ALONE
+    base: type,
+    model: keras.Model,
+    kernels: list,
+    penalty: float,
+    ema: float,
+    ranks: Ranks = ALONE,
+    factors: tuple[dict, dict] = ({}, {}),
 ) -> type:
     """The optimizer class `base` with a penalty on `kernels` and the average of the model's weights.
+
+    The rates and the weight decay of variables are multiplied by `factors`, see `stages.factors`.
 
     Accumulated gradients are summed over the ranks when they are used, once for all the steps.
 
@@ -104,13 +115,20 @@ def extended(
     # held outside the object, which would take variables among its attributes for its own
     averaged = model.weights if ema else []
     penalised_ids = {id(kernel) for kernel in kernels}
+    of_rates, of_decay = factors
 
     class Extended(base):
         def build(self, variables):
             if self.built:
                 return
             super().build(variables)
-            self.is_penalised = [id(variable) in penalised_ids for variable in variables]
+            decays = [of_decay.get(id(variable), 1.0) for variable in variables]
+            self.penalties = [
+                penalty * decay if id(variable) in penalised_ids else 0.0
+                for variable, decay in zip(variables, decays)
+            ]
+            self.decays = decays
+            self.rate_factors = [of_rates.get(id(variable)) for variable in variables]
             if averaged:
                 self.averages = self.add_optimizer_variables(averaged, "average")
 
@@ -124,9 +142,24 @@ def extended(
             return grads_and_vars  # they are sums over all replicas already, as a norm is taken of sums
 
         def update_step(self, gradient, variable, learning_rate):
-            if penalty and self.is_penalised[self._get_variable_index(variable)]:
-                gradient = gradient + penalty * variable
+            index = self._get_variable_index(variable)
+            if self.penalties[index]:
+                gradient = gradient + self.penalties[index] * variable
+            if factor := self.rate_factors[index]:
+                learning_rate = updates.scaled(learning_rate, factor(self.iterations))
             super().update_step(gradient, variable, learning_rate)
+
+        def _apply_weight_decay(self, variables):
+            if not (of_rates or of_decay) or not self.weight_decay:
+                super()._apply_weight_decay(variables)
+                return
+            whole = self.weight_decay
+            for variable in variables:  # Keras's takes one number for all
+                index = self._get_variable_index(variable)
+                factor = self.rate_factors[index]
+                self.weight_decay = whole * self.decays[index] * (factor(self.iterations) if factor else 1.0)
+                super()._apply_weight_decay([variable])
+            self.weight_decay = whole
 
         def apply(self, grads, trainable_variables=None):
             before = ops.cast(self.iterations, "float32")

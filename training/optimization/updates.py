@@ -19,6 +19,11 @@ class SharedScalars:
         super()._backend_update_step(grads, trainable_variables, self.scalars(learning_rate))
 
 
+def scaled(rate, factor):
+    """What an `update_step` gets for its rate, times a factor; of shared scalars the first is the rate."""
+    return (rate[0] * factor, *rate[1:]) if isinstance(rate, tuple) else rate * factor
+
+
 class SGD(SharedScalars, keras.optimizers.SGD):
     """Keras's SGD by TensorFlow's own kernel, one operation a variable.
 

@@ -16,7 +16,7 @@ from data.pipeline import Batches
 from models.weights.native import Origin
 from training.config_fields import Config
 from training.losses import total
-from training.optimization import optimizers
+from training.optimization import optimizers, stages
 from training.ranks import divergence
 from training.ranks.distributed import lost
 from training.ranks.ranks import ALONE, Ranks
@@ -73,6 +73,7 @@ class Loop:
             config.model, labels.classes, config.target_size, config.options, label_set=labels
         )
         self.watchdog = Watchdog(run, ranks, config.stall_timeout)
+        self.stages, self._frozen = stages.of(config), ()
         self._trained = False  # the first step is compiled
         self._losses = []  # of the steps since the last look, still on the device
         self._saved = time.monotonic()
@@ -138,14 +139,13 @@ class Loop:
         print(self._line(row), flush=True)
 
     def _choose_step(self) -> None:
-        """Compile the training step at the start, and anew when the encoder thaws."""
-        frozen = self.progress.epoch < self.config.freeze_encoder
-        thaws = self.progress.epoch == self.config.freeze_encoder > 0
-        if self.training_step and not thaws:
+        """Compile the training step at the start, and anew when other parts of the model are frozen."""
+        stage = self.stages.at(self.progress.epoch)
+        if self.training_step and stage.frozen == self._frozen:
             return
-        if frozen or thaws:
-            for layer in models.encoder_layers(self.model):
-                layer.trainable = not frozen
+        if stage.frozen != self._frozen:
+            stages.freeze(self.model, self.stages, stage)
+        self._frozen = stage.frozen
         loss = total.build(self.config)
         self.training_step = step.training_step(
             self.model, self.optimizer, self.jit, self.config.remat, loss, self.ranks

@@ -233,7 +233,7 @@ def build(settings: Config, fresh: bool) -> keras.Model:
         **settings.options,
         **encoder,
     )
-    if settings.freeze_encoder:
+    if settings.freeze_encoder or settings.fine_tune:
         models.encoder_layers(model)  # raises where there is none
     return model
 
