@@ -18,6 +18,7 @@ BN_MOMENTUM = 0.9  # follows the weights within tens of steps, also in runs of a
 BN_EPSILON = 1e-3
 
 _tracked = ContextVar("tracked", default=True)
+_exchange = ContextVar("exchange", default=None)
 
 
 @contextmanager
@@ -30,13 +31,28 @@ def untracked_statistics():
         _tracked.reset(token)
 
 
+@contextmanager
+def synchronized_statistics(sums, gpus: int):
+    """Within it `BatchNorm` normalises training batches by the statistics of all GPUs' images together.
+
+    Args:
+        sums: tensors -> their sums over the GPUs, in one exchange, and so are their gradients.
+        gpus: how many, with equally many images each.
+    """
+    token = _exchange.set((sums, gpus))
+    try:
+        yield
+    finally:
+        _exchange.reset(token)
+
+
 @keras.saving.register_keras_serializable("street_scenes")
 class BatchNorm(layers.BatchNormalization):
     """Batch normalisation over [B, H, W, C] by TensorFlow's fused kernel, which there is not for float64.
 
     Elsewhere it is Keras's own, which on TensorFlow is composed of a dozen element-wise operations. Same
     variables, names and numbers: the kernel reports the unbiased variance, which is turned back into Keras's
-    biased one.
+    biased one. `synchronized_statistics` makes them those of several GPUs.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -48,6 +64,8 @@ class BatchNorm(layers.BatchNormalization):
         # Keras runs a frozen layer in inference mode; so do we.
         batch_statistics = bool(training) and self.trainable
         inputs = tf.cast(inputs, self.compute_dtype)
+        if batch_statistics and _exchange.get():
+            return self._synchronized(inputs, *_exchange.get())
         known = [tf.zeros([0])] * 2  # the batch's own are to be found
         if not batch_statistics:
             known = [tf.cast(moving, tf.float32) for moving in (self.moving_mean, self.moving_variance)]
@@ -63,6 +81,21 @@ class BatchNorm(layers.BatchNormalization):
         if batch_statistics and _tracked.get():
             self._track([mean, variance * _biased_share(inputs)])
         return outputs
+
+    def _synchronized(self, inputs, sums, gpus: int):
+        """Normalised by mean and variance over all GPUs, in float32."""
+        import tensorflow as tf
+
+        x = tf.cast(inputs, tf.float32)
+        # less a mean that all GPUs know: else the mean of squares would lose the digits of the variance
+        x = x - tf.stop_gradient(tf.cast(self.moving_mean, tf.float32))
+        own = [tf.reduce_mean(x, (0, 1, 2)), tf.reduce_mean(tf.square(x), (0, 1, 2))]  # each [C]
+        mean, square = (total / gpus for total in sums(own))
+        variance = tf.maximum(square - tf.square(mean), 0.0)
+        if _tracked.get():
+            self._track([mean + tf.cast(self.moving_mean, tf.float32), variance])
+        scale = tf.cast(self.gamma, tf.float32) * tf.math.rsqrt(variance + self.epsilon)
+        return tf.cast((x - mean) * scale + tf.cast(self.beta, tf.float32), self.compute_dtype)
 
     def _track(self, batch):
         import tensorflow as tf

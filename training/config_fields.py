@@ -22,6 +22,7 @@ from training.options import Group
 from training.ranks.ranks import COMPRESSIONS, STRATEGIES
 
 NO_STAGES = Stages()
+FEW_IMAGES = 4  # of a GPU, whose statistics alone are too noisy
 general = Group()
 encoder = Group("encoder", "of models that have one, and stages in which parts of a model are trained")
 data = Group("data")
@@ -272,6 +273,13 @@ class Config:
         default="none",
         help="of gradients on their way between GPUs (default: {})",
     )
+    sync_bn: bool | None = ranks.field(  # None: where a GPU has few images
+        "--sync-bn",
+        action=BooleanOptionalAction,
+        default=None,
+        help="batch norm normalises by the images of all GPUs (default: with fewer than "
+        f"{FEW_IMAGES} images a GPU)",
+    )
     job: str | None = ranks.field(  # a job that is started again goes on with its run
         "--job",
         default=None,
@@ -376,6 +384,10 @@ class Config:
     def length(self, steps_per_epoch: int) -> int:
         """Steps of the whole run."""
         return self.steps or self.epochs * steps_per_epoch
+
+    def synchronizes(self, gpus: int) -> bool:
+        """Whether batch norm normalises by the images of all GPUs."""
+        return gpus > 1 and (self.batch < FEW_IMAGES if self.sync_bn is None else self.sync_bn)
 
     @property
     def ranges(self) -> Ranges:

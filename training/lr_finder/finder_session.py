@@ -47,7 +47,8 @@ def find(
         optimizer = optimizers.with_schedule(settings, sweep.schedule(minimum, maximum), model, ranks)
     ranks.broadcast([*model.variables, *optimizer.variables])
     seeds.spread(model, ranks)
-    step = training_step(model, optimizer, jit, settings.remat, total.build(settings), ranks)
+    together = settings.synchronizes(ranks.gpus)
+    step = training_step(model, optimizer, jit, settings.remat, total.build(settings), ranks, together)
     with Watchdog(finder_report.made_folder(logs, settings), ranks, settings.stall_timeout) as watchdog:
         found = sweep.sweep(
             model,

@@ -148,7 +148,13 @@ class Loop:
         self._frozen = stage.frozen
         loss = total.build(self.config)
         self.training_step = step.training_step(
-            self.model, self.optimizer, self.jit, self.config.remat, loss, self.ranks
+            self.model,
+            self.optimizer,
+            self.jit,
+            self.config.remat,
+            loss,
+            self.ranks,
+            self.config.synchronizes(self.ranks.gpus),
         )
 
     def _train(self) -> None:

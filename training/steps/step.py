@@ -1,5 +1,6 @@
 """One training step and one validation step, compiled."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import keras
@@ -8,7 +9,7 @@ import tensorflow as tf
 
 from common import devices
 from data.label_sets import IGNORED
-from models.layers import Resize
+from models.layers import Resize, synchronized_statistics
 from training.losses.heads import LOSSES
 from training.losses.pixels import cross_entropy_sum
 from training.losses.total import PLAIN, Loss
@@ -70,7 +71,13 @@ def _scores_and_loss(last, loss: Loss):
 
 
 def training_step(
-    model: keras.Model, optimizer, jit: bool, remat: bool = False, loss: Loss = PLAIN, ranks: Ranks = ALONE
+    model: keras.Model,
+    optimizer,
+    jit: bool,
+    remat: bool = False,
+    loss: Loss = PLAIN,
+    ranks: Ranks = ALONE,
+    synchronize: bool = False,
 ):
     """A compiled function (images uint8 [B, H, W, 3], labels uint8 [B, H, W]) -> loss, float32 scalar.
 
@@ -82,6 +89,7 @@ def training_step(
     A step whose float16 gradients overflow on any rank is skipped by the optimizers of all, which lower their
     scale. A loss or gradient that is not finite for any other reason changes nothing: that step and all later
     ones return NaN and leave the weights alone. `remat` recomputes activations instead of keeping them.
+    `synchronize` has batch norm normalise by the images of all GPUs (PyTorch's SyncBatchNorm).
     """
     network, loss_of = loss_head(model, replace(loss, across_ranks=ranks.across))
     if remat:
@@ -91,10 +99,12 @@ def training_step(
         sound = tf.Variable(True, trainable=False, name="sound")
 
     def differentiate(images, labels):
-        with tf.GradientTape() as tape:
-            loss = loss_of(network(ranks.share(images), training=True), ranks.share(labels))
-            scaled = optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, network.trainable_variables)
+        together = synchronized_statistics(ranks.sums, ranks.gpus) if synchronize else nullcontext()
+        with together:  # the backward pass as well, in which `remat` computes forward again
+            with tf.GradientTape() as tape:
+                loss = loss_of(network(ranks.share(images), training=True), ranks.share(labels))
+                scaled = optimizer.scale_loss(loss)
+            gradients = tape.gradient(scaled, network.trainable_variables)
         if optimizers.steps_to_update(optimizer) == 1:
             gradients = ranks.sum_gradients(gradients)
         finite = all_finite(gradients)

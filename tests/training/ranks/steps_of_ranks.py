@@ -4,9 +4,10 @@
     python steps_of_ranks.py FOLDER '{"case": {...}}' --replicas 2            two replicas in one process
 
 Each case is the fields of a `training.config.Config` that differ from the plain ones; "norms" false keeps
-batch norm from normalising by the batch, "rate" is a constant one whatever the number of ranks, and "scale"
-the first loss scale. Every rank or replica sees images of its own; FOLDER/case.NUMBER.npz gets all weights
-and the optimizer's variables, the states of dropout's generators, and the losses.
+batch norm from normalising by the batch, "together" has it normalise by all ranks' images, "rate" is a
+constant one whatever the number of ranks, and "scale" the first loss scale. Every rank or replica sees images
+of its own; FOLDER/case.NUMBER.npz gets all weights and the optimizer's variables, the states of dropout's
+generators, and the losses.
 """
 
 import argparse
@@ -35,6 +36,7 @@ STEPS = 20
 def train(given: dict, ranks) -> list[dict]:
     """Arrays by name after `STEPS` steps, of each of this process's GPUs."""
     size, batch, norms = given.pop("target_size"), given.pop("batch"), given.pop("norms", True)
+    together = given.pop("together", False)
     scale = given.pop("scale", None)
     if rate := given.pop("rate", None):
         given["rates"] = Rates("constant", rate, warmup_epochs=0, scaling="none")
@@ -52,7 +54,8 @@ def train(given: dict, ranks) -> list[dict]:
         optimizer.dynamic_scale.assign(scale)
     ranks.broadcast([*model.variables, *optimizer.variables])
     seeds.spread(model, ranks)
-    step = training_step(model, optimizer, jit=False, loss=total.build(settings), ranks=ranks)
+    options = {"loss": total.build(settings), "ranks": ranks, "synchronize": together}
+    step = training_step(model, optimizer, jit=False, remat=settings.remat, **options)
     losses = [float(step(*batch_of(number, batch, size, ranks))) for number in range(STEPS)]
     kept = {f"weight/{weight.path}": weight for weight in model.weights}
     kept |= {

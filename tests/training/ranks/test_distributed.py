@@ -81,6 +81,26 @@ def test_two_ranks_of_two_equal_one_of_four(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ranks", "replicas"])
+def test_synchronized_batch_norm_of_two_and_two_images_is_that_of_four(kind, tmp_path):
+    common = COMPARABLE | {"norms": True, "rate": 0.01}
+    together = {**common, "batch": 2, "together": True}
+    cases = {"two": together, "two with remat": {**together, "remat": True}}
+    number, options = (2, ()) if kind == "ranks" else (1, ("--replicas", 2))
+    one = {"four": {**common, "batch": 4}}
+    for ranks, given, words in ((1, one, ()), (number, cases, options)):
+        done = launch_forks(ranks, STEPS, tmp_path, json.dumps(given), *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+    four = np.load(tmp_path / "four.0.npz")
+    assert four["losses"][-1] < 0.95 * four["losses"][0]
+    for name in cases:
+        ends = [np.load(tmp_path / f"{name}.{rank}.npz") for rank in range(2)]
+        assert_same_bits(ends, name)
+        for key in four.files:
+            np.testing.assert_allclose(ends[0][key], four[key], rtol=1e-3, atol=1e-5, err_msg=key)
+
+
+@pytest.mark.slow
 def test_scores_of_one_two_and_three_ranks_are_the_same_to_the_last_digit(town, tmp_path):
     rows = []
     for number in (1, 2, 3):  # of 7 images
