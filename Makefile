@@ -5,11 +5,13 @@ VENV ?= .venv
 DEMO ?= demo
 EPOCHS ?= 45
 MEASURED ?= measured
+SWEEP ?= training/sweeps/town.toml
+LOGS ?= logs
 EXTRAS ?= test
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
-.PHONY: demo benchmark results test test-fast lint horovod format clean
+.PHONY: demo benchmark train-all results test test-fast lint horovod format clean
 
 # A made-up town, Fast-SCNN trained on it, scored, and imaged: a few minutes on two cores.
 demo: $(VENV)/.run
@@ -35,6 +37,13 @@ demo: $(VENV)/.run
 benchmark: $(VENV)/.export
 	$(PY) benchmark.py sweep benchmarks/sweeps/small.toml --save $(MEASURED)/records
 	$(PY) benchmark.py report $(MEASURED)/records -o $(MEASURED)/report
+
+# The runs of a sweep file, and those of one model: make train-all SWEEP=training/sweeps/town.toml DATA=demo/town
+train-all: $(VENV)/.run
+	$(PY) train.py --sweep $(SWEEP) $(if $(DATA),-p $(DATA)) --logs $(LOGS)
+
+train-%: $(VENV)/.run
+	$(PY) train.py --sweep $(SWEEP) --only $* $(if $(DATA),-p $(DATA)) --logs $(LOGS)
 
 # README's and docs' tables from benchmarks/results/
 results: $(VENV)/.run

@@ -11,11 +11,15 @@
     python train.py -m unet --loss ce+dice --class-weights median --ema
     python train.py --doctor -p town                               # what each rank has, and what is wrong
     python train.py --config logs/fastscnn/RUN/config.json         # the same run again
+    python train.py --sweep training/sweeps/town.toml -p town      # many runs; started again, it goes on
 
 Everything goes to logs/<model>/<timestamp>/: checkpoints, log, TensorBoard events, images, curves.
 SIGTERM, SIGUSR1 and Ctrl-C save at the next step; --resume goes on there. Exit statuses: docs/runs.md.
 """
 
+import contextlib
+import io
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,11 +28,16 @@ from common.errors import UserError
 from models import ARCHITECTURES
 from training import command_line
 from training.command_line import given
+from training.ranks.distributed import launched
 from training.run.interruptions import Interruptions
 
 
 def main() -> int:
     options = command_line.arguments(__doc__)
+    if options.sweep or options.only:
+        options, status = of_sweep(options, sys.argv[1:])
+        if options is None:
+            return status
     if options.doctor:
         from training.ranks import doctor
 
@@ -37,6 +46,34 @@ def main() -> int:
         return prepare_for_training(options)
     with Interruptions() as stop:
         return train(options, stop)
+
+
+def of_sweep(options, words: list[str]):
+    """(options of the only run that a sweep is asked for, None), or (None, status) once all have run."""
+    from training import sweep
+
+    if not options.sweep:
+        raise UserError("--only chooses a run of a sweep; add --sweep")
+    runs, rest = sweep.read(options.sweep), sweep.words_of_others(words)
+    parsed = {run.name: read_run(options.sweep, run, rest) for run in runs}
+    chosen = sweep.chosen(runs, options.only)
+    if options.only and len(chosen) == 1:
+        return parsed[chosen[0].name], None
+    launcher, number = launched()
+    if number > 1:
+        raise UserError(f"{launcher} has started {number} processes, for one run: name it with --only")
+    return None, sweep.run_all(sys.argv[0], options.sweep, chosen, rest, options.logs)
+
+
+def read_run(file: Path, run, rest: list[str]):
+    """The options of a run of a sweep; a mistake in them names the run."""
+    words = [*run.words, "--job", run.job, *rest]
+    with contextlib.redirect_stderr(io.StringIO()) as errors:
+        try:
+            return command_line.arguments(__doc__, words)
+        except SystemExit as ended:
+            reason = errors.getvalue().strip().partition("error: ")[2].removesuffix(" (see --help)")
+            raise UserError(f"{file}, run '{run.name}': {reason}") from ended
 
 
 def train(options, stop: Interruptions) -> int:

@@ -33,11 +33,13 @@ trap 'stopped=1' USR1 TERM
 
 each_node=(--nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --mpi=none)
 
-# The model of an array's task, in the order of models/registry.py; a later -m/--model replaces it.
-model_of_array() {
+# The model of an array's task, in the order of models/registry.py; a later -m/--model replaces it. Of --sweep FILE
+# its run of that number.
+model_of_array() { # ARGUMENTS of the program
     model=()
     [ -n "${SLURM_ARRAY_TASK_ID:-}" ] || return 0
     local models
+    case " $* " in *" --sweep"*) model=(--only "$SLURM_ARRAY_TASK_ID") && return 0 ;; esac
     read -ra models < <("$PYTHON" -c 'import models; print(*models.ARCHITECTURES)') || true
     [ "$SLURM_ARRAY_TASK_ID" -lt "${#models[@]}" ] ||
         give_up "no model has number $SLURM_ARRAY_TASK_ID; submit with --array=0-$((${#models[@]} - 1)), or a part of it"

@@ -31,6 +31,21 @@ BEFORE = {
             help="repeat the run of this config.json; options replace its parts",
         ),
     ),
+    "epochs": (
+        general.option(
+            "--sweep",
+            type=Path,
+            with_finder=False,
+            metavar="FILE",
+            help="train all runs of this file, such as training/sweeps/town.toml, one after the other",
+        ),
+        general.option(
+            "--only",
+            with_finder=False,
+            metavar="RUN",
+            help="of a sweep, one run by its name or number, or all of one model",
+        ),
+    ),
     "encoder_weights": (
         general.option("--logs", type=Path, default=Path("logs"), help="where runs are kept (default: logs)"),
     ),

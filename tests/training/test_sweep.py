@@ -1,0 +1,122 @@
+"""Many runs from one file."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import train
+from common.errors import UserError
+from runs import train_here
+from tiny import REPO, tiny_dataset
+from training import sweep
+
+FILE = """
+[common]
+model = "toy"
+image-size = "32,64"
+batch = 2
+epochs = 1
+
+[[run]]
+name = "plain"
+seed = [0, 1]
+
+[[run]]
+name = "wide"
+width = 24
+flip = false
+"""
+# train.py that knows the toy network
+SCRIPT = f"""
+import sys
+sys.path[:0] = [{str(REPO)!r}, {str(REPO / "tests" / "support")!r}]
+import toy
+toy.register()
+import train
+from common import cli
+cli.run(train.main)
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "few.toml"
+    path.write_text(FILE)
+    return path
+
+
+def test_lists_are_multiplied_and_names_tell_which(file):
+    runs = sweep.read(file)
+    assert [run.name for run in runs] == ["plain-seed0", "plain-seed1", "wide"]
+    assert runs[1].words == ("--model", "toy", "--image-size", "32,64", "--batch", "2", "--epochs", "1",
+                             "--seed", "1")  # fmt: skip
+    assert runs[2].words[-3:] == ("--width", "24", "--no-flip") and runs[2].job == "few:wide"
+
+
+def test_runs_are_chosen_by_number_name_and_model(file):
+    runs = sweep.read(file)
+    assert sweep.chosen(runs, None) == runs == sweep.chosen(runs, "toy")
+    assert sweep.chosen(runs, "2") == sweep.chosen(runs, "wide") == runs[2:]
+    with pytest.raises(UserError, match="`only` 3 is no run of the sweep; there are 0 to 2: plain-seed0"):
+        sweep.chosen(runs, "3")
+
+
+def test_other_options_are_for_all_runs():
+    words = ["-p", "town", "--sweep", "a.toml", "-b", "2", "--only", "wide", "--sweep=b.toml"]
+    assert sweep.words_of_others(words) == ["-p", "town", "-b", "2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("run = ", "cannot read the sweep file"),
+        ("[common]\nmodel = 'toy'", r"needs tables \[\[run\]\]"),
+        ("[[run]]\nmodel = 'toy'", 'needs its name = "NAME"'),
+        ("[[run]]\nname = 'a'", "run 'a' needs its model"),
+        ("[[run]]\nname = 'a'\nmodel = 'toy'\n[[run]]\nname = 'a'\nmodel = 'toy'", "two runs 'a'"),
+    ],
+)
+def test_mistakes_in_a_file_are_one_line(tmp_path, content, message):
+    (tmp_path / "a.toml").write_text(content)
+    with pytest.raises(UserError, match=message):
+        sweep.read(tmp_path / "a.toml")
+
+
+def test_a_mistake_in_one_run_is_told_before_any_is_trained(file, tmp_path):
+    file.write_text(FILE + '\n[[run]]\nname = "odd"\nspeed = 3\n')
+    with pytest.raises(UserError, match="run 'odd': unrecognized arguments: --speed 3"):
+        train_here("--sweep", file, "-p", tmp_path, "--logs", tmp_path)
+    with pytest.raises(UserError, match="--only chooses a run of a sweep; add --sweep"):
+        train_here("--only", "wide")
+
+
+def test_several_processes_train_one_run(file, monkeypatch):
+    monkeypatch.setattr(train, "launched", lambda: ("horovodrun", 2))
+    with pytest.raises(UserError, match="started 2 processes, for one run: name it with --only"):
+        train_here("--sweep", file)
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_started_again_goes_on(file, tmp_path):
+    town = tiny_dataset(tmp_path / "town", train=4, val=2, size=(32, 64))
+    script, logs = tmp_path / "train.py", tmp_path / "logs"
+    script.write_text(SCRIPT)
+    words = [sys.executable, script, "--sweep", file, "-p", town, "--logs", logs]
+    options = {"capture_output": True, "text": True, "env": os.environ | {"PYTHONPATH": str(REPO)}}
+    first = subprocess.run([*words, "--only", "wide"], check=True, **options)
+    assert "run folder" in first.stdout and len(list(logs.glob("toy/*"))) == 1
+    done = subprocess.run(words, check=True, **options)
+    assert len(list(logs.glob("toy/*"))) == 3 and "[3/3] wide" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()[-3:]]
+    assert [row[0] for row in rows] == ["plain-seed0", "plain-seed1", "wide"]
+    for name, best, _, _, epochs, folder in rows:
+        assert 0 <= float(best) <= 1 and epochs == "1" and Path(folder).is_dir(), name
+
+
+@pytest.mark.parametrize("path", sorted((REPO / "training" / "sweeps").glob("*.toml")), ids=lambda p: p.stem)
+def test_the_files_that_come_along_are_sound(path):
+    for run in sweep.read(path):
+        assert train.read_run(path, run, ["-p", "town"]).job == run.job
