@@ -35,7 +35,7 @@ const filter = (form, table) => {
     let some = false;
     for (const row of rowsOf(body)) {
       const text = `${row.textContent} ${title}`.toLowerCase();
-      row.hidden = (group && group !== title) || !words.every((word) => text.includes(word));
+      row.hidden = row.dataset.out === "out" || (group && group !== title) || !words.every((word) => text.includes(word));
       some ||= !row.hidden;
       shown += !row.hidden;
       all += 1;

@@ -30,6 +30,18 @@ class Column:
     numeric: bool = True
 
 
+class Row(list):
+    """A table's row of `Cell`s.
+
+    Attributes:
+        filters: what the first screen's filters know it by; empty for rows that they leave alone.
+    """
+
+    def __init__(self, cells, filters: dict | None = None):
+        super().__init__(cells)
+        self.filters = filters or {}
+
+
 @dataclass
 class Table:
     """Rows in groups, of which each is sorted for itself.
@@ -97,6 +109,36 @@ class Section:
     lacking: str = ""
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A filter of the first screen.
+
+    Attributes:
+        name: key of the points.
+        title: as people read it.
+        values: from the usual one.
+        all: whether all values together can be chosen, which then is the usual choice.
+    """
+
+    name: str
+    title: str
+    values: list[str]
+    all: bool = False
+
+
+@dataclass(frozen=True)
+class Front:
+    """What the first screen's chart is drawn from.
+
+    Attributes:
+        choices: filters.
+        points: plain values, see `benchmarks.report.front`.
+    """
+
+    choices: list[Choice]
+    points: list[dict]
+
+
 @dataclass
 class Step:
     """A line of a headline: the model to take, how fast it is, how right, and what to know of it."""
@@ -117,13 +159,23 @@ class Headline:
 
 @dataclass
 class Report:
-    """All of it; `about` and `left_out` are lines of text."""
+    """All of it.
+
+    Attributes:
+        title: of the page.
+        about: lines of text.
+        headlines: what is best at which speed, in words.
+        sections: charts and tables.
+        left_out: (name, reason) of what could not be used.
+        front: the first screen's chart, if any mIoU is known.
+    """
 
     title: str
     about: list[str]
     headlines: list[Headline]
     sections: list[Section]
     left_out: list[tuple[str, str]]
+    front: Front | None = None
 
 
 def number(value: float | None, mark: str = "") -> Cell:

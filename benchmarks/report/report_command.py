@@ -99,7 +99,7 @@ def compose(
     Raises:
         UserError: no records, or a run or folder of images that is none.
     """
-    from benchmarks.report import costs, environments, run_curves, score_table, speed, training
+    from benchmarks.report import costs, environments, front, run_curves, score_table, speed, training
     from benchmarks.report import gallery as side_by_side
     from benchmarks.report.page_parts import Report
     from benchmarks.report.ranking import groups, headlines
@@ -120,7 +120,8 @@ def compose(
     about = [f"{len(days)} record{'' if len(days) == 1 else 's'}, {period}."]
     if found.superseded:
         about.append(f"{found.superseded} older measurements of a configuration gave way to newer ones.")
-    return Report(title, about, headlines(groups(found.speeds)), sections, found.left_out)
+    best = headlines(groups(found.speeds))
+    return Report(title, about, best, sections, found.left_out, front.front(found.speeds))
 
 
 def write(folder: Path, files: dict[str, bytes]) -> None:

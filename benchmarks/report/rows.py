@@ -51,6 +51,8 @@ class Speed:
     noisy: bool = False
     miou: float | None = None  # of these very weights
     scored_on: str = ""
+    published: float | None = None  # mIoU in % on Cityscapes val of the very network's published weights
+    cited: str = ""  # where it is from
 
     @property
     def name(self) -> str:

@@ -3,7 +3,8 @@
 from collections import defaultdict
 
 from benchmarks.report import speed_charts
-from benchmarks.report.page_parts import DASH, Cell, Column, Section, Table, number, span, text
+from benchmarks.report.front import filters
+from benchmarks.report.page_parts import DASH, Cell, Column, Row, Section, Table, number, span, text
 from benchmarks.report.ranking import fastest, groups
 from benchmarks.report.reported import ReportedRecords
 from benchmarks.report.rows import Group, Speed
@@ -60,7 +61,7 @@ def inference(found: dict[Group, list[Speed]]) -> Section:
     return section
 
 
-def table_rows(rows: list[Speed]) -> list[list[Cell]]:
+def table_rows(rows: list[Speed]) -> list[Row]:
     """A group's rows; the fastest and the most accurate are marked where there are others."""
     measured = [row for row in rows if row.rate]
     best = fastest(rows) if len(measured) > 1 else None
@@ -69,14 +70,15 @@ def table_rows(rows: list[Speed]) -> list[list[Cell]]:
     return [_cells(row, best is row, row.miou is not None and row.miou == highest) for row in rows]
 
 
-def _cells(row: Speed, is_fastest: bool, is_most_accurate: bool) -> list[Cell]:
+def _cells(row: Speed, is_fastest: bool, is_most_accurate: bool) -> Row:
     named = [text(row.model, "noisy" if row.noisy else ""), text(row.runtime)]
     known = [text(row.numbers), text(row.date[:10])]
     if not row.rate:
-        return [*named, Cell(row.failed, None), *[number(None)] * (len(COLUMNS) - 5), *known]
+        cells = [*named, Cell(row.failed, None), *[number(None)] * (len(COLUMNS) - 5), *known]
+        return Row(cells, filters(row))
     score = None if row.miou is None else 100 * row.miou
     milliseconds = [row.latency.get(name) for name in PERCENTILES]
-    return [
+    cells = [
         *named,
         number(row.rate.median, "best" if is_fastest else ""),
         span(row.rate.least, row.rate.most),
@@ -85,6 +87,7 @@ def _cells(row: Speed, is_fastest: bool, is_most_accurate: bool) -> list[Cell]:
         number(None if row.memory is None else row.memory / speed_charts.MIB),
         *known,
     ]
+    return Row(cells, filters(row))
 
 
 def _latency(found: dict[Group, list[Speed]]) -> Section:

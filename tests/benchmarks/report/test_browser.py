@@ -181,3 +181,71 @@ def test_a_browser_would_run_what_is_not_escaped(chromium, tmp_path):
         pass
     with pytest.raises(UserError):
         report_command.compose([tmp_path])
+
+
+class TestFront:
+    """The first screen: one chart of mIoU against speed, and its filters."""
+
+    POINTS = "document.querySelectorAll('#front .point').length"
+    SHOWN = (
+        "[...document.querySelectorAll('#inference tbody tr:not(.group)')].filter((r) => !r.hidden).length"
+    )
+
+    def test_is_seen_whole_without_scrolling(self, chromium, page_file):
+        for width, height in ((1280, 800), (390, 844)):
+            with opened(chromium, page_file, width, height) as page:
+                box = page.evaluate(
+                    "document.querySelector('#front .chart svg').getBoundingClientRect().bottom"
+                )
+                assert 0 < box <= height
+
+    def test_filters_act_on_chart_and_table_alike(self, chromium, page_file):
+        with opened(chromium, page_file) as page:
+            assert page.evaluate(self.POINTS) == 10  # five networks by two runtimes
+            rates = page.evaluate(
+                "[...document.querySelectorAll('#front .point title')].map((t) => t.textContent)"
+            )
+            page.select_option("#front select[name=device]", "Imaginary G1")
+            assert page.evaluate(self.POINTS) == page.evaluate(self.SHOWN) == 10
+            others = page.evaluate(
+                "[...document.querySelectorAll('#front .point title')].map((t) => t.textContent)"
+            )
+            assert not set(rates) & set(others)
+            page.fill("#inference input", "u-net")  # the table's own filter goes on
+            assert page.evaluate(self.SHOWN) == 4
+
+    def test_a_network_that_is_only_published_is_no_real_weights(self, chromium, tmp_path):
+        found = report_command.compose([reports.save(tmp_path, reports.everything())])
+        from benchmarks.report import front, page
+        from benchmarks.report.reported import gather
+
+        speeds = gather([tmp_path]).speeds
+        for row in speeds:
+            if row.model == "U-Net":
+                row.miou, row.weights, row.published, row.cited = None, "random", 69.1, "its paper"
+            row.scored_on = row.scored_on and front.CITYSCAPES
+        found.front = front.front(speeds)
+        (tmp_path / "index.html").write_text(page.html(found))
+        with opened(chromium, tmp_path / "index.html") as seen:
+            hollow = "document.querySelectorAll('#front .point.published').length"
+            assert (seen.evaluate(self.POINTS), seen.evaluate(hollow)) == (10, 2)
+            seen.locator("#front .point.published").first.focus()
+            assert "published: 69.1 % mIoU, its paper" in seen.evaluate(
+                "document.querySelector('#front output').value"
+            )
+            seen.check("#front input[name=real]")
+            assert (seen.evaluate(self.POINTS), seen.evaluate(hollow)) == (8, 0)
+
+    def test_hovering_tells_the_row(self, chromium, page_file):
+        with opened(chromium, page_file) as page:
+            page.locator("#front .point").last.hover()
+            told = page.evaluate("document.querySelector('#front output').value")
+            assert "images/s" in told and "% mIoU of these weights on made-up town val" in told
+
+    def test_without_a_script_the_tables_are_there(self, chromium, page_file):
+        context = chromium.new_context(java_script_enabled=False)
+        page = context.new_page()
+        page.goto(page_file.as_uri())
+        assert "the tables below" in page.inner_text("#front .chart")
+        assert page.locator("#front form").is_hidden() and page.locator("#inference td").first.is_visible()
+        context.close()
