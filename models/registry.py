@@ -214,6 +214,9 @@ ENCODERS = {
         f"mit_b{size}": Encoder(f"MiT-B{size}", "arXiv 2105.15203", "models.encoders.mix_transformer", (32,))
         for size in range(6)
     },
+    "hrnet_w18_small": Encoder("HRNetV2-W18 small", "arXiv 1908.07919", "models.encoders.hrnet", (32,)),
+    "hrnet_w18": Encoder("HRNetV2-W18", "arXiv 1908.07919", "models.encoders.hrnet", (32,)),
+    "hrnet_w48": Encoder("HRNetV2-W48", "arXiv 1908.07919", "models.encoders.hrnet", (32,)),
 }
 
 

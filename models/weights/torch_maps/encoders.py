@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.weights.torch_layout import Rule
-from models.weights.torch_maps import convolutional, mix_transformers
+from models.weights.torch_maps import convolutional, high_resolution, mix_transformers
 from models.weights.torch_maps.families import Family
 
-FAMILIES = (*convolutional.FAMILIES, *mix_transformers.FAMILIES)
+FAMILIES = (*high_resolution.FAMILIES, *convolutional.FAMILIES, *mix_transformers.FAMILIES)
 
 
 @dataclass(frozen=True)
