@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from common.errors import UserError
-from models import registry
+from models import encoders, registry
 from models.initialization import quick_compilation
 from models.model_options import OptionError, current, defaults, require_known, require_one_of
 
-# in which publications differ
-ENCODER_OPTIONS = ("first_dilation", "multi_grid", "epsilons", "dilated_blocks", "last_conv")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -181,10 +179,16 @@ class _EncoderDecoder:
         self._name, self._decoder, self._encoder = name, import_module(module), encoder
 
     def options(self) -> dict:
-        stride = self._decoder.OUTPUT_STRIDES[0]
-        own = {"encoder": self._encoder, "output_stride": stride, "encoder_weights": "none", "preset": None}
-        own |= {"align_corners": False, **dict.fromkeys(ENCODER_OPTIONS)}
-        return own | defaults(self._decoder.build, 3)
+        own = {"encoder": self._encoder, "output_stride": self._usual_stride()}
+        own |= {"encoder_weights": "none", "preset": None, "align_corners": False}
+        return own | dict.fromkeys(encoders.OPTIONS) | defaults(self._decoder.build, 3)
+
+    def _usual_stride(self) -> int:
+        """The decoder's first output stride that the encoder has; its first one where they share none."""
+        named = (found for name, found in registry.ENCODERS.items() if name == self._encoder)
+        strides = next((found.output_strides for found in named), ())
+        usual = self._decoder.OUTPUT_STRIDES
+        return next((stride for stride in usual if stride in strides), usual[0])
 
     def complete(self, options: dict) -> dict:
         """All options: those given, else the preset's, else the defaults."""
@@ -209,12 +213,11 @@ class _EncoderDecoder:
         require_one_of("encoder", name, registry.ENCODERS)
         import keras
 
-        from models import encoders
         from models.layers import Resize
         from models.weights import encoder_weights
 
         image = keras.Input(input_shape, name="image")
-        chosen = {option: given[option] for option in ENCODER_OPTIONS if given[option] is not None}
+        chosen = {option: given[option] for option in encoders.OPTIONS if given[option] is not None}
         known = encoders.options_of(name)  # a preset's options are for those encoders that have them
         chosen = {option: value for option, value in chosen.items() if option in known or option in options}
         file = encoder_weights.find(weights, name)  # before building takes time
@@ -224,14 +227,16 @@ class _EncoderDecoder:
         size = input_shape[:2]
         own = {option: given[option] for option in defaults(self._decoder.build, 3)}
         scores = self._decoder.build(features, classes, stride, **own)  # [B, h, w, classes]
-        outputs = Resize(*size, align_corners=align_corners, dtype="float32", name="logits")(scores)
-        if auxiliary:
-            scores = self._auxiliary(features, classes)
-            outputs = {
-                "logits": outputs,
-                "auxiliary": Resize(*size, dtype="float32", name="auxiliary")(scores),
-            }
-        model = keras.Model(image, outputs, name=self._decoder.NAME)
+        if not isinstance(scores, dict):
+            scores = {"logits": scores}
+        if auxiliary and "auxiliary" not in scores:
+            scores["auxiliary"] = self._auxiliary(features, classes)
+        outputs = {
+            name: Resize(*size, align_corners=align_corners, dtype="float32", name=name)(x)
+            for name, x in scores.items()
+            if auxiliary or name == "logits"
+        }
+        model = keras.Model(image, outputs if auxiliary else outputs["logits"], name=self._decoder.NAME)
         model.about = About(features.layers, stride, tuple(left_out))
         return model
 
@@ -245,4 +250,4 @@ def _maker(name: str, options: dict) -> _Network | _EncoderDecoder:
     found = registry.architecture(name)
     if found.network and (found.decoder is None or options.get("encoder") is None):
         return _Network(name, found.network)
-    return _EncoderDecoder(name, found.decoder, found.encoder)
+    return _EncoderDecoder(name, found.decoder, options.get("encoder", found.encoder))

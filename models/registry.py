@@ -142,6 +142,13 @@ ARCHITECTURES = {
         decoder="models.decoders.fcn",
         encoder="resnet50_v1c",
     ),
+    "ocrnet": Architecture(
+        "OCRNet",
+        "arXiv 1909.11065",
+        Recipe(0.01, auxiliary=0.4),  # section 4.2
+        decoder="models.decoders.ocrnet",
+        encoder="hrnet_w18",
+    ),
     "unet++": Architecture(
         "U-Net++",
         "arXiv 1807.10165",

@@ -4,6 +4,8 @@ Each takes the full name of its layer, which the tables of `models.weights.torch
 Shapes are channels-last.
 """
 
+from functools import partial
+
 import keras
 import numpy as np
 from keras import initializers, layers, ops
@@ -92,6 +94,15 @@ def conv_bn_relu(x, filters: int, name: str, kernel: int = 3, relu: bool = True,
     """Convolution `name_conv`, batch norm `name_bn`, ReLU `name_relu`."""
     x = conv(x, filters, f"{name}_conv", kernel, **options)
     return batch_norm(x, f"{name}_bn", f"{name}_relu" if relu else None)
+
+
+def scores(x, outputs: int, name: str = "scores", bias: bool = True):
+    """1x1 convolution to scores: [B, h, w, C] -> [B, h, w, outputs].
+
+    Its kernel starts with a deviation of 0.01, as in mmsegmentation, so that all scores are nearly equal.
+    """
+    small = partial(initializers.RandomNormal, stddev=0.01)
+    return conv(x, outputs, name, 1, bias=bias, initializer=small)
 
 
 def max_pool(x, name: str, kernel: int = 3, stride: int = 2, padding: int = 1):

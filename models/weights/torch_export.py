@@ -25,7 +25,7 @@ TORCHVISION = "torchvision"
 # encoders that they have, by our names
 ENCODERS = {
     "smp": r"resnet\d+|resnext\w+|mobilenet_v2|efficientnet-b\d|vgg\w+|xception_torch|mit_b\d",
-    "mmseg": r"resnet\d+(_v1c)?|resnext\w+|mobilenet_v2|mit_b\d",
+    "mmseg": r"resnet\d+(_v1c)?|resnext\w+|mobilenet_v2|mit_b\d|hrnet\w+",
     "hub": r"mit_b\d",
     TORCHVISION: r"resnet\d+|resnext\w+|mobilenet_v2",
 }
@@ -37,6 +37,7 @@ FREE = (
     "channels",
     "low_channels",
     "bin_channels",
+    "key_channels",
     "head_channels",
     "width",
 )
@@ -62,7 +63,7 @@ class Exported:
 def export(network, origin: native.Origin, package: str | None = None) -> Exported:
     """The state dict of a model.
 
-    Auxiliary heads of mmsegmentation, which serve training alone, are not in it. What segmentation_models.
+    Auxiliary heads of mmsegmentation that serve training alone are not in it. What segmentation_models.
     pytorch builds and does not use, such as ResNet's last stages in its PSPNet, is filled with fresh values.
 
     Args:
@@ -126,7 +127,9 @@ def _same(origin: native.Origin, package: str, encoder: str) -> bool:
 
 
 def _binding(options: dict) -> dict:
-    return {name: value for name, value in options.items() if name not in FREE}
+    """The options that decide which network it is; a preset's for other encoders do not."""
+    foreign = set(encoders.OPTIONS) - set(encoders.options_of(options["encoder"]))
+    return {name: value for name, value in options.items() if name not in FREE and name not in foreign}
 
 
 def _beside(encoder: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -72,13 +72,20 @@ def _require(known: dict, config: dict, path) -> None:
 def _mmseg(meta: dict) -> dict:
     model = model_of(meta.get("cfg", meta.get("config")))
     options = {}
-    head, backbone = (found if isinstance(found := model.get(name), dict) else {} for name in PARTS)
+    head, backbone = (_last(model.get(name)) for name in PARTS)
     if head.get("align_corners") is True:
         options["align_corners"] = True
     stem, strides = STEM_STRIDES.get(str(backbone.get("type"))), backbone.get("strides")
     if stem and isinstance(strides, (list, tuple)) and all(type(stride) is int for stride in strides):
         options["output_stride"] = stem * math.prod(strides)
     return options
+
+
+def _last(part) -> dict:
+    """A part of a model; of several heads the one whose scores are the answer."""
+    if isinstance(part, (list, tuple)) and part:
+        part = part[-1]
+    return part if isinstance(part, dict) else {}
 
 
 def model_of(text) -> dict:

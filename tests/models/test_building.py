@@ -36,6 +36,21 @@ def test_auxiliary_scores_stand_beside_the_logits_over_the_same_weights(both):
     np.testing.assert_array_equal(alone(images(), training=False), outputs["logits"])
 
 
+def test_scores_that_inference_needs_are_auxiliary_ones_as_well():
+    network = models.build("ocrnet", (*SIZE, 3), 5, encoder="resnet18_v1c", auxiliary=True)
+    alone = models.build("ocrnet", (*SIZE, 3), 5, encoder="resnet18_v1c")
+    assert {weight.path for weight in network.weights} == {weight.path for weight in alone.weights}
+    for weight, other in zip(network.weights, alone.weights, strict=True):
+        other.assign(weight)
+    outputs = network(images(), training=False)
+    np.testing.assert_array_equal(alone(images(), training=False), outputs["logits"])
+    first = keras.Model(network.input, network.get_layer("regions_scores").output)(images(), training=False)
+    assert tuple(first.shape) == (2, 8, 8, 5)
+    np.testing.assert_allclose(
+        outputs["auxiliary"], keras.ops.image.resize(first, SIZE), rtol=1e-5, atol=1e-5
+    )
+
+
 def test_an_architecture_without_an_auxiliary_head_says_so():
     for name, options in (("fastscnn", {}), ("unet", {"encoder": "mobilenetv2"})):
         with pytest.raises(UserError, match=f"{name} has no auxiliary head"):
@@ -62,6 +77,8 @@ def test_sizes_follow_from_what_is_built():
     assert models.size_multiple("unet", {}) == 16
     assert models.size_multiple("unet", {"encoder": "resnet50"}) == 32
     assert models.size_multiple("deeplabv3+", {"output_stride": 8}) == 8
+    assert models.size_multiple("fcn", {}) == 8
+    assert models.size_multiple("fcn", {"encoder": "hrnet_w18"}) == 32  # the only one that it has
     assert models.nearest_size("deeplabv3+", {}, (100.0, 39.0)) == (96, 32)
     with pytest.raises(UserError, match="unet takes .* multiples of 32, not 48,64; nearest: 32,64 or 64,64"):
         models.build("unet", (48, 64, 3), 5, encoder="resnet50")

@@ -27,6 +27,7 @@ from cases import CASES, JAX, QUICK
 from data.label_sets import CITYSCAPES
 from deploy import export, operators, parity
 from inference.graph_interface import GraphInterface
+from models.attention import ScaledDotProduct
 from models.decoders.manet import PositionProduct
 from models.weights import native
 from networks import narrowed, random_images
@@ -36,7 +37,13 @@ COSTLY = "every network, at 10 to 20 s each"
 
 OTHER = (32, 96)  # another size than golden answers'
 # what works on the last axis, in ONNX as well, to which tensors are transposed
-CHANNELS_LAST = (layers.Dense, layers.LayerNormalization, layers.GroupNormalization, PositionProduct)
+CHANNELS_LAST = (
+    layers.Dense,
+    layers.LayerNormalization,
+    layers.GroupNormalization,
+    PositionProduct,
+    ScaledDotProduct,
+)
 LARGE = 20_000_000  # parameters, from which a copy with an eighth of the channels is converted
 
 

@@ -5,6 +5,8 @@ A new one needs its golden answer as well: `python tests/models/make_golden.py N
 
 from typing import NamedTuple
 
+from models.encoders import hrnet
+
 
 class Case(NamedTuple):
     """What `models.build` is given.
@@ -24,6 +26,7 @@ class Case(NamedTuple):
     shallow: dict = {}  # noqa: RUF012
 
 
+SMALLER_HRNET = {"models.encoders.hrnet.VARIANTS": {"hrnet_w18_small": hrnet.Variant(18, 1, (1, 1, 1))}}
 CASES = {
     "bayes_segnet": Case("bayes_segnet", precision="float64"),
     "deeplabv3+-mobilenetv2": Case("deeplabv3+"),
@@ -39,9 +42,12 @@ CASES = {
     "deeplabv3+-xception": Case("deeplabv3+", {"encoder": "xception"}),
     "fastscnn": Case("fastscnn"),
     "fcn": Case("fcn", {"encoder": "resnet18_v1c"}),
+    "fcn-hrnet": Case("fcn", {"encoder": "hrnet_w18_small"}, shallow=SMALLER_HRNET),
     "fpn": Case("fpn", {"encoder": "resnet18"}),
     "fpn-smp": Case("fpn", {"encoder": "efficientnet-b0", "preset": "smp"}),
     "manet": Case("manet", {"encoder": "resnet18"}),
+    "ocrnet": Case("ocrnet", {"encoder": "hrnet_w18_small"}, shallow=SMALLER_HRNET),
+    "ocrnet-dilated": Case("ocrnet", {"encoder": "resnet18_v1c"}),
     "pspnet": Case("pspnet", {"encoder": "resnet18_v1c"}),
     "pspnet-smp": Case("pspnet", {"encoder": "mobilenet_v2", "preset": "smp"}),
     "segformer": Case("segformer"),

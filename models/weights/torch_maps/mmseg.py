@@ -24,6 +24,16 @@ DECODERS = {
         Rule(r"fcn_cat_(conv|bn)", "decode_head.conv_cat.{0}"),
     ],
 }
+DECODERS["ocrnet"] = [
+    Rule(r"regions_(conv|bn)", "decode_head.0.convs.0.{0}"),
+    Rule("regions_scores", "decode_head.0.conv_seg"),
+    Rule(r"pixels_(conv|bn)", "decode_head.1.bottleneck.{0}"),
+    Rule(r"(query|key)(\d)_(conv|bn)", "decode_head.1.object_context_block.{0}_project.{1}.{2}"),
+    Rule(r"value_(conv|bn)", "decode_head.1.object_context_block.value_project.{0}"),
+    Rule(r"context_(conv|bn)", "decode_head.1.object_context_block.out_project.{0}"),
+    Rule(r"fuse_(conv|bn)", "decode_head.1.object_context_block.bottleneck.{0}"),
+    Rule("scores", "decode_head.1.conv_seg"),
+]
 DECODERS["segformer"] = [
     Rule(r"project(\d)_(conv|bn)", "decode_head.convs.{0}.{1}"),
     Rule(r"fuse_(conv|bn)", "decode_head.fusion_conv.{0}"),
@@ -67,6 +77,10 @@ WIDTHS = {
         "bin_channels": "decode_head.psp_modules.0.1.conv.weight",
     },
     "fcn": {"channels": "decode_head.convs.0.conv.weight"},
+    "ocrnet": {
+        "channels": "decode_head.1.bottleneck.conv.weight",
+        "key_channels": "decode_head.1.object_context_block.value_project.conv.weight",
+    },
     "deeplabv3+": {
         "channels": "decode_head.bottleneck.conv.weight",
         "low_channels": "decode_head.c1_bottleneck.conv.weight",
@@ -77,20 +91,25 @@ WIDTHS = {
         "head_channels": "decode_head.scale_heads.0.0.conv.weight",
     },
 }
+CONCATENATED = "decode_head.conv_cat.conv.weight"
 SIGNS = {
     "neck.lateral_convs.0.conv.weight": "fpn",
     "decode_head.c1_bottleneck.conv.weight": "deeplabv3+",
     "decode_head.psp_modules.0.1.conv.weight": "pspnet",
-    "decode_head.conv_cat.conv.weight": "fcn",
+    CONCATENATED: "fcn",
     "decode_head.fusion_conv.conv.weight": "segformer",
+    "decode_head.1.object_context_block.bottleneck.conv.weight": "ocrnet",
+    "decode_head.convs.0.conv.weight": "fcn",  # of HRNet, without a concatenation
 }
+# a bias with a number for each class, of the last head
+CLASSES = ("decode_head.conv_seg.bias", "decode_head.cls_seg.bias", "decode_head.1.conv_seg.bias")
 # those that are no encoder with a decoder
 WHOLE = (unet.NETWORK,)
 
 
 def recognise(state: dict[str, np.ndarray]) -> bool:
     """Whether a state dict is of this package."""
-    return "decode_head.conv_seg.weight" in state or "decode_head.cls_seg.weight" in state
+    return any(key in state for key in CLASSES)
 
 
 def network(state: dict[str, np.ndarray], source) -> Network:
@@ -106,8 +125,10 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     if not encoder or not decoder:
         what = "an encoder" if decoder else "a decoder"
         raise UserError(f"{source} is of {TITLE}, with {what} that is not known here")
-    classes = len(state["decode_head.conv_seg.bias"])
+    classes = len(next(state[key] for key in CLASSES if key in state))
     options = {"encoder": encoder.encoder, "preset": "mmseg"} | encoder.family.options
+    if decoder == "fcn":
+        options["inputs"] = "deepest" if CONCATENATED in state else "joined"
     options |= widths(state, WIDTHS[decoder], source)
     return Network(decoder, classes, options, (r"auxiliary_head\..*",))
 

@@ -248,6 +248,11 @@ def test_the_text_of_a_configuration_is_read_and_not_run(tmp_path):
     assert not (tmp_path / "mark").exists()
 
 
+def test_of_two_heads_the_last_one_says_how_levels_are_enlarged():
+    text = "model = dict(decode_head=[dict(align_corners=False), dict(align_corners=True)])"
+    assert torch_options._mmseg({"cfg": text}) == {"align_corners": True}
+
+
 @pytest.mark.parametrize(
     "text", ["model = (", "model = 3", "(" * 10**5, "x" * 2**21, 7, None, "\0", "model = {1: [}"]
 )

@@ -97,6 +97,8 @@ def test_what_save_pretrained_writes_is_loaded(tmp_path):
         ("fcn", {"encoder": "resnet50_v1c", "preset": "mmseg"}, "fcn_r50-d8"),
         ("segformer", {"encoder": "mit_b0", "preset": "mmseg"}, "segformer_mit-b0"),
         ("unet", {"preset": "mmseg"}, "fcn_unet_s5-d16"),
+        ("fcn", {"encoder": "hrnet_w18"}, "fcn_hr18"),
+        ("ocrnet", {"encoder": "hrnet_w18"}, "ocrnet_hr18"),
     ],
 )
 def test_mmsegmentation_takes_our_files(name, options, config, tmp_path):
@@ -110,17 +112,20 @@ def test_mmsegmentation_takes_our_files(name, options, config, tmp_path):
     folder = next(path for path in sys.modules["mmseg"].__path__)
     base = Config.fromfile(f"{folder}/.mim/configs/_base_/models/{config}.py").model
     base.update(auxiliary_head=None, pretrained=None)
-    base.decode_head.norm_cfg = {"type": "BN"}
     if base.backbone.get("norm_cfg", {}).get("type") == "SyncBN":
         base.backbone.norm_cfg = {"type": "BN"}
-    base.decode_head.num_classes = CLASSES
+    heads = base.decode_head if isinstance(base.decode_head, list) else [base.decode_head]
+    for head in heads:
+        head.update(norm_cfg={"type": "BN"}, num_classes=CLASSES)
     del base["data_preprocessor"]
     theirs = MODELS.build(base)
     network, state = exported(name, tmp_path / "a.pth", **options)
     theirs.load_state_dict(state, strict=True)
 
     def answer(model, x):
-        logits = model.decode_head(model.backbone(x))
+        features, logits = model.backbone(x), None
+        for head in model.decode_head if len(heads) > 1 else [model.decode_head]:
+            logits = head(features) if logits is None else head(features, logits)
         return torch.nn.functional.interpolate(logits, SIZE, mode="bilinear", align_corners=False)
 
     assert_same(network, theirs, answer)
