@@ -43,7 +43,8 @@ def build(
         classes: number of output channels.
         precision: Keras's name of the dtype policy, one of `PRECISIONS`.
         auxiliary: with the auxiliary heads that serve training alone. The model then returns a dict of
-            `logits` and an output for each of `registry.Architecture.heads`, at the image's size.
+            `logits` and an output for each of `registry.Architecture.heads`: maps at the image's size, or
+            vectors of what the image holds as a whole.
         options: the architecture's own, see the `build` of its network or decoder; `encoder` names the
             encoder of a decoder, `encoder_weights` what it starts from.
 
@@ -224,26 +225,31 @@ class _EncoderDecoder:
         features = encoders.build(name, image, stride, **chosen)
         left_out = encoder_weights.fill(features, file) if file else ()
         encoders.require_levels(features, self._decoder.LEVELS, self._name)
-        size = input_shape[:2]
         own = {option: given[option] for option in defaults(self._decoder.build, 3)}
         scores = self._decoder.build(features, classes, stride, **own)  # [B, h, w, classes]
         if not isinstance(scores, dict):
             scores = {"logits": scores}
-        if auxiliary and "auxiliary" not in scores:
-            scores["auxiliary"] = self._auxiliary(features, classes)
+        if not auxiliary:
+            scores = {"logits": scores["logits"]}
+        elif len(scores) == 1:
+            scores |= self._heads(keras.Model(image, scores["logits"]), features, classes)
         outputs = {
-            name: Resize(*size, align_corners=align_corners, dtype="float32", name=name)(x)
-            for name, x in scores.items()
-            if auxiliary or name == "logits"
+            output: Resize(*input_shape[:2], align_corners=align_corners, dtype="float32", name=output)(x)
+            if len(x.shape) == 4
+            else x  # a vector
+            for output, x in scores.items()
         }
         model = keras.Model(image, outputs if auxiliary else outputs["logits"], name=self._decoder.NAME)
         model.about = About(features.layers, stride, tuple(left_out))
         return model
 
-    def _auxiliary(self, features, classes: int):
-        if not hasattr(self._decoder, "auxiliary"):
-            raise OptionError(f"{self._name} has no auxiliary head")
-        return self._decoder.auxiliary(features, classes)
+    def _heads(self, model, features, classes: int) -> dict:
+        """What heads for training return, by their names."""
+        if hasattr(self._decoder, "heads"):
+            return self._decoder.heads(model, features, classes)
+        if hasattr(self._decoder, "auxiliary"):
+            return {"auxiliary": self._decoder.auxiliary(features, classes)}
+        raise OptionError(f"{self._name} has no auxiliary head")
 
 
 def _maker(name: str, options: dict) -> _Network | _EncoderDecoder:

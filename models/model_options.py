@@ -73,6 +73,9 @@ def add_arguments(parser) -> None:
         help="deeplabv3+: separable convolutions in pyramid and decoder (default: all but resnet50_keras)",
     )
     group.add_argument(
+        "--head", metavar="psp|aspp|enc", help="fastfcn: what stands behind the upsampling (default: psp)"
+    )
+    group.add_argument(
         "--preset",
         metavar="smp|mmseg|hub",
         help="decoders: as segmentation_models.pytorch, mmsegmentation or the hub has them (default: "
@@ -82,5 +85,5 @@ def add_arguments(parser) -> None:
 
 def given(options) -> dict:
     """Those of `add_arguments` that a command line names, as `models.build` takes them."""
-    names = ("width", "variant", "encoder", "output_stride", "separable", "preset")
+    names = ("width", "variant", "encoder", "output_stride", "separable", "head", "preset")
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}

@@ -177,6 +177,15 @@ ARCHITECTURES = {
         decoder="models.decoders.segformer",
         encoder="mit_b0",
     ),
+    "fastfcn": Architecture(
+        "FastFCN",
+        "arXiv 1903.11816",
+        Recipe(0.01, auxiliary=0.4),  # of mmsegmentation's configurations, where `presence` weighs 0.2
+        decoder="models.decoders.fastfcn",
+        encoder="resnet50_v1c",
+        variants=({"head": "psp"}, {"head": "aspp"}, {"head": "enc"}),
+        heads={"auxiliary": Head(), "presence": Head("presence", 0.5)},
+    ),
 }
 ENCODERS = {
     "mobilenetv2": Encoder("MobileNetV2", "arXiv 1801.04381", "models.encoders.mobilenet_v2"),

@@ -41,6 +41,10 @@ def conv(
     Keras's "same" puts the odd pixel of a stride of 2 behind, PyTorch's networks one on each side.
     """
     padding = dilation * (kernel - 1) // 2 if padding is None else padding
+    if stride > 1 and dilation % stride == 0 and padding % stride == 0:
+        # Keras has no dilation beside a stride; such a kernel reads no pixel but every `stride`-th
+        x = layers.MaxPooling2D(1, strides=stride, name=f"{name}_subsampled")(x)
+        stride, dilation, padding = 1, dilation // stride, padding // stride
     same = stride == 1 and 2 * padding == dilation * (kernel - 1)
     if not same and padding:
         x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)

@@ -11,7 +11,7 @@ from models import registry
 from models.model_options import OptionError, defaults, require_known, require_one_of
 
 # those of single encoders, in which publications differ
-OPTIONS = ("first_dilation", "multi_grid", "epsilons", "dilated_blocks", "last_conv")
+OPTIONS = ("first_dilation", "multi_grid", "dilations", "epsilons", "dilated_blocks", "last_conv")
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ def build(
     output_stride: int = 32,
     first_dilation: str = "half",
     multi_grid: tuple[int, ...] | None = None,
+    dilations: tuple[int, int, int, int] | None = None,
 ) -> dict[int, object]:
     """Features at 1/2 to 1/32, by the stride of the network without dilation.
 
@@ -69,6 +70,7 @@ def build(
         first_dilation: of such a stage's first block, of the stage's: `half` (torchvision, mmsegmentation)
             or `full` (segmentation_models.pytorch).
         multi_grid: dilations of the last stage's blocks in the place of that rule.
+        dilations: of the stages, in the place of those that make up for strides.
 
     Returns:
         {2: [B, H/2, W/2, 64], 4: [B, H/4, W/4, 64 or 256], 8: ..., 16: ..., 32: [.., 512 or 2048]}.
@@ -87,10 +89,12 @@ def build(
             stride *= step
         else:
             dilation *= step
-        dilations = [before if first_dilation == "half" else dilation] + [dilation] * (count - 1)
+        if dilations:
+            dilation = dilations[number - 1]
+        rates = [before if first_dilation == "half" else dilation] + [dilation] * (count - 1)
         if multi_grid and number == len(variant.blocks):
-            dilations = list(multi_grid)
-        for index, rate in enumerate(dilations):
+            rates = list(multi_grid)
+        for index, rate in enumerate(rates):
             first = step if keeps_stride and index == 0 else 1
             x = block(x, variant, f"layer{number}_{index}", 64 << (number - 1), first, rate, both)
         features[2 ** (number + 1)] = x

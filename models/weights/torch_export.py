@@ -40,6 +40,7 @@ FREE = (
     "key_channels",
     "head_channels",
     "width",
+    "codes",
 )
 IMAGENET_CLASSES = 1000
 EFFICIENTNET_HEAD = 1280  # channels of B0's last convolution

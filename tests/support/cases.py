@@ -27,6 +27,8 @@ class Case(NamedTuple):
 
 
 SMALLER_HRNET = {"models.encoders.hrnet.VARIANTS": {"hrnet_w18_small": hrnet.Variant(18, 1, (1, 1, 1))}}
+NARROW = {"width": 32, "channels": 32}  # the original's convolutions have 512
+
 CASES = {
     "bayes_segnet": Case("bayes_segnet", precision="float64"),
     "deeplabv3+-mobilenetv2": Case("deeplabv3+"),
@@ -40,6 +42,9 @@ CASES = {
     "deeplabv3+-smp": Case("deeplabv3+", {"encoder": "resnet18", "preset": "smp"}),
     "deeplabv3+-stride8": Case("deeplabv3+", {"output_stride": 8}),
     "deeplabv3+-xception": Case("deeplabv3+", {"encoder": "xception"}),
+    "fastfcn-aspp": Case("fastfcn", {"encoder": "resnet18_v1c", "head": "aspp", **NARROW}),
+    "fastfcn-enc": Case("fastfcn", {"encoder": "resnet18_v1c", "head": "enc", "preset": "mmseg", **NARROW}),
+    "fastfcn-psp": Case("fastfcn", {"encoder": "resnet18_v1c", "head": "psp", **NARROW}),
     "fastscnn": Case("fastscnn"),
     "fcn": Case("fcn", {"encoder": "resnet18_v1c"}),
     "fcn-hrnet": Case("fcn", {"encoder": "hrnet_w18_small"}, shallow=SMALLER_HRNET),

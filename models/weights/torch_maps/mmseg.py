@@ -5,7 +5,7 @@ import numpy as np
 from common.errors import UserError
 from models.weights.torch_layout import Rule
 from models.weights.torch_maps import Network, encoders, rules_of_whole, whole, widths
-from models.weights.torch_maps.mmseg_networks import unet
+from models.weights.torch_maps.mmseg_networks import fastfcn, unet
 
 TITLE = "mmsegmentation"
 PREFIX = "backbone."
@@ -70,6 +70,7 @@ DECODERS["deeplabv3+"] = [
         )
     ),
 ]
+DECODERS["fastfcn"] = fastfcn.RULES
 # options of decoders that shapes show
 WIDTHS = {
     "pspnet": {
@@ -90,9 +91,11 @@ WIDTHS = {
         "channels": "neck.lateral_convs.0.conv.weight",
         "head_channels": "decode_head.scale_heads.0.0.conv.weight",
     },
+    "fastfcn": fastfcn.WIDTHS,
 }
 CONCATENATED = "decode_head.conv_cat.conv.weight"
 SIGNS = {
+    fastfcn.SIGN: "fastfcn",
     "neck.lateral_convs.0.conv.weight": "fpn",
     "decode_head.c1_bottleneck.conv.weight": "deeplabv3+",
     "decode_head.psp_modules.0.1.conv.weight": "pspnet",
@@ -130,7 +133,11 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     if decoder == "fcn":
         options["inputs"] = "deepest" if CONCATENATED in state else "joined"
     options |= widths(state, WIDTHS[decoder], source)
-    return Network(decoder, classes, options, (r"auxiliary_head\..*",))
+    unused = [r"auxiliary_head\..*"]
+    if decoder == "fastfcn":
+        options |= fastfcn.options(state)
+        unused += fastfcn.UNUSED
+    return Network(decoder, classes, options, tuple(unused))
 
 
 def rules(network: Network) -> list[Rule]:

@@ -9,7 +9,7 @@ import pytest
 
 import models
 from common.errors import UserError
-from models.decoders import deeplabv3plus
+from models.decoders import aspp
 from models.weights import native
 
 pytestmark = pytest.mark.slow
@@ -107,9 +107,7 @@ def test_the_pyramids_rates_follow_the_output_stride(stride, rates):
 @pytest.mark.parametrize("separable", [True, False])
 def test_rates_beyond_a_small_map_are_cut_without_a_difference(separable):
     tensor = keras.Input((4, 6, 3))
-    model = keras.Model(
-        tensor, deeplabv3plus.Style(separable, True, 1e-3).conv3x3(tensor, 5, "c", dilation=18)
-    )
+    model = keras.Model(tensor, aspp.Style(separable, True, 1e-3).conv3x3(tensor, 5, "c", dilation=18))
     layer = model.get_layer("c_depthwise" if separable else "c_conv")
     assert layer.dilation_rate == (6, 6)
     config = layer.get_config() | {"dilation_rate": 18}
@@ -138,7 +136,7 @@ def test_the_papers_separable_convolutions_can_be_had_and_left():
 def test_image_pooling_is_the_mean_of_the_whole_map():
     x = np.random.default_rng(0).normal(size=(2, 3, 5, 8)).astype("float32")
     tensor = keras.Input((3, 5, 8))
-    model = keras.Model(tensor, deeplabv3plus.image_pooling(tensor, deeplabv3plus.Style(True, True, 1e-3), 4))
+    model = keras.Model(tensor, aspp.image_pooling(tensor, aspp.Style(True, True, 1e-3), 4))
     kernel = np.asarray(model.get_layer("aspp_pool_conv").kernel)[0, 0]
     expected = np.maximum(x.mean(axis=(1, 2)) @ kernel / np.sqrt(1 + 1e-3), 0)
     expected = np.broadcast_to(expected[:, None, None], (2, 3, 5, 4))

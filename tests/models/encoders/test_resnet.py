@@ -88,3 +88,13 @@ def test_mmsegmentation_gives_the_same(depth, stride, multi_grid):
     )
     ours = made_up.encoder(f"resnet{depth}_v1c", SIZE, stride, multi_grid=multi_grid)
     made_up.assert_same(made_up.answers(ours, SIZE), made_up.answers_of(theirs, SIZE, (4, 8, 16, 32)))
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_mmsegmentation_gives_the_same_with_stride_and_dilation(depth):
+    backbones, dilations = made_up.package("mmseg.models.backbones"), (1, 1, 2, 4)
+    theirs = backbones.ResNetV1c(
+        depth=depth, dilations=dilations, contract_dilation=True, norm_cfg={"type": "BN"}
+    )
+    ours = made_up.encoder(f"resnet{depth}_v1c", SIZE, dilations=dilations)
+    made_up.assert_same(made_up.answers(ours, SIZE), made_up.answers_of(theirs, SIZE, (4, 8, 16, 32)))

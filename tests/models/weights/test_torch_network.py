@@ -25,10 +25,14 @@ torch = pytest.importorskip("torch")
 
 SIZE = (32, 64)
 NAMES, COLORS = ("road", "grass", "sky"), ((1, 2, 3), (4, 5, 6), (7, 8, 9))
-OPTIONS = {  # a small network of each source
+OPTIONS = {  # a small network of each source, and one with tensors that other layers lack
     "smp": ("unet", {"encoder": "resnet18", "preset": "smp"}),
     "mmseg": ("unet", {"preset": "mmseg", "width": 4}),
     "hub": ("segformer", {"encoder": "mit_b0", "preset": "hub"}),
+    "codewords": (
+        "fastfcn",
+        {"encoder": "resnet18_v1c", "preset": "mmseg", "head": "enc", "width": 4, "channels": 6, "codes": 3},
+    ),
 }
 
 

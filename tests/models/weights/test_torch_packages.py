@@ -102,33 +102,67 @@ def test_what_save_pretrained_writes_is_loaded(tmp_path):
     ],
 )
 def test_mmsegmentation_takes_our_files(name, options, config, tmp_path):
-    """Without the auxiliary head, which `auxiliary_head=None` leaves out of its configuration."""
+    base = configuration(f"_base_/models/{config}.py")
+    network, state = exported(name, tmp_path / "a.pth", **options)
+    theirs = built(base)
+    theirs.load_state_dict(state, strict=True)
+    assert_same(network, theirs, answer_of_mmsegmentation)
+
+
+@pytest.mark.parametrize("head", ["psp", "aspp", "enc"])
+def test_mmsegmentation_takes_our_narrow_fastfcn(head, tmp_path):
+    """Without the loss of presences as well, which `use_se_loss=False` leaves out."""
+    base = configuration(f"fastfcn/fastfcn_r50-d32_jpu_{head}_4xb2-80k_cityscapes-512x1024.py")
+    base.backbone.depth = 18
+    base.neck.update(in_channels=(128, 256, 512), mid_channels=6)
+    base.decode_head.update(in_channels=[128, 256, 24] if head == "enc" else 24, channels=10)
+    if head == "enc":
+        base.decode_head.use_se_loss = False
+    options = {"encoder": "resnet18_v1c", "preset": "mmseg", "head": head, "width": 6, "channels": 10}
+    network, state = exported("fastfcn", tmp_path / "a.pth", **options)
+    theirs = built(base)
+    theirs.load_state_dict(state, strict=True)
+    assert_same(network, theirs, answer_of_mmsegmentation)
+
+
+def configuration(file):
+    """A network of mmsegmentation as it is described there, without its auxiliary head."""
     pytest.importorskip("mmseg")
     from mmengine.config import Config
-    from mmseg.registry import MODELS
     from mmseg.utils import register_all_modules
 
     register_all_modules(init_default_scope=True)
     folder = next(path for path in sys.modules["mmseg"].__path__)
-    base = Config.fromfile(f"{folder}/.mim/configs/_base_/models/{config}.py").model
+    base = Config.fromfile(f"{folder}/.mim/configs/{file}").model
     base.update(auxiliary_head=None, pretrained=None)
-    if base.backbone.get("norm_cfg", {}).get("type") == "SyncBN":
-        base.backbone.norm_cfg = {"type": "BN"}
-    heads = base.decode_head if isinstance(base.decode_head, list) else [base.decode_head]
-    for head in heads:
-        head.update(norm_cfg={"type": "BN"}, num_classes=CLASSES)
+    for head in heads_of(base.decode_head):
+        head.num_classes = CLASSES
     del base["data_preprocessor"]
-    theirs = MODELS.build(base)
-    network, state = exported(name, tmp_path / "a.pth", **options)
-    theirs.load_state_dict(state, strict=True)
+    return base
 
-    def answer(model, x):
-        features, logits = model.backbone(x), None
-        for head in model.decode_head if len(heads) > 1 else [model.decode_head]:
-            logits = head(features) if logits is None else head(features, logits)
-        return torch.nn.functional.interpolate(logits, SIZE, mode="bilinear", align_corners=False)
 
-    assert_same(network, theirs, answer)
+def built(base):
+    """A network of mmsegmentation, with batch norm for one process."""
+    from mmseg.registry import MODELS
+
+    for part in (base.backbone, base.get("neck"), *heads_of(base.decode_head)):
+        if part and part.get("norm_cfg", {}).get("type") == "SyncBN":
+            part.norm_cfg = {"type": "BN"}
+    return MODELS.build(base)
+
+
+def heads_of(found):
+    """The decoder's heads, of which each but the first takes the logits of the one before as well."""
+    return list(found) if isinstance(found, list | torch.nn.ModuleList) else [found]
+
+
+def answer_of_mmsegmentation(model, x):
+    features = model.extract_feat(x)
+    first, *others = heads_of(model.decode_head)
+    logits = first(features)
+    for head in others:
+        logits = head(features, logits)
+    return torch.nn.functional.interpolate(logits, SIZE, mode="bilinear", align_corners=False)
 
 
 @pytest.mark.parametrize("encoder", ["resnet18", "resnext50_32x4d", "mobilenet_v2"])

@@ -1,1 +1,1 @@
-"""mmsegmentation's networks that are no encoder with a decoder, one a file with a `NETWORK`."""
+"""mmsegmentation's networks with many rules, one a file; a `NETWORK` is one without encoder and decoder."""
