@@ -49,6 +49,7 @@ def arguments():
     add_graph_arguments(parser.add_argument_group("the graph"))
     checks = parser.add_argument_group("checks")
     checks.add_argument("--verify-on", type=Path, metavar="DATASET", help="compare mIoU on this data set")
+    checks.add_argument("--dataset", metavar="NAME", help=cli.DATASET_HELP)
     checks.add_argument("--split", default="val", help="of --verify-on (default: val)")
     add_small_arguments(parser.add_argument_group("smaller numbers", "written only if mIoU hardly drops"))
     engine_command.add_arguments(parser)
@@ -114,7 +115,7 @@ def main() -> int:
         raise UserError("give the weights to convert with -w/--weights RUN")
     require_fitting(options)
     packages.require("writing ONNX files", packages.TO_WRITE_ONNX, "export")
-    samples = labelled(options.verify_on or labelled_calibration(options), options.split)
+    samples = labelled(options)
     images = calibration_images(options)
     cli.quiet_tensorflow()
 
@@ -166,7 +167,7 @@ def labelled_calibration(options):
     from data import datasets
 
     path = options.calibration
-    return path if path and datasets.found(path) else None
+    return path if path and datasets.found(path, options.dataset) else None
 
 
 def calibration_images(options) -> list[Path]:
@@ -175,7 +176,7 @@ def calibration_images(options) -> list[Path]:
         return []
     from inference import image_files
 
-    found = [job.image for job in image_files.find([options.calibration], "train", coarse=False)]
+    found = [job.image for job in image_files.find([options.calibration], "train", False, options.dataset)]
     count = min(options.calibration_pictures or 64, len(found))
     return [found[number * len(found) // count] for number in range(count)]
 
@@ -200,13 +201,16 @@ def smaller(made, interface, options, samples, paths):
     return found.model
 
 
-def labelled(root, split):
-    """The split's images with labels; none without a root."""
+def labelled(options):
+    """The split's images with labels, which judge the graph; none where no data set is given."""
+    root = options.verify_on or labelled_calibration(options)
     if root is None:
         return []
     from data import datasets
+    from inference.runtimes import label_set_of
 
-    return datasets.opened(cli.dataset_path(root)).labelled(split)
+    data_set = datasets.opened(cli.dataset_path(root), options.dataset)
+    return data_set.for_model(label_set_of(options.weights, options.model)).labelled(options.split)
 
 
 if __name__ == "__main__":

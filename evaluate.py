@@ -1,5 +1,7 @@
 """Official Cityscapes scores (IoU and nIoU per class and category) of a model or of written label images.
 
+Of other data sets (docs/data.md) the scores are those of their classes, in the same layout.
+
     python evaluate.py -m fastscnn -w logs/fastscnn/RUN -p DATASET       # predict and score, without images
     python evaluate.py -w fastscnn.onnx -p DATASET                       # by convert_to_onnx.py
     python evaluate.py -w deeplabv3plus.pth -p DATASET                   # of a PyTorch package
@@ -57,6 +59,7 @@ def arguments():
         help="print the mean scores in these results folders and stop",
     )
     parser.add_argument("-p", "--path", type=Path, help=f"data set (default: ${cli.DATASET_VARIABLE})")
+    cli.add_data_set(parser)
     parser.add_argument(
         "-c", "--coarse", action="store_true", help="coarse labels (of val only where it has no fine ones)"
     )
@@ -101,7 +104,11 @@ def main():
     from evaluation import official, predictions, report, scored_labels
     from evaluation.scores import scores
 
-    data_set = datasets.opened(root)
+    data_set = datasets.opened(root, options.dataset, options.classes)
+    if options.weights and not options.classes:
+        from inference.runtimes import label_set_of
+
+        data_set = data_set.for_model(label_set_of(options.weights, options.model))
     samples = truth_samples(data_set, options.split, options.coarse)
     labels = scored_labels.of(data_set.label_set)
     if options.official:
@@ -177,7 +184,7 @@ def classifier(options, data_set):
     if options.baseline:
         from evaluation.baselines import BASELINES
 
-        baseline = BASELINES[options.baseline](data_set.labelled("train"))
+        baseline = BASELINES[options.baseline](data_set.training())
         return lambda image: (baseline(image), None)
     from data.label_sets import require_same_classes
     from inference.runtimes import load
@@ -265,7 +272,7 @@ def compare_official(samples, files, result, instances):
     from evaluation import official
 
     theirs = official.official_scores(samples, files, instances)
-    difference = official.largest_difference(result, theirs, instances)
+    difference = official.largest_difference(result, theirs, instances, samples[0].label_set)
     left_out = "" if instances else " (nIoU left out)"
     print(f"largest difference to the official script: {difference:.1e}{left_out}")
     if difference <= official.TOLERANCE:

@@ -94,6 +94,7 @@ def arguments():
         metavar="Y,X[,C]",
         help="size an image is brought to for the model (default: the training's)",
     )
+    parser.add_argument("--dataset", metavar="NAME", help=cli.DATASET_HELP)
     cli.add_provider(parser)
     cli.add_sampling(parser)
     cli.add_passes(parser)
@@ -157,7 +158,7 @@ def write_video(options):
         source = frames.Camera(options.camera, rate)
     else:
         paths = options.path or [cli.dataset_path(None)]
-        source = film.open_frames(paths, options.split, options.coarse, rate, options.output)
+        source = film.open_frames(paths, options.split, options.coarse, rate, options.output, options.dataset)
     film.predict_video(load_runtime(options), source, options.output, options.frames)
 
 
@@ -167,7 +168,7 @@ def write_images(options):
 
     paths = options.path or [cli.dataset_path(None)]
     video.require_none(paths)
-    jobs = image_files.find(paths, options.split, options.coarse)
+    jobs = image_files.find(paths, options.split, options.coarse, options.dataset)
     runtime = load_runtime(options)
     results = options.results_path or RESULTS
     image_files.require_writable(results)

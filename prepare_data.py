@@ -1,9 +1,10 @@
-"""Check, make or measure a data set in the Cityscapes layout.
+"""Check or measure a data set (docs/data.md), or make one up in the Cityscapes layout.
 
     python prepare_data.py synthesize town                         # a small made-up town to try things on
     python prepare_data.py verify /data/cityscapes                 # before the first training
     python prepare_data.py verify /data/cityscapes --coarse        # gtCoarse and train_extra as well
     python prepare_data.py stats /data/cityscapes --json stats.json
+    python prepare_data.py stats /data/bdd100k --dataset bdd100k-drivable
 
 The data set's folder may also come from -p/--path or from the environment variable CITYSCAPES_DATASET.
 """
@@ -67,6 +68,7 @@ def add_path(command: argparse.ArgumentParser) -> None:
     default = f"the data set; default: the environment's {cli.DATASET_VARIABLE}"
     either.add_argument("folder", metavar="PATH", nargs="?", type=Path, help=default)
     either.add_argument("-p", "--path", type=Path, help="the same as an option")
+    cli.add_data_set(command)
 
 
 def add_workers(command: argparse.ArgumentParser, kind: str) -> None:
@@ -83,7 +85,8 @@ def verify(arguments) -> int:
     from data.verify import check
 
     start = time.perf_counter()
-    data_set = datasets.opened(cli.dataset_path(arguments.folder or arguments.path))
+    root = cli.dataset_path(arguments.folder or arguments.path)
+    data_set = datasets.opened(root, arguments.dataset, arguments.classes)
     planned = data_set.plan(arguments.coarse)
     found = {True: 0, False: 0}
     for finding in check(planned, arguments.workers, progress_bar("verify", len(planned.jobs))):
@@ -117,7 +120,7 @@ def stats(arguments) -> int:
     root = cli.dataset_path(arguments.folder or arguments.path)
     if arguments.json:  # said before the minutes of counting
         require_folder_of(arguments.json, "json")
-    data_set = datasets.opened(root)
+    data_set = datasets.opened(root, arguments.dataset, arguments.classes)
     if arguments.split == "train":
         samples = data_set.training(arguments.coarse)
     else:

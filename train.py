@@ -1,9 +1,11 @@
-"""Train a model on a data set in the Cityscapes layout.
+"""Train a model on a data set, of Cityscapes or of another kind (docs/data.md).
 
     python train.py -m fastscnn                                    # $CITYSCAPES_DATASET at 1024x2048
     python train.py -m fastscnn -p /data/cityscapes -t 512,1024 -b 8 --mixed-precision --cache memory
     python train.py -m fastscnn -p town -t 256,512 -e 20           # a town of prepare_data.py synthesize
     python train.py -m deeplabv3+ --encoder resnet50 --encoder-weights imagenet --freeze-encoder 5
+    python train.py -m fastscnn -p camvid -t 352,480               # recognised by its folders
+    python train.py -m fastscnn --classes categories               # seven categories instead of 19 classes
     python train.py -m unet --remat -b 1                           # full resolution in less memory
     python train.py -m fastscnn --resume                           # go on with the newest run
     python train.py -m fastscnn --schedule onecycle --max-lr 0.1 --plot-schedule
@@ -41,7 +43,7 @@ def main() -> int:
     if options.doctor:
         from training.ranks import doctor
 
-        return doctor.examine(cli.named_dataset(options.path))
+        return doctor.examine(cli.named_dataset(options.path), options.dataset, options.classes)
     if options.lrfinder or options.plot_schedule:
         return prepare_for_training(options)
     with Interruptions() as stop:
@@ -120,10 +122,15 @@ def resumed_path(options) -> Path:
 
 def started(options):
     """The configuration of a new run, from the command line, --config and the data set."""
+    settings = with_options_of_weights(chosen(options))
+    return replace(settings, label_set=data_set_of(settings).label_set)
+
+
+def data_set_of(settings):
+    """The data set that the configuration names."""
     from data import datasets
 
-    settings = with_options_of_weights(chosen(options))
-    return replace(settings, label_set=datasets.opened(Path(settings.path)).label_set)
+    return datasets.opened(Path(settings.path), settings.dataset, settings.classes)
 
 
 def with_options_of_weights(settings):
@@ -156,10 +163,9 @@ def chosen(options):
 
 def samples(settings):
     """(training, validation) images whose headers are sound."""
-    from data import datasets
     from data.samples import require_sound_headers
 
-    data_set = datasets.opened(Path(settings.path))
+    data_set = data_set_of(settings)
     found = data_set.training(settings.coarse), data_set.validation(settings.coarse)
     require_sound_headers([*found[0], *found[1]])
     return found
@@ -167,12 +173,11 @@ def samples(settings):
 
 def prepare_for_training(options) -> int:
     """Draw the schedule, or find a learning rate."""
-    from data import datasets
     from training import config
 
     settings = started(options)
     if options.plot_schedule:
-        images = datasets.opened(Path(settings.path)).training(settings.coarse)
+        images = data_set_of(settings).training(settings.coarse)
         return plot_schedule(settings, len(images), command_line.plot_file(options))
     training, _ = samples(settings)
     settings = config.with_class_weights(settings, training)

@@ -11,6 +11,7 @@ from benchmarks.inference import subjects
 from benchmarks.inference.inference_options import is_graph
 from common import cli, left_out
 from common.errors import UserError
+from inference import runtimes
 
 HELP = "official scores of weights, to stand beside their speed"
 PASSES = ("samples", "seed", "overlap", "scales", "flip")  # of evaluate.py, as its JSON calls them
@@ -24,6 +25,7 @@ def add_arguments(parser) -> None:
     )
     parser.add_argument("-m", "--model", help="model's name (default: the one stored with the weights)")
     parser.add_argument("-p", "--path", type=Path, help=f"data set (default: ${cli.DATASET_VARIABLE})")
+    cli.add_data_set(parser)
     parser.add_argument("--split", help="split to score (default: val)")
     parser.add_argument(
         "-t", "--target-size", type=cli.size, metavar="Y,X", help="(default: stored with the weights)"
@@ -44,7 +46,14 @@ def run(options) -> Iterator[dict]:
     if not options.weights.exists():
         raise UserError(f"{options.weights} does not exist; correct -w/--weights")
     if options.scores:
-        if options.path or options.split or options.target_size or options.provider:
+        if (
+            options.path
+            or options.dataset
+            or options.classes
+            or options.split
+            or options.target_size
+            or options.provider
+        ):
             raise UserError("--scores knows the data and how they were scored; leave -p, --split, -t out")
         settings, results = read(options)
         yield from configurations.measure("accuracy", [settings], lambda _: printed(results), options)
@@ -84,12 +93,13 @@ def score(options, root: Path, split: str) -> dict:
     from data.label_sets import require_same_classes
     from evaluation import predictions, scored_labels
     from evaluation.scores import scores
-    from inference.runtimes import load
     from inference.segment import segment
 
-    data_set = datasets.opened(root)
+    data_set = datasets.opened(root, options.dataset, options.classes)
+    if not options.classes:
+        data_set = data_set.for_model(runtimes.label_set_of(options.weights, options.model))
     samples = data_set.validation() if split == "val" else data_set.labelled(split)
-    runtime = load(options.weights, options.model, options.target_size, None, options.provider)
+    runtime = runtimes.load(options.weights, options.model, options.target_size, None, options.provider)
     left_out.tell(options.weights, getattr(runtime, "left_out", ()))
     labels = data_set.label_set
     require_same_classes(runtime.label_set, options.weights, labels, root)
@@ -108,7 +118,9 @@ def read(options) -> tuple[dict, dict]:
         scored = json.loads(path.read_text())
         hashed, found = (
             scored.get("weightsSha256"),
-            results_of(scored, scored["pictures"], READ, label_set_of(options)),
+            results_of(
+                scored, scored["pictures"], READ, runtimes.label_set_of(options.weights, options.model)
+            ),
         )
     except OSError as error:
         raise UserError(f"no scores in {options.scores} ({error.strerror}); run evaluate.py first") from error
@@ -122,17 +134,6 @@ def read(options) -> tuple[dict, dict]:
     if hashed != settings["weights"]["sha256"]:
         raise UserError(f"{path} has the scores of other weights than {options.weights}; correct one of them")
     return settings, found
-
-
-def label_set_of(options):
-    """The label set that the weights are of."""
-    if is_graph(options.weights):
-        from inference import onnx_file
-
-        return onnx_file.label_set(onnx_file.read(options.weights), options.weights)
-    from models.weights.loading import origin_of
-
-    return origin_of(options.weights, options.model).label_set
 
 
 def results_of(scores: dict, count: int, source: str, label_set) -> dict:

@@ -17,6 +17,7 @@ HELP = "the input pipeline with augmentation, from PNG files and from the cache,
 def add_arguments(parser) -> None:
     """The benchmark's options."""
     parser.add_argument("-p", "--path", type=Path, help=f"data set (default: ${cli.DATASET_VARIABLE})")
+    cli.add_data_set(parser)
     parser.add_argument(
         "-t", "--target-size", type=cli.size, default=(512, 1024), metavar="Y,X", help="(default: 512,1024)"
     )
@@ -39,7 +40,7 @@ def run(options) -> dict:
     from data.pipeline import Batches
 
     root = cli.dataset_path(options.path)
-    found = datasets.opened(root).training()
+    found = datasets.opened(root, options.dataset, options.classes).training()
     samples = (found * -(-options.pictures // len(found)))[: options.pictures]
     workers = options.workers or usable_cpus()
 

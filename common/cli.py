@@ -17,6 +17,8 @@ from common import arguments
 from common.errors import EXIT_INTERRUPTED, EXIT_USER_ERROR, UserError
 
 DATASET_VARIABLE = "CITYSCAPES_DATASET"
+DATASET_HELP = "kind of data set, of docs/data.md (default: recognised by its folders)"
+CLASSES_HELP = "its classes, such as Cityscapes' categories (docs/data.md)"
 # option -> argument of library functions, where these call it otherwise
 ARGUMENTS = {
     "weights": "source",
@@ -194,6 +196,12 @@ def size(text: str) -> tuple[int, int]:
     if not height or not width:
         raise argparse.ArgumentTypeError(f"'{text}': height and width must be at least 1")
     return height, width
+
+
+def add_data_set(parser) -> None:
+    """Add --dataset and --classes, of the data set that a folder is."""
+    parser.add_argument("--dataset", metavar="NAME", help=DATASET_HELP)
+    parser.add_argument("--classes", metavar="NAME", help=CLASSES_HELP)
 
 
 def add_provider(parser) -> None:

@@ -67,7 +67,7 @@ class FolderCache:
 
     def load(self, sample: Sample):
         """Map the cached arrays, after decoding and writing them the first time."""
-        image, label = (self._file(path) for path in (sample.image, sample.label))
+        image, label = self._file(sample.image), self._file(sample.label, sample.coding)
         try:
             return _map_pair(image, label)
         except (OSError, ValueError, EOFError, tokenize.TokenError):  # not there yet, or damaged: made anew
@@ -76,12 +76,12 @@ class FolderCache:
                 _save(path, array)
             return pair
 
-    def _file(self, source: Path) -> Path:
+    def _file(self, source: Path, coding: str = "") -> Path:
         try:
             state = source.stat()
         except OSError as error:
             raise UserError(f"cannot read {source}: {error.strerror}; check the data set") from error
-        key = f"{source.resolve()}|{state.st_size}|{state.st_mtime_ns}"
+        key = f"{source.resolve()}|{state.st_size}|{state.st_mtime_ns}" + (f"|{coding}" if coding else "")
         return self.folder / f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
 
 

@@ -6,7 +6,11 @@ Labels are fine (`gtFine`) or coarse (`gtCoarse`), by label ids or, in files tha
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from common.errors import UserError
+from data import png
+from data.categories import CATEGORY_SETS
 from data.label_sets import CITYSCAPES, LabelSet
 from data.samples import DataSet, Sample
 from data.verify import Job, Plan, counted
@@ -35,8 +39,24 @@ class CityscapesSample(Sample):
 
     @property
     def holds_train_ids(self) -> bool:
-        """Whether the label file holds train ids instead of label ids."""
+        """Whether `decode_label` returns train ids instead of label ids."""
+        return self._in_train_ids and self.label_set == CITYSCAPES
+
+    @property
+    def _in_train_ids(self) -> bool:
+        """Whether the label file holds train ids, which are those of the 19 classes."""
         return self.label is not None and self.label.name.endswith("_labelTrainIds.png")
+
+    @property
+    def coding(self) -> str:
+        return "label ids" if self._in_train_ids and not self.holds_train_ids else ""
+
+    def decode_label(self) -> np.ndarray:
+        if not self.coding:
+            return super().decode_label()
+        label = png.decode_labels(self.label)
+        CITYSCAPES.require_known(label, self.label, holds_train_ids=True)
+        return CITYSCAPES.train_to_file[label]
 
     @property
     def fine(self) -> bool:
@@ -53,8 +73,9 @@ class CityscapesSample(Sample):
 class Cityscapes(DataSet):
     """A folder that holds `leftImg8bit` and `gtFine` or `gtCoarse`."""
 
-    name = "Cityscapes"
+    name = "cityscapes"
     label_set = CITYSCAPES
+    label_sets = CATEGORY_SETS
     size = (1024, 2048)
 
     @classmethod
@@ -74,7 +95,10 @@ class Cityscapes(DataSet):
         except PermissionError as error:
             raise UserError(f"cannot read {folder}: {error.strerror}; check its permissions") from error
         cure = f"unpack {IMAGES}_trainvaltest.zip there"
-        raise UserError(f"{self.root} is no Cityscapes folder: {folder} is missing; {cure}")
+        raise UserError(
+            f"{self.root} is no Cityscapes folder: {folder} is missing; {cure}, "
+            "or see docs/data.md for other data sets"
+        )
 
     def labelled(self, split: str, coarse: bool = False) -> list[Sample]:
         kind, samples = COARSE if coarse else FINE, []

@@ -33,6 +33,7 @@ class LabelSet:
         file_values: what predictions hold for each train id, of the values that mean it.
         unlabeled: what they hold for ignored pixels.
         categories: of the classes, by train id; empty: there are none.
+        unscored: file values of classes that are trained on, but whose pixels no score counts.
 
     Raises:
         ValueError: these contradict each other.
@@ -45,10 +46,12 @@ class LabelSet:
     file_values: tuple[int, ...]
     unlabeled: int
     categories: tuple[str, ...] = ()
+    unscored: tuple[int, ...] = ()
 
     def __post_init__(self):
         texts = (self.name, *self.names, *self.categories)
         numbers = (self.unlabeled, *self.file_values, *itertools.chain(*self.colors, *self.train_ids))
+        numbers += self.unscored
         lengths = {len(self.names), len(self.colors), len(self.file_values)}
         lengths |= {len(self.categories)} if self.categories else set()
         classes = len(self.names)
@@ -84,6 +87,13 @@ class LabelSet:
     def file_to_train(self) -> np.ndarray:
         """File value -> train id or `IGNORED`, uint8 [256]."""
         return _table(IGNORED, self.train_ids)
+
+    @cached_property
+    def file_to_scored(self) -> np.ndarray:
+        """The same where answers are scored: `unscored` values are ignored as well, uint8 [256]."""
+        table = self.file_to_train.copy()
+        table[list(self.unscored)] = IGNORED
+        return table
 
     @cached_property
     def train_to_train(self) -> np.ndarray:
@@ -125,13 +135,18 @@ class LabelSet:
         above = label[label >= first]
         return above[~np.isin(above, others)], known
 
-    def require_known(self, label: np.ndarray, path, holds_train_ids: bool = False) -> None:
-        """Raise UserError, naming the file's path, if there are pixels that `unknown` returns."""
+    def require_known(
+        self,
+        label: np.ndarray,
+        path,
+        holds_train_ids: bool = False,
+        cure: str = "restore the file from the data set",
+    ) -> None:
+        """Raise UserError, naming the file and the cure, if there are pixels that `unknown` returns."""
         unknown, known = self.unknown(label, holds_train_ids)
         if unknown.size:
             raise UserError(
-                f"{path}: label value {int(unknown[0])} in {unknown.size} pixels, known are {known}; "
-                "restore the file from the data set"
+                f"{path}: label value {int(unknown[0])} in {unknown.size} pixels, known are {known}; {cure}"
             )
 
     def described(self) -> str:
@@ -160,6 +175,7 @@ def from_json(content: dict | None) -> LabelSet:
                 "train_ids": tuple(map(tuple, content["train_ids"])),
                 "file_values": tuple(content["file_values"]),
                 "categories": tuple(content.get("categories", ())),
+                "unscored": tuple(content.get("unscored", ())),
             }
         )
     except (TypeError, KeyError, AttributeError) as error:

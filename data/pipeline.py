@@ -106,7 +106,8 @@ class Batches:
 
     def _augmented(self, index, random):
         choice = draws.draw(random, self.ranges)
-        image, label, table = self._load(int(index))
+        sample, image, label = self._load(int(index))
+        table = sample.to_train_ids
         if self.most < 1:
             label, table = augment.look_up(label, table), None
             choice = augment.balanced(label, self.size, self.whole, choice, self.most, random)
@@ -116,14 +117,13 @@ class Batches:
     def _plain(self, index):
         if index < 0:
             return np.zeros((*self.size, 3), np.uint8), np.full(self.size, IGNORED, np.uint8)
-        image, label, table = self._load(int(index))
+        sample, image, label = self._load(int(index))
         image, label = augment.resize(image, label, self.size)
-        return image, augment.look_up(label, table)
+        return image, augment.look_up(label, sample.to_scored_ids)
 
     def _load(self, index: int):
         sample = self.samples[index]
-        image, label = self.cache.load(sample)
-        return image, label, sample.to_train_ids
+        return sample, *self.cache.load(sample)
 
     def _iterate(self, indices: np.ndarray, load) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         return closed_at_exit(self._elements(indices, load))

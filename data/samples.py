@@ -4,9 +4,11 @@ from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
+from common.errors import UserError
 from data import jpeg, png
 from data.label_sets import LabelSet
 from data.verify import Plan
@@ -18,8 +20,8 @@ JPEG = (".jpg", ".jpeg")
 class Sample:
     """One image of a split and how it is decoded; `label` is None where only images are asked for.
 
-    What is here fits images in PNG or JPEG and labels in 8-bit grey PNG that hold the file values of the
-    label set. A data set that stores them otherwise has a kind of its own.
+    What is here fits images in PNG or JPEG and labels in 8-bit PNG, grey or of a palette, that hold the file
+    values of the label set. A data set that stores them otherwise has a kind of its own.
     """
 
     image: Path
@@ -51,6 +53,11 @@ class Sample:
         """The file of instances in Cityscapes' coding beside the label, where it exists."""
         return None
 
+    @property
+    def coding(self) -> str:
+        """What `decode_label` depends on beside the file, for caches; empty: nothing."""
+        return ""
+
     def decode_image(self) -> np.ndarray:
         """Decode the image to uint8 RGB [H, W, 3].
 
@@ -74,9 +81,18 @@ class Sample:
         """The table that turns what `decode_label` returns into train ids, uint8 [256]."""
         return self.label_set.train_to_train if self.holds_train_ids else self.label_set.file_to_train
 
+    @property
+    def to_scored_ids(self) -> np.ndarray:
+        """The same where answers are scored: what no score counts is ignored, uint8 [256]."""
+        return self.label_set.train_to_train if self.holds_train_ids else self.label_set.file_to_scored
+
     def train_ids(self) -> np.ndarray:
         """Decode the label to train ids, uint8 [H, W]; errors are those of `decode_label`."""
         return self.to_train_ids[self.decode_label()]
+
+    def scored_ids(self) -> np.ndarray:
+        """The same with `to_scored_ids`."""
+        return self.to_scored_ids[self.decode_label()]
 
     def decode(self) -> tuple[np.ndarray, np.ndarray]:
         """Decode both and compare their sizes; returns what `decode_image` and `decode_label` do."""
@@ -111,18 +127,34 @@ class DataSet(ABC):
     """A folder of images and labels, recognised and opened by `data.datasets`.
 
     Attributes:
-        name: of the data set.
+        name: of the data set, as `--dataset` takes it.
         label_set: its classes.
+        label_sets: other classes that its labels can be read as, by the name that `--classes` takes.
         size: (height, width) that its images usually have, in pixels.
         root: the folder.
+
+    Args:
+        root: the folder.
+        classes: a name of `label_sets`; None: its usual classes.
+
+    Raises:
+        UserError: no such name.
     """
 
     name: str
     label_set: LabelSet
+    label_sets: ClassVar[dict[str, LabelSet]] = {}
     size: tuple[int, int]
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, classes: str | None = None):
         self.root = Path(root)
+        self.classes = classes
+        if classes is not None:
+            if classes not in self.label_sets:
+                others = f"give {' or '.join(self.label_sets)}, or " if self.label_sets else ""
+                usual = f"leave `classes` out for its {self.label_set.classes}"
+                raise UserError(f"{self.name} has no `classes` {classes}; {others}{usual}")
+            self.label_set = self.label_sets[classes]
 
     @classmethod
     @abstractmethod
@@ -156,6 +188,14 @@ class DataSet(ABC):
     @abstractmethod
     def plan(self, coarse: bool = False) -> Plan:
         """What `data.verify.check` has to decode, and what the folders alone show; no file is opened."""
+
+    def for_model(self, label_set: LabelSet) -> "DataSet":
+        """The data set with those of its classes that a model has; itself where it has none of these."""
+        if label_set.names == self.label_set.names:
+            return self
+        fitting = (name for name, other in self.label_sets.items() if other.names == label_set.names)
+        classes = next(fitting, None)
+        return type(self)(self.root, classes) if classes else self
 
     def training(self, coarse: bool = False) -> list[Sample]:
         """The images to train on."""

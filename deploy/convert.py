@@ -112,7 +112,7 @@ def miou(runtime, samples: list[Sample]) -> float:
     classes = runtime.label_set.classes
     matrix = np.zeros((classes, classes), np.int64)
     for sample in samples:
-        truth = sample.train_ids()
+        truth = sample.scored_ids()
         prediction = segment(runtime, sample.decode_image())
         png.require_equal_size(prediction.shape, sample.image, truth.shape, sample.label)
         matrix += confusion_matrix(truth, prediction, classes)

@@ -9,7 +9,7 @@ Source: Cordts et al., "The Cityscapes Dataset", CVPR 2016, section 4.1.
 
 import numpy as np
 
-from evaluation.scored_labels import OFFICIAL
+from evaluation.scored_labels import OFFICIAL, ScoredLabels
 
 # Pixels per object in the data set, `args.avgClassSize` of cityscapesscripts 2.3.0. Typed here because
 # importing that script raises if CITYSCAPES_EXPORT_DIR is no folder; a test compares the two.
@@ -33,7 +33,9 @@ IDS = OFFICIAL.count  # 34
 _SAME_CATEGORY = OFFICIAL.category_of[:, None] == OFFICIAL.category_of  # [34, 34]
 
 
-def instance_statistics(instances: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+def instance_statistics(
+    instances: np.ndarray, prediction: np.ndarray, labels: ScoredLabels = OFFICIAL
+) -> np.ndarray:
     """Weighted pixel counts of an image's objects, summed by class.
 
     All objects are counted at once in a table [objects, label ids], because a mask per object would
@@ -41,15 +43,18 @@ def instance_statistics(instances: np.ndarray, prediction: np.ndarray) -> np.nda
 
     Args:
         instances: unsigned integers [H, W] in the coding above.
-        prediction: uint8 [H, W] of label ids 0..33.
+        prediction: uint8 [H, W] of the numbers that `labels` counts, N of them.
+        labels: all label ids, or categories as classes.
 
     Returns:
-        float64 [34, 3]: per label id the sums of ALL, HIT and CATEGORY_HIT. Sums of images are
+        float64 [N, 3]: for each number the sums of ALL, HIT and CATEGORY_HIT. Sums of images are
         the statistics of the data set.
 
     Raises:
         ValueError: an object of a class that has no objects; the message names its value.
     """
+    if labels is not OFFICIAL:
+        return _by_category(instance_statistics(instances, labels.label_ids[prediction]), labels)
     statistics = np.zeros((IDS, 3))
     values, table = _count(instances, prediction)  # [objects], [objects, 34]
     owner = values // FIRST_OBJECT
@@ -63,6 +68,13 @@ def instance_statistics(instances: np.ndarray, prediction: np.ndarray) -> np.nda
     # `at` because a class may own several objects
     np.add.at(statistics, owner, np.stack([weight * pixels, weight * hit, weight * category_hit], axis=1))
     return statistics
+
+
+def _by_category(statistics: np.ndarray, labels: ScoredLabels) -> np.ndarray:
+    """Sums over the label ids of a category, [34, 3] -> [N, 3]; a hit of the category is one of the class."""
+    sums = np.zeros((labels.count, 3))
+    np.add.at(sums, labels.of_file_value[:IDS], statistics[:, [ALL, CATEGORY_HIT, CATEGORY_HIT]])
+    return sums
 
 
 def _count(instances, prediction):

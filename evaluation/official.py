@@ -6,7 +6,8 @@ import math
 from pathlib import Path
 
 from common.errors import UserError
-from data.label_sets import CITYSCAPES
+from data.categories import CATEGORY_SETS, VOID
+from data.label_sets import CITYSCAPES, LabelSet
 from data.samples import Sample
 
 SCRIPT = "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling"
@@ -64,18 +65,25 @@ def _script():
 def require_label_ids(samples: list[Sample]) -> None:
     """Raise UserError unless the truth is in Cityscapes' label ids, all that the original script knows."""
     for sample in samples:
-        if sample.label_set != CITYSCAPES:
+        if sample.label_set not in (CITYSCAPES, *CATEGORY_SETS.values()):
             raise UserError(
                 f"the official script scores {CITYSCAPES.described()}, not {sample.label_set.described()}; "
                 "leave `official` out"
             )
-        if sample.holds_train_ids:
+        if sample.holds_train_ids or sample.coding:
             raise UserError(f"{sample.label}: the official script needs labelIds files; leave `official` out")
 
 
-def largest_difference(ours: dict, theirs: dict, instances: bool) -> float:
-    """Largest absolute difference of two results; infinite where only one of two scores is defined."""
+def largest_difference(ours: dict, theirs: dict, instances: bool, label_set: LabelSet = CITYSCAPES) -> float:
+    """Largest absolute difference of two results; infinite where only one of two scores is defined.
+
+    Of categories as classes, the label set tells it, the scores of categories alone are compared.
+    """
     keys = SCORE_KEYS + (INSTANCE_KEYS if instances else ())
+    if label_set != CITYSCAPES:
+        keys = [key for key in keys if "ategor" in key]
+        named = {key: {VOID: math.nan} | ours[key] for key in keys if isinstance(ours[key], dict)}
+        return max(_difference(*pair) for key in keys for pair in _pairs((ours | named)[key], theirs[key]))
     pairs = [pair for key in keys for pair in _pairs(ours[key], theirs[key])]
     for rows in zip(ours["confMatrix"], theirs["confMatrix"], strict=True):
         pairs += zip(*rows, strict=True)

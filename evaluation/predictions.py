@@ -111,7 +111,7 @@ def decode_truth(sample: Sample) -> np.ndarray:
     """
     labels = scored_labels.of(sample.label_set)
     return cv2.LUT(
-        sample.decode_label(), labels.of_train_id if sample.holds_train_ids else labels.of_file_value
+        sample.decode_label(), labels.of_train_id if sample.holds_train_ids else labels.of_true_value
     )
 
 

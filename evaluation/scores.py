@@ -35,7 +35,9 @@ def count(
         ValueError: see `confusion_matrix` and `instance_statistics`.
     """
     matrix = confusion_matrix(truth, prediction, labels.count)
-    return Counts(matrix, None if instances is None else instance_statistics(instances, prediction))
+    if instances is None or labels.label_ids is None:
+        return Counts(matrix, None)
+    return Counts(matrix, instance_statistics(instances, prediction, labels))
 
 
 def scores(counts: Counts, labels: ScoredLabels) -> dict:
@@ -71,14 +73,14 @@ def _named(names, values) -> dict[str, float]:
     return dict(zip(names, values.tolist()))
 
 
-def _on_scored_truth(matrix, labels):
+def _on_scored_truth(matrix, scored):
     # what is predicted where the truth is not scored counts for nothing; a prediction of a label that
     # is not scored on scored truth stays, as a miss
-    return matrix * labels.scored[:, None]
+    return matrix * scored[:, None]
 
 
 def _class_scores(counts, labels):
-    matrix = _on_scored_truth(counts.matrix, labels)
+    matrix = _on_scored_truth(counts.matrix, labels.scored)
     plain = np.where(labels.scored, iou(matrix), np.nan)
     if counts.instances is None:
         return plain, np.full(labels.count, np.nan)
@@ -88,10 +90,10 @@ def _class_scores(counts, labels):
 
 
 def _category_scores(counts, labels):
-    matrix = _on_scored_truth(counts.matrix, labels)  # [N, N]
+    matrix = _on_scored_truth(counts.matrix, labels.scored_in_categories)  # [N, N]
     members, scored = (
         labels.members.astype(np.int64),
-        (labels.members & labels.scored).astype(np.int64),
+        (labels.members & labels.scored_in_categories).astype(np.int64),
     )  # [K, N]
     hits = np.diagonal(scored @ matrix @ scored.T)
     union = scored @ (matrix.sum(axis=1) + matrix.sum(axis=0)) - hits

@@ -43,13 +43,18 @@ class Job:
     sample: Sample | None = None  # of a data set, whose images are 8-bit RGB; anything else is a mistake
 
 
-def find(paths: list[Path], split: str, coarse: bool) -> list[Job]:
+def find(paths: list[Path], split: str, coarse: bool, dataset: str | None = None) -> list[Job]:
     """The images that the paths name: a data set's split, folders with all below them, single files.
+
+    Args:
+        paths: of data sets, folders and files.
+        split, coarse: see `data.samples.DataSet`.
+        dataset: the kind that the data sets are of; None: recognised by their folders.
 
     Raises:
         UserError: nothing there, or two results would get the same name.
     """
-    jobs = [job for path in paths for job in _jobs(path, split, coarse)]
+    jobs = [job for path in paths for job in _jobs(path, split, coarse, dataset)]
     seen = {}
     for job in jobs:
         first = seen.setdefault((job.folder, job.name), job)
@@ -59,8 +64,8 @@ def find(paths: list[Path], split: str, coarse: bool) -> list[Job]:
     return jobs
 
 
-def _jobs(path: Path, split: str, coarse: bool) -> list[Job]:
-    if data_set := datasets.found(path):
+def _jobs(path: Path, split: str, coarse: bool, dataset: str | None) -> list[Job]:
+    if data_set := datasets.found(path, dataset):
         samples = data_set.labelled(split, coarse) if coarse else data_set.unlabelled(split)
         return [Job(sample.image, Path(sample.folder), sample.name, sample) for sample in samples]
     if path.is_dir():
@@ -217,11 +222,17 @@ def predict_all(runtime, jobs: list[Job], results: Path) -> None:
     def labelled():
         for image, job in zip(images(jobs), jobs):  # this way round the images are read to their end
             label, doubt = segment_sampled(runtime, image) if samples else (segment(runtime, image), None)
-            yield job, image, label, runtime.label_set, results, doubt
+            yield job, image, label, _written_set(job, runtime.label_set), results, doubt
 
     with tqdm(total=len(jobs), desc="predict", unit="image", disable=None) as bar:
         for _ in bounded_map(lambda done: write(*done), labelled(), WRITERS):
             bar.update()
+
+
+def _written_set(job: Job, label_set: LabelSet) -> LabelSet:
+    """The label set of results: the data set's own where it has the model's classes, as its tools read it."""
+    own = job.sample and job.sample.label_set
+    return own if own and own.names == label_set.names else label_set
 
 
 def write(

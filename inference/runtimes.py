@@ -57,6 +57,25 @@ def load(
     return keras_runtime.load(source, model, size, encoder)
 
 
+def label_set_of(source: Path, model: str | None = None):
+    """Which classes a trained model tells apart, without loading it.
+
+    Raises:
+        UserError: as `load`.
+    """
+    source = Path(source)
+    if source.suffix.lower() == ONNX:
+        from inference import onnx_file
+
+        return onnx_file.label_set(onnx_file.read(source), source)
+    if source.suffix.lower() == ENGINE:
+        return _label_set(source)
+    cli.quiet_tensorflow()
+    from models.weights import loading, run_files
+
+    return loading.origin_of(run_files.weights_file(source), model).label_set
+
+
 def with_passes(
     runtime, scales: tuple[float, ...] | None = None, flip: bool = False, overlap: float | None = None
 ):

@@ -142,6 +142,7 @@ def model(monkeypatch):
         module = ModuleType(f"inference.{name}")
         setattr(module, function.__name__, function)
         monkeypatch.setitem(sys.modules, f"inference.{name}", module)
+    sys.modules["inference.runtimes"].label_set_of = lambda source, name: CITYSCAPES
     return calls
 
 

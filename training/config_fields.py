@@ -143,6 +143,10 @@ class Config:
     path: str = data.field(
         "-p", "--path", type=Path, resume=True, help=f"data set (default: ${cli.DATASET_VARIABLE})"
     )
+    dataset: str | None = data.field(
+        "--dataset", default=None, resume=True, metavar="NAME", help=cli.DATASET_HELP
+    )
+    classes: str | None = data.field("--classes", default=None, metavar="NAME", help=cli.CLASSES_HELP)
     coarse: bool = data.field(
         "-c",
         "--coarse",

@@ -35,7 +35,14 @@ def require_writable(output: Path) -> None:
         raise UserError(f"cannot make the folder of `output` {output}: {error.strerror}") from error
 
 
-def open_frames(paths: list[Path], split: str, coarse: bool, rate: Fraction | None, output: Path):
+def open_frames(
+    paths: list[Path],
+    split: str,
+    coarse: bool,
+    rate: Fraction | None,
+    output: Path,
+    dataset: str | None = None,
+):
     """The frames that paths name: one video file, or images as `inference.image_files.find` finds them.
 
     Images of a folder come in the order of the numbers in their names.
@@ -48,7 +55,7 @@ def open_frames(paths: list[Path], split: str, coarse: bool, rate: Fraction | No
         jobs = [
             job
             for path in paths
-            for job in sorted(image_files.find([path], split, coarse), key=frames.by_number)
+            for job in sorted(image_files.find([path], split, coarse, dataset), key=frames.by_number)
         ]
         return frames.ImageFiles(jobs, rate)
     if len(paths) > 1:

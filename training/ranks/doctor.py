@@ -23,11 +23,12 @@ TURNS = 5
 SOFTWARE = ("tensorflow", "keras", "horovod", "numpy")
 
 
-def examine(path: Path | None) -> int:
+def examine(path: Path | None, dataset: str | None = None, classes: str | None = None) -> int:
     """Ask every rank, print a table on the first one, and return the exit status: 2 with a problem.
 
     Args:
         path: data set to read from, or None.
+        dataset, classes: of what kind it is, see `data.datasets.found`.
 
     Raises:
         UserError: the ranks do not see each other.
@@ -37,7 +38,7 @@ def examine(path: Path | None) -> int:
     with at_most(JOIN_TIMEOUT, distributed.host(), "an all-reduce"):
         seconds = probe(ranks)
     with at_most(JOIN_TIMEOUT, distributed.host(), "the other ranks' answers"):
-        reports = ranks.gather(report(ranks, path))
+        reports = ranks.gather(report(ranks, path, dataset, classes))
     found = problems(reports)
     if ranks.first:
         print(as_options("\n".join([*table(reports), *summary(reports, seconds)])))
@@ -71,8 +72,8 @@ def probe(ranks: Ranks) -> float:
     return min(times[1:])
 
 
-def report(ranks: Ranks, path: Path | None) -> dict:
-    """What this rank has, as plain values."""
+def report(ranks: Ranks, *data_set) -> dict:
+    """What this rank has, as plain values; of the data set, see the arguments of `examine`."""
     from common import devices
     from training.ranks.xla import xla
 
@@ -88,7 +89,7 @@ def report(ranks: Ranks, path: Path | None) -> dict:
         | {"python": platform.python_version()},
         "horovod": distributed.build() if ranks.size > 1 else {},
         "without_xla": xla(ranks)[1],
-        "data": data(path, ranks),
+        "data": data(ranks, *data_set),
     }
 
 
@@ -114,12 +115,12 @@ def nvidia_smi() -> list[str]:
     return lines_of("nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader")
 
 
-def data(path: Path | None, ranks: Ranks) -> dict:
+def data(ranks: Ranks, path: Path | None, *kind) -> dict:
     """How many images there are, and how fast this rank reads some of its own."""
     if path is None:
         return {}
     try:
-        data_set = datasets.opened(path)
+        data_set = datasets.opened(path, *kind)
         samples, validation = data_set.training(), data_set.validation()
         mine = samples[ranks.rank :: ranks.size][:IMAGES]
         start = time.perf_counter()

@@ -201,9 +201,10 @@ def conclude(loop: Loop) -> None:
         early = f"{settings.hours:g} hours of training are over; "
     elif progress.epoch < loop.epochs:
         early = f"no better score in {settings.patience} epochs; "
+    kind = f" --dataset {settings.dataset}" if settings.dataset else ""
     print(
         f"{early}best mIoU {progress.best_miou:.3f} in epoch {progress.best_epoch}; "
-        f"next: python evaluate.py -m {settings.model} -w {run} -p {settings.path}"
+        f"next: python evaluate.py -m {settings.model} -w {run} -p {settings.path}{kind}"
     )
 
 
