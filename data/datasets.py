@@ -4,9 +4,10 @@ from pathlib import Path
 
 from common.errors import UserError
 from data.cityscapes import Cityscapes
+from data.kitti import Kitti, KittiRoad
 from data.samples import DataSet
 
-KINDS = (Cityscapes,)
+KINDS = (Cityscapes, Kitti, KittiRoad)
 
 
 def found(root: Path, dataset: str | None = None, classes: str | None = None) -> DataSet | None:

@@ -1,6 +1,9 @@
-"""JPEG files: size and decoding, with the checks that `data.png` has for PNG."""
+"""JPEG files: size and decoding, with the checks that `data.png` has for PNG.
 
-import struct
+Images are upright: turned as their EXIF orientation says, as programs that show or label them do.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 
 import imagecodecs
@@ -13,6 +16,36 @@ START, END = b"\xff\xd8\xff", b"\xff\xd9"
 HEADER = 2**18  # bytes in which the size is told, also behind a camera's notes and a small preview
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of segments that tell the image's size
 BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
+EXIF, EXIF_START = 0xE1, b"Exif\0\0"  # marker and beginning of the segment that may tell the orientation
+ORIENTATION, SHORT = 0x0112, 3  # tag and type of its entry (TIFF 6.0)
+UPRIGHT = {  # EXIF orientation -> [H, W, 3] as stored to the upright image
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: pixels[::-1].transpose(1, 0, 2),
+    7: lambda pixels: pixels[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda pixels: pixels[:, ::-1].transpose(1, 0, 2),
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the segments before the pixels say.
+
+    Attributes:
+        stored: (height, width) in pixels, as the file holds them.
+        orientation: a key of `UPRIGHT`.
+    """
+
+    stored: tuple[int, int]
+    orientation: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the upright image."""
+        return self.stored[::-1] if self.orientation >= 5 else self.stored
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -21,17 +54,17 @@ def size(path: Path) -> tuple[int, int]:
     Raises:
         UserError: unreadable, no JPEG, not of 8-bit colours, or of an absurd size.
     """
-    return _size(_read(path, HEADER), path)
+    return _header(_read(path, HEADER), path).size
 
 
 def decode_image(path: Path) -> np.ndarray:
-    """Decode an 8-bit colour JPEG to uint8 RGB [H, W, 3].
+    """Decode an 8-bit colour JPEG to uint8 RGB [H, W, 3], upright.
 
     Raises:
         UserError: as `size`, or truncated or damaged; the message names the file.
     """
     content = _read(path)
-    height, width = _size(content, path)
+    header = _header(content, path)
     # libjpeg fills what is missing with grey and only warns
     if not content.rstrip(b"\x00").endswith(END):
         raise UserError(f"{path}: truncated JPEG (its end is missing); copy or unpack it again")
@@ -39,8 +72,8 @@ def decode_image(path: Path) -> np.ndarray:
         pixels = imagecodecs.jpeg8_decode(content, outcolorspace="RGB")
     except (imagecodecs.Jpeg8Error, ValueError) as error:
         raise UserError(f"{path}: damaged JPEG ({error}); copy or unpack it again") from error
-    assert pixels.shape == (height, width, 3) and pixels.dtype == np.uint8
-    return pixels
+    assert pixels.shape == (*header.stored, 3) and pixels.dtype == np.uint8
+    return np.ascontiguousarray(UPRIGHT[header.orientation](pixels))
 
 
 def _read(path, most: int = -1) -> bytes:
@@ -53,27 +86,51 @@ def _read(path, most: int = -1) -> bytes:
         ) from error
 
 
-def _size(content: bytes, path) -> tuple[int, int]:
-    """What the header of the first frame says (ITU T.81, B.2.2)."""
+def _header(content: bytes, path) -> Header:
+    """What the first frame says of the size, and EXIF before it of the orientation (ITU T.81, B.2.2)."""
     if not content.startswith(START):
         empty = "" if content else " (the file is empty)"
         raise UserError(f"{path}: not a JPEG image{empty}; unpack it again")
-    place = 2
+    place, orientation = 2, 1
     while place + 10 <= len(content) and content[place] == 0xFF:
         marker = content[place + 1]
         if marker in FRAMES:
-            bits, height, width, channels = struct.unpack(">BHHB", content[place + 4 : place + 10])
-            if bits != 8 or channels != 3:
-                kind = f"{bits}-bit image of {channels} channels"
-                raise UserError(f"{path}: {kind}, need 8-bit RGB; convert it, for example with `convert`")
-            if not 0 < width * height <= MAX_PIXELS:
-                claims = f"its header claims {height}x{width} pixels"
-                raise UserError(f"{path}: damaged JPEG ({claims}); unpack it again")
-            return height, width
+            return Header(_size(content[place + 4 : place + 10], path), orientation)
         if marker == 0xFF:  # filling
             place += 1
         elif marker in BARE:
             place += 2
         else:
-            place += 2 + struct.unpack(">H", content[place + 2 : place + 4])[0]
+            end = place + 2 + int.from_bytes(content[place + 2 : place + 4])
+            if marker == EXIF and content.startswith(EXIF_START, place + 4):
+                orientation = _orientation(content[place + 4 + len(EXIF_START) : end])
+            place = end
     raise UserError(f"{path}: damaged JPEG (its header tells no size); copy or unpack it again")
+
+
+def _size(frame: bytes, path) -> tuple[int, int]:
+    """(height, width) of the first six bytes of a frame's header."""
+    bits, channels = frame[0], frame[5]
+    height, width = int.from_bytes(frame[1:3]), int.from_bytes(frame[3:5])
+    if bits != 8 or channels != 3:
+        kind = f"CMYK image of {bits} bits" if channels == 4 else f"{bits}-bit image of {channels} channels"
+        cure = "convert it, for example with `convert FILE -colorspace sRGB -type TrueColor FILE`"
+        raise UserError(f"{path}: {kind}, need 8-bit RGB; {cure}")
+    if not 0 < width * height <= MAX_PIXELS:
+        claims = f"its header claims {height}x{width} pixels"
+        raise UserError(f"{path}: damaged JPEG ({claims}); unpack it again")
+    return height, width
+
+
+def _orientation(tiff: bytes) -> int:
+    """The orientation that EXIF tells, 1 to 8; 1 where it tells none, or nonsense."""
+    order = "little" if tiff.startswith(b"II") else "big"
+
+    def number(place: int, length: int = 2) -> int:
+        return int.from_bytes(tiff[place : place + length], order)
+
+    entries = number(4, 4)  # of the first directory: their count, then 12 bytes each
+    for place in range(entries + 2, entries + 2 + 12 * number(entries), 12):
+        if number(place) == ORIENTATION and number(place + 2) == SHORT:
+            return number(place + 8) if number(place + 8) in UPRIGHT else 1
+    return 1

@@ -5,12 +5,14 @@ seconds. Decoding is imagecodecs' (libpng on zlib-ng): 1.6 times as fast as Open
 instead of printing to stderr, releases the interpreter lock, and needs no TensorFlow.
 """
 
+import io
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
+from PIL import Image
 
 from common.errors import UserError
 from common.files import write_bytes
@@ -75,21 +77,25 @@ def require_image(found: Header, path) -> None:
 
 
 def require_labels(found: Header, path) -> None:
-    """Raise UserError unless the header is an 8-bit one-channel label map's."""
-    if found.bits != 8 or found.color != "grey":
+    """Raise UserError unless the header is a label map's: one channel of 8 bits, or a palette."""
+    if found.color != "palette" and (found.bits != 8 or found.color != "grey"):
         raise UserError(
-            f"{path}: {found.bits}-bit {found.color} image, need an 8-bit grey PNG of label ids; "
-            "use the data set's own labelIds or labelTrainIds file"
+            f"{path}: {found.bits}-bit {found.color} image, need an 8-bit grey PNG of label values, or a "
+            "palette's; use the data set's own label file, of Cityscapes labelIds or labelTrainIds"
         )
 
 
 def require_equal_size(image_size, image, label_size, label) -> None:
     """Raise UserError unless an image's and its label map's (height, width) are equal."""
-    if tuple(image_size) != tuple(label_size):
-        raise UserError(
-            f"{label} is {label_size[0]}x{label_size[1]} but its image {Path(image).name} is "
-            f"{image_size[0]}x{image_size[1]}; restore both from the data set"
-        )
+    if tuple(image_size) == tuple(label_size):
+        return
+    cure = "restore both from the data set"
+    if tuple(image_size) == tuple(label_size)[::-1]:
+        cure = "turn one of them, or clear a wrong EXIF orientation with `exiftool -Orientation= FILE`"
+    raise UserError(
+        f"{label} is {label_size[0]}x{label_size[1]} but its image {Path(image).name} is "
+        f"{image_size[0]}x{image_size[1]}; {cure}"
+    )
 
 
 def decode_image(path: Path) -> np.ndarray:
@@ -104,14 +110,17 @@ def decode_image(path: Path) -> np.ndarray:
 
 
 def decode_labels(path: Path) -> np.ndarray:
-    """Decode a label map, an 8-bit grey PNG, to uint8 [H, W] of the values that it holds.
+    """Decode a label map to uint8 [H, W] of the values that it holds, of a palette the colours' numbers.
 
     Raises:
         UserError: as `decode_image`.
     """
     content = _read(path)
-    require_labels(_parse(content[:26], path), path)
+    found = _parse(content[:26], path)
+    require_labels(found, path)
     label = _decode(content, path)
+    if found.color == "palette":
+        return _palette_numbers(content)
     return label if label.ndim == 2 else label[..., 0]  # a tRNS chunk adds a channel here as well
 
 
@@ -143,6 +152,12 @@ def _decode(content: bytes, path) -> np.ndarray:
         raise UserError(f"{path}: damaged PNG ({error}); copy or unpack it again") from error
     except UnicodeDecodeError as error:  # some damage garbles libpng's own message
         raise UserError(f"{path}: damaged PNG; copy or unpack it again") from error
+
+
+def _palette_numbers(content: bytes) -> np.ndarray:
+    """The numbers that a sound PNG of a palette holds, uint8 [H, W]; libpng would look the colours up."""
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+        return np.array(image)
 
 
 def write(path: Path, pixels: np.ndarray) -> None:

@@ -1,9 +1,12 @@
 """JPEG images of data sets: decoded as OpenCV does, and refused where they are damaged."""
 
+import struct
+
 import cv2
 import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image
 
 import damage
 from common.errors import UserError
@@ -37,11 +40,41 @@ def test_the_size_is_found_behind_notes_and_in_progressive_files(tmp_path):
     assert np.abs(jpeg.decode_image(tmp_path / "a.jpg").astype(int) - 90).max() <= 2
 
 
+@pytest.mark.parametrize("orientation", range(10))  # 0 and 9: nonsense
+@pytest.mark.parametrize("order", [">", "<"], ids=["big", "little"])
+def test_images_are_upright_by_exif_as_in_opencv(tmp_path, orientation, order):
+    path = photo(tmp_path / "a.jpg")
+    place = b"II*\0\x08\0\0\0" if order == "<" else b"MM\0*\0\0\0\x08"
+    maker = struct.pack(f"{order}HHII", 0x010F, 2, 4, 0x00616263)  # another entry before it
+    entry = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, orientation, 0)
+    exif = b"Exif\0\0" + place + struct.pack(f"{order}H", 2) + maker + entry + bytes(4)
+    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    content = path.read_bytes()
+    path.write_bytes(content[:2] + segment + content[2:])
+    expected = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    found = jpeg.decode_image(path)
+    assert found.shape == expected.shape == (*jpeg.size(path), 3) and found.flags.c_contiguous
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    turned = orientation in (5, 6, 7, 8)
+    assert jpeg.size(path) == (SIZE[::-1] if turned else SIZE)
+
+
+def test_a_cut_off_exif_is_no_orientation(tmp_path):
+    content = photo(tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(content[:2] + b"\xff\xe1\0\x0aExif\0\0MM" + content[2:])
+    assert jpeg.size(tmp_path / "a.jpg") == SIZE
+
+
 def test_what_is_no_colour_image_is_refused(tmp_path):
     grey = photo(tmp_path / "grey.jpg", channels=1)
     for read in (jpeg.size, jpeg.decode_image):
         with pytest.raises(UserError, match=r"grey.jpg: 8-bit image of 1 channels, need 8-bit RGB"):
             read(grey)
+    cmyk = tmp_path / "cmyk.jpg"
+    Image.new("CMYK", (8, 8)).save(cmyk)
+    for read in (jpeg.size, jpeg.decode_image):
+        with pytest.raises(UserError, match=r"cmyk.jpg: CMYK image of 8 bits, need 8-bit RGB; .*-colorspace"):
+            read(cmyk)
     (tmp_path / "text.jpg").write_text("no image")
     with pytest.raises(UserError, match=r"text.jpg: not a JPEG image; unpack it again"):
         jpeg.size(tmp_path / "text.jpg")

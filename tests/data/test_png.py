@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import damage
 from common.errors import UserError
@@ -151,11 +152,23 @@ def test_a_label_map_is_8_bit_grey(tmp_path, shape, kind):
     assert "labelIds" in refused(png.decode_labels, tmp_path / "x.png")
 
 
-def test_a_palette_image_is_no_label_map(tmp_path):
-    body = zlib.compress(b"\0\1\0\1" * 3)  # 3 rows of filter byte and 3 indices
-    parts = damage.image_header(3, 3, color=3), (b"PLTE", bytes(6)), (b"IDAT", body), (b"IEND", b"")
-    (tmp_path / "x.png").write_bytes(damage.chunks(*parts))
-    assert "palette" in refused(png.decode_labels, tmp_path / "x.png")
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_label_map_of_a_palette_holds_the_numbers_of_its_colours(tmp_path, bits, transparent):
+    stored = np.array([[0, 1, 2, 3, 1], [3, 3, 0, 2, 1]], np.uint8)  # [2, 5]
+    image = Image.fromarray(stored).convert("L")
+    image.putpalette([7, 7, 7, 7, 7, 7, 200, 0, 0, 0, 0, 9])  # two of the same colour
+    image.save(tmp_path / "x.png", bits=bits, **{"transparency": 1} if transparent else {})
+    assert png.header(tmp_path / "x.png").bits == bits and png.header(tmp_path / "x.png").color == "palette"
+    assert png.decode_labels(tmp_path / "x.png").tolist() == stored.tolist()
+    assert "palette" in refused(png.decode_image, tmp_path / "x.png")
+    damage.truncate(tmp_path / "x.png")
+    assert "truncated" in refused(png.decode_labels, tmp_path / "x.png")
+
+
+def test_a_turned_image_is_named_with_its_cure():
+    with pytest.raises(UserError, match=r"a.png is 3x4 but its image a.jpg is 4x3; turn .*exiftool"):
+        png.require_equal_size((4, 3), "x/a.jpg", (3, 4), "a.png")
 
 
 def test_a_transparent_colour_does_not_add_a_channel(tmp_path):

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 
+from data import png
 from tiny import write_pair
 
 SIZE = (32, 64)
@@ -46,4 +48,45 @@ def cityscapes(root: Path) -> Path:
     return root
 
 
-KINDS = {"cityscapes": Kind(cityscapes, ("categories", "categories+void"))}
+def kitti(root: Path) -> Path:
+    """data_semantics.zip: label ids, images of two sizes; 13 and 47 are of validation, 12, 18, 46 beside."""
+    random = np.random.default_rng(1)
+    for number, size in ((12, SIZE), (18, SIZE), (46, (30, 62)), (13, SIZE), (47, (30, 62))):
+        label = label_of(range(34), random, size)
+        write_image(root / "training" / "image_2" / f"{number:06d}_10.png", image_of(label, random))
+        write_image(root / "training" / "semantic" / f"{number:06d}_10.png", label)
+    write_image(root / "testing" / "image_2" / "000000_10.png", image_of(label, random))
+    return root
+
+
+ROAD_COLORS = np.array([(255, 0, 255), (255, 0, 0), (0, 0, 0)], np.uint8)  # road, other, not judged
+
+
+def kitti_road(root: Path) -> Path:
+    """data_road.zip: colours, the own lane of `um` pictures beside their roads."""
+    random, training = np.random.default_rng(2), root / "data_road" / "training"
+    for name in ("um_000000", "um_000001", "um_000080", "umm_000003", "uu_000079"):
+        kind, number = name.split("_")
+        label = label_of(range(3), random)
+        write_image(training / "image_2" / f"{name}.png", image_of(label * 9, random))
+        write_image(training / "gt_image_2" / f"{kind}_road_{number}.png", ROAD_COLORS[label])
+        if kind == "um":
+            write_image(training / "gt_image_2" / f"um_lane_{number}.png", ROAD_COLORS[label.clip(0, 1)])
+    write_image(root / "data_road" / "testing" / "image_2" / "um_000000.png", image_of(label, random))
+    return root
+
+
+def write_image(path: Path, pixels: np.ndarray) -> None:
+    """Write a PNG, or a JPEG by the ending, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".png":
+        png.write(path, pixels)
+    else:
+        path.write_bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(pixels), level=90))
+
+
+KINDS = {
+    "cityscapes": Kind(cityscapes, ("categories", "categories+void")),
+    "kitti": Kind(kitti, ("", "categories")),
+    "kitti-road": Kind(kitti_road, ("", "lane")),
+}
