@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from common.errors import UserError
+from data.camvid import CamVid
 from data.cityscapes import Cityscapes
 from data.kitti import Kitti, KittiRoad
 from data.samples import DataSet
 
-KINDS = (Cityscapes, Kitti, KittiRoad)
+KINDS = (Cityscapes, Kitti, KittiRoad, CamVid)
 
 
 def found(root: Path, dataset: str | None = None, classes: str | None = None) -> DataSet | None:

@@ -11,6 +11,7 @@ import imagecodecs
 import numpy as np
 
 from data import png
+from data.camvid import ORIGINAL
 from tiny import write_pair
 
 SIZE = (32, 64)
@@ -76,6 +77,48 @@ def kitti_road(root: Path) -> Path:
     return root
 
 
+CAMVID_COLORS = np.array(list(ORIGINAL.values()), np.uint8)  # [32, 3]
+
+
+CAMVID_NAMES = {
+    "train": ("0001TP_008520", "0006R0_f00930", "0016E5_08190"),
+    "val": ("0016E5_07959", "0016E5_08159"),
+    "test": ("0001TP_008550", "Seq05VD_f00000"),
+}
+
+
+def camvid(root: Path) -> Path:
+    """The SegNet tutorial's folders: values 0 to 11."""
+    random = np.random.default_rng(3)
+    for split, names in CAMVID_NAMES.items():
+        for name in names:
+            label = label_of(range(12), random)
+            write_image(root / "CamVid" / split / f"{name}.png", image_of(label * 2, random))
+            write_image(root / "CamVid" / f"{split}annot" / f"{name}.png", label)
+    return root
+
+
+def camvid_colors(root: Path) -> Path:
+    """The original archives: all pictures in one folder, labels of 32 colours in another."""
+    random = np.random.default_rng(4)
+    for name in (name for names in CAMVID_NAMES.values() for name in names):
+        label = label_of(range(32), random)
+        write_image(root / "701_StillsRaw_full" / f"{name}.png", image_of(label, random))
+        write_image(root / "LabeledApproved_full" / f"{name}_L.png", CAMVID_COLORS[label])
+    return root
+
+
+def camvid_sorted(root: Path) -> Path:
+    """The colours sorted into splits, as some pass them on."""
+    random = np.random.default_rng(5)
+    for split, names in CAMVID_NAMES.items():
+        for name in names:
+            label = label_of(range(32), random)
+            write_image(root / split / f"{name}.png", image_of(label, random))
+            write_image(root / f"{split}_labels" / f"{name}_L.png", CAMVID_COLORS[label])
+    return root
+
+
 def write_image(path: Path, pixels: np.ndarray) -> None:
     """Write a PNG, or a JPEG by the ending, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,4 +132,6 @@ KINDS = {
     "cityscapes": Kind(cityscapes, ("categories", "categories+void")),
     "kitti": Kind(kitti, ("", "categories")),
     "kitti-road": Kind(kitti_road, ("", "lane")),
+    "camvid": Kind(camvid),
+    "camvid-colors": Kind(camvid_colors),
 }
