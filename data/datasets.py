@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from common.errors import UserError
+from data.bdd100k import Bdd100kDrivable, Bdd100kSemantic
 from data.camvid import CamVid
 from data.cityscapes import Cityscapes
 from data.kitti import Kitti, KittiRoad
 from data.samples import DataSet
 
-KINDS = (Cityscapes, Kitti, KittiRoad, CamVid)
+KINDS = (Cityscapes, Kitti, KittiRoad, CamVid, Bdd100kDrivable, Bdd100kSemantic)
 
 
 def found(root: Path, dataset: str | None = None, classes: str | None = None) -> DataSet | None:

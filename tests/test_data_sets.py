@@ -114,3 +114,18 @@ def test_categories_of_cityscapes_are_scored_as_by_the_official_script(tmp_path,
         UserError, match=r"`classes` categories differs from the resumed run's categories\+void"
     ):
         train_here("-m", "toy", "--resume", run, "--classes", "categories")
+
+
+def test_weights_of_cityscapes_are_scored_on_bdd100k_in_its_values(tmp_path, monkeypatch):
+    town = layouts.KINDS["cityscapes"].write(tmp_path / "town")
+    other = layouts.KINDS["bdd100k-semantic"].write(tmp_path / "bdd")
+    assert train_here(*TOY, "-p", town, "--logs", tmp_path / "logs") == 0
+    run = run_folder.newest(tmp_path / "logs", "toy")
+    call(monkeypatch, predict, "-w", run, "-p", other, "-r", tmp_path / "results")
+    assert call(monkeypatch, evaluate, "-w", run, "-p", other, "-r", tmp_path / "scores") == 0
+    given = ("--predictions", tmp_path / "results", "-p", other, "-r", tmp_path / "again")
+    assert call(monkeypatch, evaluate, *given) == 0
+    found, again = (json.loads((tmp_path / name / "scores.json").read_text()) for name in ("scores", "again"))
+    assert found["confMatrix"] == again["confMatrix"] and found["averageScoreCategories"] > 0
+    for path in (tmp_path / "results" / "labelIds").glob("*.png"):
+        assert png.decode_labels(path).max() < 19

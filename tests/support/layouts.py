@@ -87,6 +87,13 @@ CAMVID_NAMES = {
 }
 
 
+BDD100K_NAMES = {
+    "train": ("0000f77c-6257be58", "0000f77c-62c2a288", "0000f77c-cb820c98"),
+    "val": ("b1c66a42-6f7d68ca", "b1c81faa-3df17267"),
+    "test": ("cabc30fc-e7726578",),
+}
+
+
 def camvid(root: Path) -> Path:
     """The SegNet tutorial's folders: values 0 to 11."""
     random = np.random.default_rng(3)
@@ -119,6 +126,31 @@ def camvid_sorted(root: Path) -> Path:
     return root
 
 
+def bdd100k_drivable(root: Path) -> Path:
+    """Images of the 100,000 and masks of drivable area, in the archives' folder `bdd100k`."""
+    return _bdd100k(root, "100k", "drivable", (0, 1, 2))
+
+
+def bdd100k_semantic(root: Path) -> Path:
+    """Images of the 10,000 and masks of train ids."""
+    return _bdd100k(root, "10k", "sem_seg", (*range(19), 255))
+
+
+def _bdd100k(root: Path, images: str, task: str, values) -> Path:
+    random, home = np.random.default_rng(6), root / "bdd100k"
+    for split, names in BDD100K_NAMES.items():
+        for name in names:
+            label = label_of(values, random, (36, 64))  # of 720x1280
+            write_image(home / "images" / images / split / f"{name}.jpg", image_of(label, random))
+            if split != "test":
+                write_image(home / "labels" / task / "masks" / split / f"{name}.png", label)
+                color = np.repeat(
+                    label[..., None], 3, axis=2
+                )  # beside the masks, and not to be taken for them
+                write_image(home / "labels" / task / "colormaps" / split / f"{name}.png", color)
+    return root
+
+
 def write_image(path: Path, pixels: np.ndarray) -> None:
     """Write a PNG, or a JPEG by the ending, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,4 +166,6 @@ KINDS = {
     "kitti-road": Kind(kitti_road, ("", "lane")),
     "camvid": Kind(camvid),
     "camvid-colors": Kind(camvid_colors),
+    "bdd100k-drivable": Kind(bdd100k_drivable),
+    "bdd100k-semantic": Kind(bdd100k_semantic),
 }
