@@ -1,6 +1,6 @@
 """BDD100K: drivable area on the 100,000 images, and semantic segmentation on 10,000 images.
 
-The folders are those of its archives, which unpack into `bdd100k/`; labels are the masks, not the colour maps.
+The folders are those of its archives, which unpack into `bdd100k/`. Labels are the masks, not the colours.
 Source: Yu et al., arXiv 1805.04687; the data set's own description of its formats.
 """
 
@@ -47,7 +47,7 @@ class Bdd100kDrivable(Bdd100k):
     label_set = DRIVABLE
     images_in, masks_in = "images/100k", "labels/drivable/masks"
     marks = (masks_in,)
-    archives = "bdd100k_images_100k.zip and bdd100k_drivable_labels_trainval.zip"
+    cure = "unpack bdd100k_images_100k.zip and bdd100k_drivable_labels_trainval.zip"
 
 
 class Bdd100kSemantic(Bdd100k):
@@ -57,4 +57,4 @@ class Bdd100kSemantic(Bdd100k):
     label_set = SEMANTIC
     images_in, masks_in = "images/10k", "labels/sem_seg/masks"
     marks = (masks_in,)
-    archives = "bdd100k_images_10k.zip and bdd100k_sem_seg_labels_trainval.zip"
+    cure = "unpack bdd100k_images_10k.zip and bdd100k_sem_seg_labels_trainval.zip"

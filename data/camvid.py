@@ -112,7 +112,7 @@ class CamVid(PairedImages):
     size = (360, 480)
     folders = ("", "CamVid")
     marks = ("train and trainannot, or 701_StillsRaw_full and LabeledApproved_full",)
-    archives = "CamVid"
+    cure = "unpack CamVid"
     without_labels = ()
 
     @classmethod

@@ -33,10 +33,8 @@ class ColorSample(Sample):
         if (unknown := label == UNKNOWN).any():
             color = tuple(pixels[unknown][0].tolist())
             known = ", ".join(str(color) for color, _ in self.colors)
-            raise UserError(
-                f"{self.label}: colour {color} in {int(unknown.sum())} pixels, known are {known}; "
-                "restore the file from the data set"
-            )
+            count = int(unknown.sum())
+            raise UserError(f"{self.label}: colour {color} in {count} pixels, known are {known}; {self.cure}")
         return label
 
     def label_size(self) -> tuple[int, int]:

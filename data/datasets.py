@@ -7,9 +7,10 @@ from data.bdd100k import Bdd100kDrivable, Bdd100kSemantic
 from data.camvid import CamVid
 from data.cityscapes import Cityscapes
 from data.kitti import Kitti, KittiRoad
+from data.own_folder import OwnFolder
 from data.samples import DataSet
 
-KINDS = (Cityscapes, Kitti, KittiRoad, CamVid, Bdd100kDrivable, Bdd100kSemantic)
+KINDS = (Cityscapes, Kitti, KittiRoad, CamVid, Bdd100kDrivable, Bdd100kSemantic, OwnFolder)
 
 
 def found(root: Path, dataset: str | None = None, classes: str | None = None) -> DataSet | None:

@@ -40,7 +40,7 @@ class Kitti(PairedImages):
     size = (375, 1242)
     folders = ("", "data_semantics")
     marks = ("training/semantic",)
-    archives = "data_semantics.zip"
+    cure = "unpack data_semantics.zip"
 
     def images(self, split: str) -> list[Path]:
         folder = self.home / ("testing" if split == "test" else "training") / "image_2"
@@ -62,7 +62,7 @@ class KittiRoad(PairedImages):
     size = (375, 1242)
     folders = ("", "data_road")
     marks = ("training/gt_image_2",)
-    archives = "data_road.zip"
+    cure = "unpack data_road.zip"
 
     @property
     def _kind(self) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np  # slow; only the tables need it, and no --help does
 
 IGNORED = 255
+RESTORE = "restore the file from the data set"  # what to do about a label file that holds something else
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class LabelSet:
         label: np.ndarray,
         path,
         holds_train_ids: bool = False,
-        cure: str = "restore the file from the data set",
+        cure: str = RESTORE,
     ) -> None:
         """Raise UserError, naming the file and the cure, if there are pixels that `unknown` returns."""
         unknown, known = self.unknown(label, holds_train_ids)

@@ -18,13 +18,13 @@ class PairedImages(DataSet):
     Attributes:
         folders: below the given folder, where an archive may have been unpacked; "" is that folder itself.
         marks: folders by which one of `folders` is recognised.
-        archives: what to unpack where files are missing.
+        cure: what to do where files are missing.
         without_labels: splits whose labels the benchmark keeps.
     """
 
     folders: tuple[str, ...] = ("",)
     marks: tuple[str, ...]
-    archives: str
+    cure: str
     without_labels: tuple[str, ...] = ("test",)
 
     @classmethod
@@ -46,9 +46,7 @@ class PairedImages(DataSet):
         home = self._home(self.root)
         if home is None:
             missing = " and ".join(self.marks)
-            raise UserError(
-                f"{self.root} is no {self.name} folder, without {missing}; unpack {self.archives}"
-            )
+            raise UserError(f"{self.root} is no {self.name} folder, without {missing}; {self.cure}")
         return home
 
     @abstractmethod
@@ -82,7 +80,7 @@ class PairedImages(DataSet):
         for image, label in zip(images, labels):
             if label not in there:
                 raise UserError(
-                    f"{image} has no label: {label} is missing; unpack {self.archives}, and see "
+                    f"{image} has no label: {label} is missing; {self.cure}, and see "
                     f"`python prepare_data.py verify {self.root}`"
                 )
         return [self.sample(image, label) for image, label in zip(images, labels)]
@@ -94,7 +92,7 @@ class PairedImages(DataSet):
         images = self.images(split) if split in SPLITS else []
         if not images:
             there = ", ".join(self.splits()) or "none"
-            raise UserError(f"{self.root} has no split '{split}' (there: {there}); unpack {self.archives}")
+            raise UserError(f"{self.root} has no split '{split}' (there: {there}); {self.cure}")
         return images
 
     def plan(self, coarse: bool = False) -> Plan:
@@ -102,7 +100,7 @@ class PairedImages(DataSet):
         for split in SPLITS:
             images = self.images(split)
             if not images and split != "test":
-                result.note(True, f"{self.root}: no images of split '{split}'; unpack {self.archives}")
+                result.note(True, f"{self.root}: no images of split '{split}'; {self.cure}")
             labels = [self.label_of(image, split) for image in images if split not in self.without_labels]
             found = _files(labels)
             used |= {*labels}

@@ -10,7 +10,7 @@ import numpy as np
 
 from common.errors import UserError
 from data import jpeg, png
-from data.label_sets import LabelSet
+from data.label_sets import RESTORE, LabelSet
 from data.verify import Plan
 
 JPEG = (".jpg", ".jpeg")
@@ -27,6 +27,9 @@ class Sample:
     image: Path
     label: Path | None
     label_set: LabelSet = field(repr=False, compare=False)
+    cure: str = field(
+        default=RESTORE, repr=False, compare=False, kw_only=True
+    )  # of values that are not known
 
     @property
     def name(self) -> str:
@@ -73,7 +76,7 @@ class Sample:
             UserError: unreadable, damaged, no label map, or a value that the label set does not know.
         """
         label = png.decode_labels(self.label)
-        self.label_set.require_known(label, self.label, self.holds_train_ids)
+        self.label_set.require_known(label, self.label, self.holds_train_ids, self.cure)
         return label
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import imagecodecs
 import numpy as np
+from PIL import Image
 
 from data import png
 from data.camvid import ORIGINAL
@@ -151,6 +152,56 @@ def _bdd100k(root: Path, images: str, task: str, values) -> Path:
     return root
 
 
+OWN_VALUES = """
+images = "photos"
+labels = "masks"
+ignore = [0]
+
+[classes]
+road = { value = 1, color = [128, 64, 128] }
+grass = { value = [2, 3], color = [0, 160, 0] }
+"garden gnome" = { value = 9 }
+"""
+OWN_COLORS = """
+ignore = [[255, 255, 255]]
+validation = 3
+
+[classes]
+road = { color = [0, 0, 0] }
+grass = { color = [0, 160, 0] }
+"""
+GREENS = np.array([(0, 0, 0), (0, 160, 0), (255, 255, 255)], np.uint8)
+
+
+def own_values(root: Path) -> Path:
+    """A folder of one's own: JPEG and PNG images of several sizes, labels of a palette and grey ones."""
+    random = np.random.default_rng(7)
+    for number, size in enumerate((SIZE, (31, 65), SIZE, (40, 30), SIZE, SIZE)):
+        label = label_of((0, 1, 2, 3, 9), random, size)
+        write_image(
+            root / "photos" / f"a{number}.{('jpg', 'png', 'JPEG')[number % 3]}", image_of(label, random)
+        )
+        path = root / "masks" / f"a{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        image = Image.fromarray(label)
+        if number % 2:
+            image.putpalette(random.integers(0, 256, 768).tolist())
+        image.save(path)
+    (root / "classes.toml").write_text(OWN_VALUES)
+    return root
+
+
+def own_colors(root: Path) -> Path:
+    """The same with labels in the classes' colours."""
+    random = np.random.default_rng(8)
+    for number in range(5):
+        label = label_of((0, 1, 2), random)
+        write_image(root / "images" / f"a{number}.png", image_of(label * 9, random))
+        write_image(root / "labels" / f"a{number}.png", GREENS[label])
+    (root / "classes.toml").write_text(OWN_COLORS)
+    return root
+
+
 def write_image(path: Path, pixels: np.ndarray) -> None:
     """Write a PNG, or a JPEG by the ending, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,4 +219,6 @@ KINDS = {
     "camvid-colors": Kind(camvid_colors),
     "bdd100k-drivable": Kind(bdd100k_drivable),
     "bdd100k-semantic": Kind(bdd100k_semantic),
+    "folder": Kind(own_values),
+    "folder-colors": Kind(own_colors),
 }

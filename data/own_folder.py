@@ -1,0 +1,178 @@
+"""A folder of one's own: images, label PNGs, and a `classes.toml` that says what the labels mean.
+
+    images = "photos"                                        # folders beside this file; default: images
+    labels = "masks"                                         # default: labels
+    ignore = [0]                                             # values that mean no class
+
+    [classes]                                                # in the order of the model's outputs
+    road = { value = 1, color = [128, 64, 128] }
+    grass = { value = [2, 3], color = [0, 160, 0] }
+
+A label has its image's name and the ending .png. Without any `value`, labels are RGB PNGs in the classes'
+colours, and `ignore` lists colours. Folders `train` and `val` below both, if there are any, are the splits;
+otherwise each fifth image (`validation = 5`) is for validation.
+"""
+
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
+from common.errors import UserError
+from data.color_labels import Colors, ColorSample
+from data.label_sets import IGNORED, LabelSet, of_train_ids
+from data.paired import SPLITS, PairedImages, files_in
+from data.samples import Sample
+
+CLASSES = "classes.toml"
+KEYS = {"name", "images", "labels", "ignore", "validation", "classes"}
+CLASS_KEYS = {"value", "color"}
+IMAGES = (".png", ".jpg", ".jpeg")
+
+
+class OwnFolder(PairedImages):
+    """A folder with a `classes.toml`.
+
+    Raises:
+        UserError: that file cannot be read or says something else.
+    """
+
+    name = "folder"
+    size = (1024, 2048)
+    without_labels = ()
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        return (Path(root) / CLASSES).is_file()
+
+    def __init__(self, root: Path, classes: str | None = None):
+        root = Path(root)
+        path = root / CLASSES
+        said = _read(path)
+        try:
+            self.label_set, self.colors = _meaning(said, root)
+            self.every = _every(said)
+            self.images_in, self.labels_in = (root / said.get(key, key) for key in ("images", "labels"))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{path}: {error}; see docs/data.md for an example") from error
+        self.cure = f"correct the folders, or images and labels in {path}"
+        super().__init__(root, classes)
+
+    @property
+    def _sorted(self) -> bool:
+        """Whether folders tell the splits."""
+        return any((self.images_in / split).is_dir() for split in SPLITS)
+
+    def images(self, split: str) -> list[Path]:
+        found = files_in(self.images_in / split if self._sorted else self.images_in, *IMAGES)
+        for image, other in pairwise(found):
+            if image.stem == other.stem:
+                raise UserError(f"{image} and {other} would have the same label; rename one of them")
+        if self._sorted:
+            return found
+        held = found[:: self.every]
+        return {"train": sorted({*found} - {*held}), "val": held}.get(split, [])
+
+    def label_of(self, image: Path, split: str) -> Path:
+        return self.labels_in / image.relative_to(self.images_in).with_suffix(".png")
+
+    def sample(self, image: Path, label: Path | None) -> Sample:
+        cure = f"add it to a class or to ignore in {self.root / CLASSES}"
+        if self.colors:
+            return ColorSample(image, label, self.label_set, colors=self.colors, cure=cure)
+        return Sample(image, label, self.label_set, cure=cure)
+
+
+def _read(path: Path) -> dict:
+    """What the file says.
+
+    Raises:
+        UserError: not readable, or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; see docs/data.md for an example") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no TOML: {error}; see docs/data.md for an example") from error
+
+
+def _meaning(said: dict, root: Path) -> tuple[LabelSet, Colors]:
+    """The label set, and where labels are of colours what each means.
+
+    Raises:
+        ValueError, TypeError: the file says something else.
+    """
+    classes = said.get("classes")
+    sound = isinstance(classes, dict) and classes and all(isinstance(one, dict) for one in classes.values())
+    if not sound:
+        raise ValueError("no classes; write [classes] and a line `road = { value = 1 }` for each")
+    unknown = [*(said.keys() - KEYS), *(key for one in classes.values() for key in one.keys() - CLASS_KEYS)]
+    if unknown:
+        raise ValueError(f"{min(unknown)} means nothing")
+    name = said.get("name", root.resolve().name)
+    valued = [class_name for class_name, one in classes.items() if "value" in one]
+    if not valued:
+        return _of_colors(name, classes, said.get("ignore", []))
+    if len(valued) < len(classes):
+        raise ValueError(
+            f"class {next(iter(classes.keys() - {*valued}))} has no value, but {valued[0]} has one"
+        )
+    return _of_values(name, classes, said.get("ignore")), ()
+
+
+def _of_values(name: str, classes: dict, ignored: list | None) -> LabelSet:
+    """The label set of classes whose labels hold values; without a word of others, 255 is ignored."""
+    values = [one["value"] if isinstance(one["value"], list) else [one["value"]] for one in classes.values()]
+    pairs = [(value, number) for number, own in enumerate(values) for value in own]
+    used = {value for value, _ in pairs}
+    ignored = list({IGNORED} - used) if ignored is None else ignored
+    pairs += [(value, IGNORED) for value in ignored]
+    if not all(isinstance(value, int) and 0 <= value <= 255 for value, _ in pairs):
+        raise ValueError("a value is no whole number from 0 to 255")
+    if not all(values) or len({value for value, _ in pairs}) < len(pairs):
+        raise ValueError("a value is there twice, or a class has none")
+    unlabeled = next(value for value in (*ignored, *range(255, -1, -1)) if value not in used)
+    return LabelSet(
+        name=name,
+        names=tuple(classes),
+        colors=_colors(classes),
+        train_ids=tuple(sorted(pairs)),
+        file_values=tuple(own[0] for own in values),
+        unlabeled=unlabeled,
+    )
+
+
+def _of_colors(name: str, classes: dict, ignored: list) -> tuple[LabelSet, Colors]:
+    """The same of classes whose labels are of their colours; values are then train ids."""
+    without = next((class_name for class_name, one in classes.items() if "color" not in one), None)
+    if without:
+        raise ValueError(f"class {without} has neither value nor color")
+    label_set = of_train_ids(name, tuple(classes), _colors(classes))
+    colors = [(color, number) for number, color in enumerate(label_set.colors)]
+    colors += [(_color(color), IGNORED) for color in ignored]
+    if len({color for color, _ in colors}) < len(colors):
+        raise ValueError("a colour is there twice")
+    return label_set, tuple(colors)
+
+
+def _colors(classes: dict) -> tuple:
+    """The classes' colours, different ones where none is said."""
+    numbered = of_train_ids("", tuple(classes)).colors
+    return tuple(
+        _color(one["color"]) if "color" in one else other for one, other in zip(classes.values(), numbered)
+    )
+
+
+def _color(color) -> tuple[int, int, int]:
+    sound = isinstance(color, list) and len(color) == 3
+    if not sound or not all(isinstance(part, int) and 0 <= part <= 255 for part in color):
+        raise ValueError(f"{color} is no colour; write [red, green, blue], each from 0 to 255")
+    return tuple(color)
+
+
+def _every(said: dict) -> int:
+    """Of how many images one is for validation."""
+    every = said.get("validation", 5)
+    if not isinstance(every, int) or every < 2:
+        raise ValueError(f"validation = {every} is no whole number above 1: of so many images it takes one")
+    return every
