@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from models.weights import torch_logs
 
 SAFETENSORS = ".safetensors"
 SUFFIXES = (".pth", ".pt", ".bin", SAFETENSORS)
@@ -139,7 +140,8 @@ def _torch(path: Path, size: int) -> tuple[dict[str, np.ndarray], dict]:
             "safetensors elsewhere"
         ) from error
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch_logs.passed_over():
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} holds more than tensors, which is not loaded from a file that may be a stranger's; save "
@@ -199,9 +201,11 @@ def _require_sane_archive(path: Path, size: int) -> None:
         raise UserError(
             f"{path} is no PyTorch file: a compressed archive that claims {claimed >> 20} MiB; use another"
         )
-    pickled = max((part.file_size for part in parts if part.filename.endswith(".pkl")), default=0)
-    if pickled > MOST_PICKLE:
-        raise _too_much(path, pickled)
+    for part in parts:
+        if part.filename.endswith(".pkl") and part.file_size > MOST_PICKLE:
+            with zipfile.ZipFile(path) as archive, archive.open(part) as pickled:
+                if not torch_logs.is_log(pickled, part.file_size, MOST_PICKLE):
+                    raise _too_much(path, part.file_size)
 
 
 def _is_sane_before_zip(path: Path) -> bool:

@@ -23,6 +23,16 @@ class Command:
         return os.system, (f"touch {self.mark}",)
 
 
+class Log:
+    """Unpickled, it would ask what a command has returned for an attribute."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return getattr, (Command(self.mark), "real")
+
+
 def small(path: Path) -> Path:
     """A sound file of one small tensor."""
     torch.save({"a.weight": torch.arange(300.0)}, path)
@@ -100,6 +110,31 @@ def many_objects(folder: Path) -> Path:
     return rewritten(
         folder / "objects.pth", lambda name, content: b"}" * 2**23 if name.endswith(".pkl") else content
     )
+
+
+def many_objects_in_a_log(folder: Path) -> Path:
+    """The same behind a long text, as which the log of a training is written."""
+    text = b"X" + (2**23).to_bytes(4, "little") + b"a" * 2**23
+    return rewritten(
+        folder / "log_objects.pth",
+        lambda name, content: b"\x80\x02" + text + b"}" * 2**22 if name.endswith(".pkl") else content,
+    )
+
+
+def long_log(folder: Path) -> Path:
+    """Texts of 100 MiB."""
+    text = b"X" + (25 * 2**20).to_bytes(4, "little") + b"a" * (25 * 2**20)
+    return rewritten(
+        folder / "long_log.pth",
+        lambda name, content: b"\x80\x02" + 4 * text if name.endswith(".pkl") else content,
+    )
+
+
+def command_in_a_log(folder: Path) -> Path:
+    """What is called in the place of a log's own constructor is passed over; its argument is not."""
+    path = folder / "log.pth"
+    torch.save({"a.weight": torch.zeros(2), "log": Log(folder / "mark")}, path)
+    return path
 
 
 def many_objects_before_zip(folder: Path) -> Path:
@@ -199,8 +234,11 @@ FILES = {
     terabyte_tensor: "claims tensors of 4096 GiB",
     truncated: "no whole PyTorch file",
     bomb: "a compressed archive",
-    long_key: "beside its tensors",
+    long_key: "a key of 10000000 characters",
     many_objects: "beside its tensors",
+    many_objects_in_a_log: "beside its tensors",
+    long_log: "beside its tensors",
+    command_in_a_log: "holds more than tensors",
     many_objects_before_zip: "beside its tensors",
     just_as_many_objects_as_allowed: "no whole PyTorch file",
     text: "no whole PyTorch file",

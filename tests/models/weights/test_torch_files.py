@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -78,6 +79,41 @@ def test_checkpoints_are_looked_into(content, tmp_path):
 def test_what_mmsegmentation_says_of_itself_is_kept(tmp_path):
     torch.save({"meta": {"CLASSES": ("a", "b")}, "state_dict": tensors()}, tmp_path / "a.pth")
     assert_read(tmp_path / "a.pth", meta={"CLASSES": ("a", "b")})
+
+
+@pytest.fixture
+def history():
+    """The class by which mmengine keeps the numbers of a training, under the name that its files know."""
+    module = ModuleType("mmengine.logging.history_buffer")
+
+    class HistoryBuffer:
+        def __init__(self, steps):
+            self.numbers = np.random.default_rng(0).normal(size=steps)
+            self.last, self.method = self.numbers[-1], HistoryBuffer.mean
+
+        def mean(self):
+            return self.numbers.mean()
+
+    HistoryBuffer.__module__, HistoryBuffer.__qualname__ = module.__name__, "HistoryBuffer"
+    HistoryBuffer.mean.__module__, HistoryBuffer.mean.__qualname__ = module.__name__, "HistoryBuffer.mean"
+    module.HistoryBuffer = HistoryBuffer
+    names = ("mmengine", "mmengine.logging", module.__name__)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setitem(sys.modules, name, module)
+        yield HistoryBuffer
+
+
+@pytest.mark.parametrize("steps", [3, 500_000])
+def test_the_log_of_a_training_is_passed_over(history, steps, tmp_path):
+    """500,000 numbers are over 4 MiB of the pickle."""
+    log = {"log_scalars": {"train/loss": history(steps)}, "runtime_info": {"iter": np.int64(steps)}}
+    meta = {"dataset_meta": {"classes": ("a", "b"), "palette": [[1, 2, 3], [4, 5, 6]]}}
+    content = {"meta": meta, "state_dict": tensors(), "message_hub": log}
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "mmengine", None)  # it is not needed
+        assert_read(tmp_path / "a.pth", meta=meta)
 
 
 def test_a_folder_of_save_pretrained_is_read_without_torch(tmp_path, monkeypatch):
