@@ -1,5 +1,7 @@
-"""Convert weights of PyTorch's packages to this project's, and back.
+"""Convert weights of PyTorch's packages to this project's, and back; fetch published ones.
 
+    python convert_weights.py --list                                         # those that can be fetched
+    python convert_weights.py pspnet-r50-d8-cityscapes                       # fetched, checked and converted
     python convert_weights.py segformer.pth -o segformer.weights.h5          # which package, is read off it
     python convert_weights.py FOLDER -o pspnet.weights.h5 --size 512,1024    # of `save_pretrained`
     python convert_weights.py logs/segformer/RUN --to torch -o model.safetensors
@@ -24,9 +26,20 @@ def arguments():
     """Read the command line."""
     parser = cli.Parser(description=__doc__)
     parser.add_argument(
-        "source", type=Path, metavar="FILE|RUN", help="weights to convert: a file, a folder, a run"
+        "source",
+        type=Path,
+        nargs="?",
+        metavar="FILE|RUN|NAME",
+        help="weights to convert: a file, a folder, a run, or a name that --list shows",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="file to write")
+    parser.add_argument("--list", action="store_true", help="show the published weights, and their names")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="file to write (of a name: NAME.weights.h5)",
+    )
     parser.add_argument("-m", "--model", help="model's name (default: the one that the file holds)")
     parser.add_argument(
         "--size",
@@ -46,12 +59,38 @@ def arguments():
 
 def main() -> int:
     options = arguments()
+    from models.weights import catalogue
+
+    if options.list:
+        print(catalogue.table())
+        return 0
+    published = catalogue.find(options.source) if options.source else None
+    require_fitting(options, published)
+    cli.quiet_tensorflow()
+    if published:
+        options.output = options.output or Path(f"{published.name}.weights.h5")
+        options.model = options.model or published.model
+    status = to_torch(options) if options.to else from_torch(options)
+    if published:
+        print(f"terms: {published.terms}", file=sys.stderr)
+    return status
+
+
+def require_fitting(options, published):
+    """Raise UserError unless it is clear what to convert, and where to."""
+    from models.weights import catalogue
+
     if options.package and not options.to:
         raise UserError("--package belongs to --to torch; add it or leave --package out")
-    if not options.source.exists():
-        raise UserError(f"{options.source} does not exist; give a file of weights, or a run")
-    cli.quiet_tensorflow()
-    return to_torch(options) if options.to else from_torch(options)
+    if options.source is None:
+        raise UserError("nothing to convert; give a file of weights, a run, or a name that --list shows")
+    if not published and not options.source.exists():
+        raise UserError(
+            f"{options.source} does not exist{catalogue.near(options.source)}; give a file of weights, a "
+            "run, or a name that --list shows"
+        )
+    if options.output is None and (options.to or not published):
+        raise UserError("no file to write; give -o/--output")
 
 
 def from_torch(options) -> int:

@@ -153,11 +153,13 @@ def truth_samples(data_set, split, coarse):
 
 def default_results(options):
     """`evaluation/` in the run, beside weights or in a folder of predictions; or the baseline's folder."""
-    from models.weights import run_files
+    from models.weights import catalogue, run_files
 
     if options.baseline:
         return Path("logs") / f"baseline-{options.baseline}"
     source = options.weights or options.predictions
+    if options.weights and catalogue.find(source):
+        return Path(f"evaluation-{source}")
     if not source.exists():
         raise UserError(f"{source} does not exist; correct -w/--weights or --predictions")
     if source.suffix in (".onnx", ".engine"):  # may lie in the run's folder, whose own scores stay

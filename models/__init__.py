@@ -36,7 +36,8 @@ def load(path: Path, size: tuple[int, int] | None = None, **options):
     Args:
         path: a run folder, a checkpoint, a .weights.h5 file; a PyTorch file (.pth, .pt, .bin, .safetensors)
             of segmentation_models.pytorch, mmsegmentation or SegFormer on the hub, or a folder of their
-            `save_pretrained`. Which network it is, is read off the file.
+            `save_pretrained`. Which network it is, is read off the file. Or a name of `published.toml`,
+            whose file is fetched at first.
         size: (height, width) that images are brought to, in pixels; None takes the training's. PyTorch files
             do not tell it: with the classes of Cityscapes it is then that of its pictures, (1024, 2048).
         options: of the architecture, see `build`, where a PyTorch file does not show them, such as

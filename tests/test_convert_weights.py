@@ -1,12 +1,15 @@
 """convert_weights.py, and the other scripts with PyTorch's files, as a user runs them."""
 
+from urllib.parse import urlsplit
+
 import numpy as np
 import pytest
 
 import models
 from common import left_out
 from data import png
-from models.weights import native, run_files, torch_export, torch_files
+from file_server import serving
+from models.weights import catalogue, native, run_files, torch_export, torch_files
 from processes import assert_one_line_error, run_script
 from tiny import tiny_dataset
 
@@ -114,9 +117,52 @@ def test_a_training_starts_from_a_classifier(tmp_path):
     assert f"left out of {tmp_path / 'resnet18.pth'}: fc (2), num_batches_tracked (20)" in done.stderr
 
 
+@pytest.mark.slow
+def test_published_weights_are_fetched_by_name_and_converted(tmp_path):
+    """Of the catalogue one whose hash is not published, from a mirror with weights of ours."""
+    one = catalogue.published()["segformer-b0-nvidia-cityscapes"]
+    model = models.build(one.model, (*SIZE, 3), 19, **one.options)
+    torch_export.write(
+        tmp_path / "a.bin", torch_export.export(model, native.Origin(one.model, 19, SIZE, one.options))
+    )
+    cache, image = tmp_path / "cache", tmp_path / "a.png"
+    png.write(image, np.zeros((*SIZE, 3), np.uint8))
+    with serving({urlsplit(one.address).path: (tmp_path / "a.bin").read_bytes()}) as (files, address):
+        variables = {"WEIGHTS_MIRROR": address, "WEIGHTS_CACHE": cache}
+        done = run_script(SCRIPT, one.name, "--size", "32,64", folder=tmp_path, **variables)
+        assert done.returncode == 0, done.stderr
+        assert f"wrote {one.name}.weights.h5: segformer (encoder mit_b0, " in done.stderr
+        assert done.stderr.splitlines()[-1] == f"terms: {one.terms}"
+        words = ("-w", one.name, "-p", image, "-r", tmp_path / "results", "-t", "32,64")
+        done = run_script("predict.py", *words, folder=tmp_path, **variables)
+        assert done.returncode == 0, done.stderr
+        assert len(files.asked) == 1
+    assert [path for path in cache.rglob("*") if path.is_file()] == [cache / one.name / "pytorch_model.bin"]
+    found = models.load(tmp_path / f"{one.name}.weights.h5")
+    for before, after in zip(model.weights, found.weights, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_without_a_network_one_line_says_what_to_put_where(tmp_path):
+    one = catalogue.published()["sinet-cityscapes"]
+    variables = {"WEIGHTS_MIRROR": "http://127.0.0.1:9", "WEIGHTS_CACHE": tmp_path / "cache"}
+    done = run_script(SCRIPT, one.name, folder=tmp_path, **variables)
+    place = tmp_path / "cache" / one.name / "SINet.pth"
+    assert_one_line_error(done, "cannot fetch SINet.pth (Connection refused)", f"and put it at {place}")
+
+
+def test_the_catalogue_is_listed():
+    done = run_script(SCRIPT, "--list")
+    assert done.returncode == 0 and done.stdout == catalogue.table() + "\n" and not done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ([], "nothing to convert; give a file of weights, a run, or a name that --list shows"),
+        (["{}"], "no file to write; give -o/--output"),
+        (["sinet-cityscapes", "--to", "torch"], "no file to write; give -o/--output"),
+        (["sinet-cityscape"], "does not exist (did you mean sinet-cityscapes?)"),
         (["none.pth", "-o", "a.weights.h5"], "none.pth does not exist"),
         (["{}", "-o", "a.h5"], "a.h5 does not end in .weights.h5"),
         (["{}", "-o", "no/a.weights.h5"], "cannot write no/a.weights.h5"),

@@ -69,7 +69,9 @@ def require_fitting(options) -> None:
 
 
 def _require_fitting_weights(options) -> None:
-    if not options.weights.exists():
+    from models.weights import catalogue
+
+    if not options.weights.exists() and not catalogue.find(options.weights):
         raise UserError(f"{options.weights} does not exist; correct -w/--weights")
     if options.weights.suffix == ".engine":
         raise UserError(f"{options.weights}: engines are measured by trtexec, see docs/jetson.md")

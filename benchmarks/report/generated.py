@@ -1,4 +1,4 @@
-"""The tables of README.md and docs/ that are made of records, and the check that they still are."""
+"""The tables of README.md and docs/ that are made of records or data, and the check that they still are."""
 
 import re
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.report import costs, markdown, speed, training
+from benchmarks.report import costs, markdown, speed, training, weights
 from benchmarks.report.page_parts import Section
 from benchmarks.report.ranking import groups
 from benchmarks.report.reported import ReportedRecords, gather
@@ -24,6 +24,7 @@ TABLES: dict[str, Callable[[ReportedRecords], Section]] = {
     "training": lambda reported: training.speed(reported.trainings),
     "training-memory": training.memory,
     "scaling": training.scaling,
+    "weights": lambda reported: weights.section(),
 }
 
 

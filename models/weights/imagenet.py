@@ -1,6 +1,5 @@
 """Weights of published encoders: found, fetched once; keras.applications' HDF5 files read as arrays."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 from common.errors import UserError
 from models.encoders.imagenet_files import Published
 from models.model_options import OptionError
-from models.weights import keras_hdf5
+from models.weights import download, keras_hdf5
 
 NONE, IMAGENET = "none", "imagenet"
 
@@ -39,41 +38,14 @@ def find(source: str, encoder: str, published: Published | None) -> Path | None:
 
 
 def fetch(published: Published) -> Path:
-    """A published file in ~/.keras/models (or $KERAS_HOME/models), downloaded if it is not there yet.
+    """A published file in ~/.keras/models (or $KERAS_HOME/models), fetched if it is not there yet.
 
     Raises:
-        UserError: it cannot be downloaded.
+        UserError: it cannot be fetched, or is not the one that was published.
     """
-    import keras
-
-    name = published.file
     home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-    try:
-        file = keras.utils.get_file(
-            name, published.address, cache_dir=str(home), cache_subdir="models", file_hash=published.md5
-        )
-    except Exception as error:  # Keras wraps network errors in bare Exceptions
-        reason = str(error).rpartition(" -- ")[2].splitlines()[0][:80]
-        raise UserError(
-            f"cannot download {name} ({reason}); fetch {published.address} and put it at "
-            f"{home / 'models' / name}"
-        ) from error
-    _require_digits(Path(file), published)
-    return Path(file)
-
-
-def _require_digits(file: Path, published: Published) -> None:
-    """Raise UserError, and take a file away, unless its SHA-256 begins as published."""
-    if not published.sha256:
-        return
-    with open(file, "rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
-    if not found.startswith(published.sha256):
-        file.unlink()
-        raise UserError(
-            f"{published.address} came damaged: its SHA-256 begins with {found[:8]}, not {published.sha256}; "
-            "fetch it again"
-        )
+    remote = download.Remote(published.address, published.sha256, published.md5 or "")
+    return download.fetch(remote, home / "models" / published.file)
 
 
 def fill(layers: list, path: Path, encoder: str) -> None:

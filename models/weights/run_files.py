@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common.errors import UserError
-from models.weights import torch_files
+from models.weights import catalogue, torch_files
 
 CONFIG = "config.json"  # in a run folder
 CHECKPOINTS = "checkpoints"  # folder of a run
@@ -27,20 +27,23 @@ def is_run(folder: Path) -> bool:
 
 def weights_file(path: Path) -> Path:
     """The weights file of a run (its best, else its last), of a checkpoint, of a folder that a PyTorch
-    package's `save_pretrained` made, or the file itself.
+    package's `save_pretrained` made, of a name in the catalogue, fetched at first, or the file itself.
 
     Where a checkpoint has the average of the weights, that is what was scored, and what is taken.
 
     Raises:
-        UserError: nothing there.
+        UserError: nothing there, or it cannot be fetched.
     """
     if path.is_file():
         return path
+    if published := catalogue.find(path):
+        return catalogue.fetch(published)
     folders = [path, *(path / CHECKPOINTS / link for link in ("best", "last"))]
     places = [in_checkpoint(folder, name) for folder in folders for name in (AVERAGES, WEIGHTS)]
     found = next((place for place in places if place.is_file()), None) or torch_files.find(path)
     if found is None:
-        raise UserError(f"no weights at {path}; give a run folder, a checkpoint or a .weights.h5 file")
+        meant = catalogue.near(path)
+        raise UserError(f"no weights at {path}{meant}; give a run folder, a checkpoint or a .weights.h5 file")
     return found
 
 

@@ -1,14 +1,17 @@
 """Published encoder weights: read as arrays, checked layer by layer, fetched or explained."""
 
+from urllib.parse import urlsplit
+
 import h5py
 import keras
 import numpy as np
 import pytest
 
 from common.errors import UserError
+from file_server import serving
 from models import encoders
 from models.encoders import mobilenet_v2, resnet, resnet50, torch_mobilenet_v2, vgg, xception
-from models.weights import encoder_weights, imagenet, native
+from models.weights import download_http, encoder_weights, imagenet, native
 
 pytestmark = pytest.mark.slow
 
@@ -129,42 +132,41 @@ def test_files_of_other_kinds_are_named(tmp_path):
         built("mobilenetv2", tmp_path / "missing.h5")
 
 
-def test_imagenet_weights_that_cannot_be_fetched_say_what_to_put_where(monkeypatch):
-    address = resnet50.IMAGENET.address
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    """A server in the place of all, without files, and a home of Keras without any."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with serving({}) as (files, address):
+        monkeypatch.setenv(download_http.MIRROR, address)
+        yield files
 
-    def no_network(*arguments, **options):
-        raise Exception(f"URL fetch failure on {address}: None -- [Errno -2] Name or service not known")
 
-    monkeypatch.setattr(keras.utils, "get_file", no_network)
-    monkeypatch.setenv("KERAS_HOME", "/home/someone/.keras")
+def test_imagenet_weights_that_cannot_be_fetched_say_what_to_put_where(server, tmp_path):
     with pytest.raises(UserError) as raised:
         built("resnet50_keras", "imagenet")
     name = resnet50.IMAGENET.file
-    assert str(raised.value) == (
-        f"cannot download {name} ([Errno -2] Name or service not known); "
-        f"fetch {address} and put it at /home/someone/.keras/models/{name}"
-    )
+    (asked,) = server.asked
+    assert str(raised.value).startswith(f"cannot fetch {name} (HTTP 404 Not Found); fetch http://127.0.0.1:")
+    assert str(raised.value).endswith(f"{asked[0]} and put it at {tmp_path}/models/{name}")
+    assert resnet50.IMAGENET.address.endswith(asked[0])
 
 
-def test_fetched_weights_are_loaded(monkeypatch, whole, tmp_path):
-    calls = []
-    monkeypatch.setattr(keras.utils, "get_file", lambda *a, **options: calls.append((a, options)) or whole[0])
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    assert_same(whole[1], built("mobilenetv2", "imagenet"))
-    file = mobilenet_v2.IMAGENET.file
-    options = {"cache_dir": str(tmp_path), "cache_subdir": "models", "file_hash": None}
-    assert calls == [((file, mobilenet_v2.IMAGENET.address), options)]
+def test_fetched_weights_are_loaded(server, whole, tmp_path):
+    published = mobilenet_v2.IMAGENET
+    server.files[urlsplit(published.address).path] = whole[0].read_bytes()
+    for _ in range(2):
+        assert_same(whole[1], built("mobilenetv2", "imagenet"))
+    assert len(server.asked) == 1 and (tmp_path / "models" / published.file).is_file()
 
 
-def test_torchvisions_files_are_checked_by_the_digits_in_their_names(monkeypatch, tmp_path):
-    file = tmp_path / "resnet18-f37072fd.pth"
-    file.write_bytes(b"damaged")
-    monkeypatch.setattr(keras.utils, "get_file", lambda *a, **options: str(file))
+def test_torchvisions_files_are_checked_by_the_digits_in_their_names(server, tmp_path):
+    published = resnet.IMAGENET["resnet18"]
+    server.files[urlsplit(published.address).path] = b"damaged"
     with pytest.raises(
-        UserError, match=r"resnet18-f37072fd.pth came damaged: its SHA-256 begins with 41f0c2"
+        UserError, match=r"resnet18-f37072fd.pth came damaged: its SHA-256 begins with 41f0c2.*, not f37072fd"
     ):
         encoder_weights.find("imagenet", "resnet18")
-    assert not file.exists()
+    assert not list((tmp_path / "models").iterdir())
     with pytest.raises(
         UserError, match="there are no ImageNet weights for resnet18_v1c; give none or a file"
     ):
