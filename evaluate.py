@@ -83,7 +83,7 @@ def arguments():
         action="store_true",
         help="also run the original script on the label images and compare",
     )
-    cli.add_provider(parser)
+    cli.add_provider(parser, "openvino")
     cli.add_sampling(parser)
     cli.add_passes(parser)
     return parser.parse_args()

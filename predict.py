@@ -95,7 +95,7 @@ def arguments():
         help="size an image is brought to for the model (default: the training's)",
     )
     parser.add_argument("--dataset", metavar="NAME", help=cli.DATASET_HELP)
-    cli.add_provider(parser)
+    cli.add_provider(parser, "openvino")
     cli.add_sampling(parser)
     cli.add_passes(parser)
     add_video(parser)

@@ -34,7 +34,7 @@ def add_arguments(parser) -> None:
         "--scores", type=Path, metavar="FOLDER", help="take evaluate.py's results folder instead of scoring"
     )
     shared.add_continue(parser)
-    cli.add_provider(parser)
+    cli.add_provider(parser, "openvino")
 
 
 def run(options) -> Iterator[dict]:

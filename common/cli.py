@@ -204,11 +204,11 @@ def add_data_set(parser) -> None:
     parser.add_argument("--classes", metavar="NAME", help=CLASSES_HELP)
 
 
-def add_provider(parser) -> None:
-    """Add --provider, of ONNX files."""
+def add_provider(parser, *others: str) -> None:
+    """Add --provider, of ONNX files: ONNX Runtime's, and `others`."""
     parser.add_argument(
         "--provider",
-        choices=("cpu", "cuda", "tensorrt"),
+        choices=("cpu", "cuda", "tensorrt", *others),
         help="what runs an .onnx file (default: CUDA where ONNX Runtime has it, else the CPU)",
     )
 

@@ -16,6 +16,7 @@ PACKAGES = (
     "onnxruntime",
     "onnxruntime-gpu",
     "tf2onnx",
+    "openvino",
     "tensorrt",
     "numpy",
     "opencv-python-headless",

@@ -11,6 +11,7 @@ from common.errors import UserError
 
 TO_RUN_ONNX = ("onnx", "onnxruntime")
 TO_WRITE_ONNX = (*TO_RUN_ONNX, "tf2onnx", "tensorflow")
+TO_RUN_OPENVINO = ("onnx", "openvino")
 
 
 def require(what: str, packages: tuple[str, ...], extra: str) -> None:

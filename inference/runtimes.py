@@ -3,7 +3,7 @@
 | ending | runtime |
 |---|---|
 | a run folder, a checkpoint, `.h5`, `.hdf5` | Keras on TensorFlow (`inference.keras_runtime`) |
-| `.onnx` | ONNX Runtime (`inference.onnx_runtime`) |
+| `.onnx` | ONNX Runtime (`inference.onnx_runtime`), or OpenVINO (`inference.openvino_runtime`) |
 | `.engine` | TensorRT (`inference.tensorrt.runtime`) |
 
 Every runtime has `name`, `size` (height, width), `label_set`, and
@@ -20,6 +20,7 @@ from common import cli
 from common.errors import UserError
 
 ONNX, ENGINE = ".onnx", ".engine"
+OPENVINO = "openvino"  # a `provider` that is no ONNX Runtime's
 
 
 def load(
@@ -37,15 +38,18 @@ def load(
         size: (height, width) that images are brought to; None takes the file's. An exported graph has one
             size only.
         encoder: the name that is expected; None takes the file's.
-        provider: what runs an .onnx file, a key of `inference.onnx_runtime.PROVIDERS`; None takes the best.
+        provider: what runs an .onnx file, `OPENVINO` or a key of `inference.onnx_runtime.PROVIDERS`; None
+            takes the best of ONNX Runtime's.
 
     Raises:
         UserError: no or broken file, one of another model, encoder or size, or an option it lacks.
     """
     source = Path(source)
     if source.suffix.lower() == ONNX:
-        from inference import onnx_runtime
+        from inference import onnx_runtime, openvino_runtime
 
+        if provider == OPENVINO:
+            return openvino_runtime.load(source, model, size, encoder)
         return onnx_runtime.load(source, model, size, encoder, provider)
     if provider:
         raise UserError(f"`provider` belongs to an {ONNX} file, not to {source}; leave it out")

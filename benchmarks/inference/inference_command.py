@@ -78,7 +78,7 @@ def measure(settings: dict) -> dict:
     exported = [name for name in settings["runtimes"] if name != "keras"]
     failed, files = {}, {}
     if settings["weights"] and inference_options.is_graph(Path(settings["weights"])):
-        files = {"onnx": settings["weights"]}
+        files = dict.fromkeys(exported, settings["weights"])
     elif exported:
         print(f"  exporting {', '.join(exported)}", flush=True)
         try:

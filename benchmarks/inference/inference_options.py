@@ -8,7 +8,7 @@ from common import cli, packages
 from common.errors import UserError
 from models import ARCHITECTURES, model_options
 
-RUNTIMES = ("keras", "onnx", "onnx-int8", "onnx-fp16")
+RUNTIMES = ("keras", "onnx", "onnx-int8", "onnx-fp16", "openvino", "openvino-int8")
 SCOPES = ("model", "model+argmax", "end-to-end")
 TURNS = 10
 
@@ -32,7 +32,7 @@ def add_arguments(parser) -> None:
     shared.add_backend_and_precision(parser)
     cli.add_provider(parser)
     parser.add_argument("-p", "--path", type=Path, nargs="+", help="images of end-to-end (default: made up)")
-    parser.add_argument("--calibration", type=Path, help="images for onnx-int8 (default: made up)")
+    parser.add_argument("--calibration", type=Path, help="images for int8 runtimes (default: made up)")
     shared.add_turns(parser, TURNS)
     shared.add_back_off(parser)
     shared.add_continue(parser)
@@ -57,15 +57,23 @@ def require_fitting(options) -> None:
         _require_fitting_weights(options)
     if options.path and "end-to-end" not in options.scope:
         raise UserError("-p belongs to --scope end-to-end; add it or leave -p out")
-    if options.calibration and "onnx-int8" not in options.runtimes:
+    if options.calibration and not any(name.endswith("int8") for name in options.runtimes):
         raise UserError("--calibration belongs to --runtimes onnx-int8; add it or leave --calibration out")
-    if options.provider and options.runtimes == ["keras"]:
+    if options.provider and not any(name.startswith("onnx") for name in options.runtimes):
         raise UserError("--provider belongs to --runtimes onnx; add it or leave --provider out")
     if options.precision != ["float32"] and options.runtimes != ["keras"]:
         raise UserError("--precision is that of keras; measure it alone, or take --runtimes onnx-fp16")
-    if options.runtimes != ["keras"]:
-        needed = packages.TO_RUN_ONNX if is_graph(options.weights) else packages.TO_WRITE_ONNX
-        packages.require("--runtimes onnx", needed, "export")
+    _require_packages(options)
+
+
+def _require_packages(options) -> None:
+    engines = {name.partition("-")[0] for name in options.runtimes}
+    if engines != {"keras"} and not is_graph(options.weights):
+        packages.require("--runtimes onnx", packages.TO_WRITE_ONNX, "export")
+    if "onnx" in engines:
+        packages.require("--runtimes onnx", packages.TO_RUN_ONNX, "export")
+    if "openvino" in engines:
+        packages.require("--runtimes openvino", packages.TO_RUN_OPENVINO, "export,openvino")
 
 
 def _require_fitting_weights(options) -> None:
@@ -79,10 +87,10 @@ def _require_fitting_weights(options) -> None:
         raise UserError("weights know the options of their architecture; leave those out")
     if not is_graph(options.weights):
         return
-    given = options.model or options.target_size or options.batch or options.runtimes != ["onnx"]
-    if given or options.batch_back_off:
+    given = options.model or options.target_size or options.batch or options.batch_back_off
+    if given or not {*options.runtimes} <= {"onnx", "openvino"}:
         raise UserError(
-            f"{options.weights} is one model, size and batch: give --runtimes onnx, no -m, -t, -b"
+            f"{options.weights} is one model, size and batch: give --runtimes onnx or openvino, no -m, -t, -b"
         )
 
 

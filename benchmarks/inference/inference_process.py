@@ -1,6 +1,6 @@
 """One runtime of one configuration; a process of its own for `benchmarks.inference.inference_command`.
 
-The first argument is JSON: `runtime`, `file` (of ONNX runtimes), `model`, `options`, `weights`, `size`,
+The first argument is JSON: `runtime`, `file` (of all but keras), `model`, `options`, `weights`, `size`,
 `batch`, `scope`, `precision`, `provider`, `pictures` (of end-to-end: paths of images).
 
 The process loads the model, warms up, and sends what that took, see `benchmarks.children.send`. For each line
@@ -64,6 +64,10 @@ def load(settings: dict):
         from benchmarks.inference import keras_backend
 
         return keras_backend.load(settings)
+    if settings["runtime"].startswith("openvino"):
+        from benchmarks.inference import openvino_backend
+
+        return openvino_backend.load(Path(settings["file"]), settings["scope"])
     from benchmarks.inference import onnx_backend
 
     return onnx_backend.load(Path(settings["file"]), settings["provider"], settings["scope"])

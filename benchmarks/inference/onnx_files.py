@@ -28,21 +28,23 @@ def main() -> int:
     interface = GraphInterface(settings["batch"])
     exact = export.export(network, interface, label_set_of(settings))
     made = {}
-    for runtime in settings["runtimes"]:
-        path = Path(settings["folder"]) / f"{runtime}.onnx"
-        write_bytes(path, graph(runtime, exact, interface, settings).SerializeToString())
+    for runtime in settings["runtimes"]:  # runtimes with the same numbers read the same file
+        numbers = runtime.partition("-")[2]
+        path = Path(settings["folder"]) / f"{numbers or 'float32'}.onnx"
+        if str(path) not in made.values():
+            write_bytes(path, graph(numbers, exact, interface, settings).SerializeToString())
         made[runtime] = str(path)
     print(json.dumps(made))
     return 0
 
 
-def graph(runtime: str, exact, interface, settings: dict):
-    """The graph of one runtime; how much mIoU a smaller one loses does not matter here."""
+def graph(numbers: str, exact, interface, settings: dict):
+    """The graph in fp16 or int8, else in float32; how much mIoU a smaller one loses does not matter here."""
     from deploy import quantize
 
-    if runtime == "onnx-fp16":
+    if numbers == "fp16":
         return quantize.float16(exact, ungated, 0.0)[0]
-    if runtime == "onnx-int8":
+    if numbers == "int8":
         target = "tensorrt" if settings["provider"] == "tensorrt" else "cpu"
         images = calibration(settings["calibration"], tuple(settings["size"]))
         return quantize.int8(exact, interface, target, images, ungated, 0.0).model

@@ -81,7 +81,7 @@ def _join(speeds: list[rows.Speed], accuracies: list[rows.Accuracy]) -> None:
     An int8 or float16 graph computes other numbers than the float32 weights that it was made of.
     """
     for speed in speeds:
-        reduced = speed.runtime.startswith(("onnx-int8", "onnx-fp16"))
+        reduced = speed.numbers != speed.precision
         fitting = [
             score
             for score in accuracies

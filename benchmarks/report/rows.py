@@ -66,9 +66,9 @@ class Speed:
 
     @property
     def numbers(self) -> str:
-        """What the runtime calculates in; two have it in their names."""
-        named = {"onnx-int8": "int8", "onnx-fp16": "float16"}
-        return named.get(self.runtime.split(" ")[0], self.precision)
+        """What the runtime calculates in; some have it in their names, as `onnx-int8`."""
+        named = {"int8": "int8", "fp16": "float16"}
+        return named.get(self.runtime.split(" ")[0].partition("-")[2], self.precision)
 
     @property
     def key(self) -> tuple:
@@ -112,7 +112,7 @@ def _speed(record, settings, runtime, figures) -> Speed:
     named = figures.get("device") or next(
         (other.get("device") for other in record["results"]["runtimes"].values() if "device" in other), "CPU"
     )
-    provider = settings.get("provider") if runtime != "keras" else None
+    provider = settings.get("provider") if runtime.startswith("onnx") else None
     backend = settings.get("backend", "tensorflow")
     named_runtime = f"{runtime} ({word(backend)})" if runtime == "keras" else runtime
     group = Group(

@@ -38,7 +38,9 @@ def records(folder):
 def test_scopes_and_every_runtime_on_the_images_and_weights_given(tmp_path):
     town = tiny_dataset(tmp_path / "town", train=2, val=2, size=(96, 160))
     weights = weights_file(tmp_path / "model.weights.h5", "toy", SIZE)
-    words = ["-w", weights, *QUICK, "--runtimes", "keras,onnx,onnx-int8,onnx-fp16", "-b", 2]
+    runtimes = ["keras", "onnx", "onnx-int8", "onnx-fp16"]
+    runtimes += ["openvino", "openvino-int8"] if importlib.util.find_spec("openvino") else []
+    words = ["-w", weights, *QUICK, "--runtimes", ",".join(runtimes), "-b", 2]
     words += ["--scope", "model+argmax", "end-to-end", "-p", town, "--calibration", town]
     done = run_script("benchmark.py", "inference", *words, "--save", tmp_path / "out")
     assert done.returncode == 0, done.stderr
@@ -52,7 +54,7 @@ def test_scopes_and_every_runtime_on_the_images_and_weights_given(tmp_path):
             record["environment"]["packages"]["onnxruntime"] and record["results"]["clock"]["slept"] >= 0.05
         )
         found = record["results"]["runtimes"]
-        assert list(found) == ["keras", "onnx", "onnx-int8", "onnx-fp16"]
+        assert list(found) == runtimes
         for result in found.values():
             assert (result["model"], result["size"], result["batch"]) == ("toy", list(SIZE), 2)
             assert result["calls"] >= 3 and len(result["turns"]) == 3
@@ -287,7 +289,7 @@ def test_files_that_are_exported_already(tmp_path):
         run_script("benchmark.py", "inference", *words[:4]), "measure it with --scope model+argmax"
     )
     assert_one_line_error(
-        run_script("benchmark.py", "inference", "-w", path), "give --runtimes onnx, no -m, -t, -b"
+        run_script("benchmark.py", "inference", "-w", path), "give --runtimes onnx or openvino, no -m, -t, -b"
     )
     path = path.rename(path.with_suffix(".engine"))
     assert_one_line_error(run_script("benchmark.py", "inference", "-w", path), "measured by trtexec")
