@@ -10,6 +10,7 @@
     python benchmark.py inference --runtimes keras,onnx,onnx-int8    # latency and throughput
     python benchmark.py scaling                  # training by one rank and by two
     python benchmark.py train -m fastscnn unet --precision float32 bfloat16   # training steps
+    python benchmark.py peers -m unet --encoder resnet50 --preset smp    # beside PyTorch's own network
     python benchmark.py sweep benchmarks/sweeps/small.toml --save records     # many of these
 
     python benchmark.py report benchmarks/results -o report    # HTML page, Markdown and charts
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "scores": "benchmarks.scoring",
     "scaling": "benchmarks.scaling.scaling_command",
     "video": "benchmarks.video",
+    "peers": "benchmarks.peers.peers_command",
     "summary": "benchmarks.summary",
     "accuracy": "benchmarks.accuracy",
 }

@@ -75,7 +75,7 @@ def of_backend() -> Device:
     """The device of Keras's backend, made ready."""
     import keras
 
-    return {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]()
+    return {"tensorflow": _tensorflow, "jax": _jax, "torch": torch_device}[keras.backend.backend()]()
 
 
 def _tensorflow() -> Device:
@@ -105,7 +105,8 @@ def _jax() -> Device:
     return Device(device.device_kind, True, lambda: device.memory_stats()["peak_bytes_in_use"])
 
 
-def _torch() -> Device:
+def torch_device() -> Device:
+    """PyTorch's device, made ready."""
     import torch
 
     if not torch.cuda.is_available():

@@ -23,7 +23,7 @@ from models import registry
 HELP = "every configuration of a sweep file"
 AXES = ("model", "target-size", "batch", "scope", "precision", "backend")
 ALL = "all"  # models
-CONTINUING = ("inference", "train", "summary", "accuracy")  # pass over what is measured
+CONTINUING = ("inference", "train", "peers", "summary", "accuracy")  # pass over what is measured
 
 
 def add_arguments(parser) -> None:

@@ -14,8 +14,12 @@ TO_WRITE_ONNX = (*TO_RUN_ONNX, "tf2onnx", "tensorflow")
 TO_RUN_OPENVINO = ("onnx", "openvino")
 
 
+def missing(packages: tuple[str, ...]) -> list[str]:
+    """Those that Python does not find."""
+    return [name for name in packages if importlib.util.find_spec(name) is None]
+
+
 def require(what: str, packages: tuple[str, ...], extra: str) -> None:
     """Raise UserError unless `packages` are installed, which `what` needs and setup.cfg's `extra` brings."""
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UserError(f"{what} needs {', '.join(missing)}; `pip install -c constraints.txt -e .[{extra}]`")
+    if lacking := missing(packages):
+        raise UserError(f"{what} needs {', '.join(lacking)}; `pip install -c constraints.txt -e .[{extra}]`")

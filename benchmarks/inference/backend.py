@@ -18,6 +18,7 @@ class Backend:
         place: images uint8 [B, H, W, 3] -> the input of the other functions, on the device.
         logits: input -> logits [B, h, w, classes] on the device; returns when they are calculated.
         labels: input -> arg-max of the logits, uint8 [B, h, w], on the host.
+        fetch: output of `logits` -> the same on the host.
         labels_at: output of `logits`, and (H, W) of each image -> a label map uint8 [H, W] of each, on the
             host; logits are resized before the arg-max, as by `predict.py`.
     """
@@ -29,4 +30,5 @@ class Backend:
     place: Callable
     logits: Callable
     labels: Callable
+    fetch: Callable
     labels_at: Callable

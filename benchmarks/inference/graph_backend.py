@@ -74,5 +74,6 @@ def load(path: Path, engine: Engine, scope: str) -> Backend:
         lambda images: engine.place(interface.arrange(images)),
         functools.partial(run, True),
         lambda images: engine.fetch(run(False, images)),
+        engine.fetch,
         labels_at,
     )

@@ -14,11 +14,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import backend_devices, children, clock, configurations
-from benchmarks.inference import inference_options, inference_table, subjects, turns
+from benchmarks import backend_devices, children, clock, configurations, turns
+from benchmarks.inference import inference_options, inference_table, subjects
 
 HELP = "latency and throughput of models on runtimes"
 FILES = "benchmarks.inference.onnx_files"
+CHILD = "benchmarks.inference.inference_process"
 
 add_arguments = inference_options.add_arguments
 
@@ -72,7 +73,7 @@ def measure(settings: dict) -> dict:
 
     Args:
         settings: a record's, but with the path of `weights`, the paths of `pictures` and `calibration`, a
-            `folder` for files, and `all_turns`, see `benchmarks.inference.turns.measure`.
+            `folder` for files, and `all_turns`, see `benchmarks.turns.measure`.
     """
     print(f"{configurations.described(settings)}:", flush=True)
     exported = [name for name in settings["runtimes"] if name != "keras"]
@@ -92,6 +93,7 @@ def measure(settings: dict) -> dict:
         except children.Ended as ended:
             failed = {name: ended.result() for name in exported}
     found = turns.measure(
+        CHILD,
         {
             name: settings | {"runtime": name, "file": files.get(name)}
             for name in settings["runtimes"]

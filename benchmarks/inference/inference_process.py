@@ -3,56 +3,35 @@
 The first argument is JSON: `runtime`, `file` (of all but keras), `model`, `options`, `weights`, `size`,
 `batch`, `scope`, `precision`, `provider`, `pictures` (of end-to-end: paths of images).
 
-The process loads the model, warms up, and sends what that took, see `benchmarks.children.send`. For each line
-of stdin, the least seconds of a turn, it takes a turn and sends it as a `benchmarks.latency.Turn`. For an
-empty line it sends the state of the device, and ends.
+It takes turns, see `benchmarks.turn_process`.
 """
 
 import itertools
 import json
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import latency
-from benchmarks.children import die_first, send, send_progress
+from benchmarks.children import die_first
+from benchmarks.turn_process import Work, serve
 from common import cli
 
 
 def main() -> int:
-    """Load and warm up, then take a turn for each line of stdin."""
+    """Take turns with the settings in the first argument."""
     settings = json.loads(sys.argv[1])
     die_first()
-    name = settings["runtime"]
-    send_progress(f"{name}: loading")
-    start = time.perf_counter()
-    backend = load(settings)
-    loaded = time.perf_counter()
-    send_progress(f"{name}: loaded in {loaded - start:.1f} s; first call, with compilation")
-    call = call_of(backend, settings)
-    prepared = time.perf_counter()
-    call()
-    first = time.perf_counter() - prepared
-    send_progress(f"{name}: first call {first:.2f} s; warm-up")
-    warm_up = latency.warm_up(call)
-    send(
-        model=backend.name,
-        size=backend.size,
-        batch=backend.batch,
-        device=backend.device.name,
-        load_seconds=loaded - start,
-        first_call_seconds=first,
-        warm_up=warm_up,
-    )
-    for line in sys.stdin:
-        if not line.strip():
-            break
-        send(**asdict(latency.take_turn(call, float(line), latency.is_slow(warm_up))))
-    send(**backend.device.state())
+    serve(settings["runtime"], lambda: work_of(settings))
     return 0
+
+
+def work_of(settings: dict) -> Work:
+    """What is timed."""
+    backend = load(settings)
+    about = {"model": backend.name, "size": backend.size, "batch": backend.batch}
+    return Work(call_of(backend, settings), backend.device, about)
 
 
 def load(settings: dict):

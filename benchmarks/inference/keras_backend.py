@@ -31,6 +31,7 @@ def load(settings: dict) -> Backend:
         settings["batch"],
         device,
         *make(network, label_set_of(settings), device.gpu),
+        keras.ops.convert_to_numpy,
         labels_at,
     )
 

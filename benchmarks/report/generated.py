@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.report import costs, markdown, speed, training, weights
+from benchmarks.report import costs, markdown, peers, speed, training, weights
 from benchmarks.report.page_parts import Section
 from benchmarks.report.ranking import groups
 from benchmarks.report.reported import ReportedRecords, gather
@@ -25,6 +25,7 @@ TABLES: dict[str, Callable[[ReportedRecords], Section]] = {
     "training-memory": training.memory,
     "scaling": training.scaling,
     "weights": lambda reported: weights.section(),
+    "peers": peers.section,
 }
 
 

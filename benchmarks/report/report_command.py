@@ -99,7 +99,16 @@ def compose(
     Raises:
         UserError: no records, or a run or folder of images that is none.
     """
-    from benchmarks.report import costs, environments, front, run_curves, score_table, speed, training
+    from benchmarks.report import (
+        costs,
+        environments,
+        front,
+        peers,
+        run_curves,
+        score_table,
+        speed,
+        training,
+    )
     from benchmarks.report import gallery as side_by_side
     from benchmarks.report.page_parts import Report
     from benchmarks.report.ranking import groups, headlines
@@ -109,6 +118,7 @@ def compose(
     sections = [
         *speed.sections(found),
         *training.sections(found),
+        peers.section(found),
         run_curves.section(list(runs)),
         *score_table.sections(found),
         side_by_side.section(images or {}),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.report import cost_rows, record_files, rows, training_rows
+from benchmarks.report import cost_rows, peer_rows, record_files, rows, training_rows
 from common.errors import UserError
 
 KINDS: dict[str, dict[str, Callable]] = {  # benchmark -> attribute -> record -> rows
@@ -12,6 +12,7 @@ KINDS: dict[str, dict[str, Callable]] = {  # benchmark -> attribute -> record ->
     "accuracy": {"accuracies": rows.accuracies},
     "train": {"trainings": training_rows.trainings},
     "scaling": {"scalings": training_rows.scalings},
+    "peers": {"peers": peer_rows.peers},
     "memory": {"steps": training_rows.steps},
     "summary": {"costs": cost_rows.costs},
     **{name: {"ratios": cost_rows.ratios} for name in cost_rows.RATIOS},
@@ -36,6 +37,7 @@ class ReportedRecords:
     trainings: list[training_rows.Training] = field(default_factory=list)
     scalings: list[training_rows.Scaling] = field(default_factory=list)
     steps: list[training_rows.Steps] = field(default_factory=list)
+    peers: list[peer_rows.Peer] = field(default_factory=list)
     costs: list[cost_rows.Cost] = field(default_factory=list)
     ratios: list[cost_rows.Ratio] = field(default_factory=list)
     runtime_ratios: list[cost_rows.Ratio] = field(default_factory=list)

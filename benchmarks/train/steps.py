@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
+RATE, MOMENTUM = 1e-4, 0.9  # of the optimizer
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -53,7 +55,7 @@ def optimizer(model, float16: bool = False):
     """SGD with momentum at a rate that leaves the weights nearly alone, with loss scaling for float16."""
     import keras
 
-    made = keras.optimizers.SGD(1e-4, momentum=0.9)
+    made = keras.optimizers.SGD(RATE, momentum=MOMENTUM)
     made.build(model.trainable_variables)
     if float16:
         made = keras.optimizers.LossScaleOptimizer(made)

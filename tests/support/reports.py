@@ -151,6 +151,37 @@ def train_step():
     return record("train-step", settings, {"speedup_over_stock": ratios})
 
 
+def peers(model="unet", **more):
+    """A record beside PyTorch: Keras is a quarter faster, ONNX Runtime twice as fast, nothing compiles."""
+    runtimes = {
+        "pytorch": figures(1.0, memory=1000),
+        "pytorch-compiled": {"failed": "no compiler"},
+        "keras": figures(1.25),
+        "onnx": figures(2.0, noisy=True),
+    }
+    ratios = {
+        name: {"min": ratio - 0.1, "median": ratio, "max": ratio + 0.1, "noisy": False}
+        for name, ratio in (("keras", 1.25), ("onnx", 2.0))
+    }
+    settings = {
+        "model": model,
+        "options": {"encoder": "resnet50", "preset": "smp"},
+        "package": "smp",
+        "original": "Unet",
+        "size": [512, 1024],
+        "batch": 1,
+        "scope": "inference",
+        "precision": "float32",
+        "backend": "tensorflow",
+    }
+    results = {
+        "runtimes": runtimes,
+        "speed": {"over": "pytorch"} | ratios,
+        "difference": {"keras": 1.25e-6, "onnx": 2e-6},
+    }
+    return record("peers", settings, results, **more)
+
+
 def everything():
     """Records of every kind, several groups, runtimes and models among them."""
     rates = {"fastscnn": 120, "unet": 4, "bayes_segnet": 6, "separable_unet": 35, "deeplabv3+": 20}
@@ -173,7 +204,7 @@ def everything():
                 found.append(inference(name, runtimes, batch=batch, weights=name, environment=environment))
     found.append(inference("unet", {"keras": {"failed": "out of memory"}}, batch=8, weights="unet"))
     found += [train("fastscnn", 80.0), train("unet", 5.0), scaling("fastscnn"), scaling("unet"), summary()]
-    return found + [memory("unet"), train_step()]
+    return found + [memory("unet"), train_step(), peers()]
 
 
 def save(folder, records):

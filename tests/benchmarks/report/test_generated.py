@@ -69,3 +69,20 @@ def test_every_table_can_be_made(tmp_path):
 
 def test_words_stay_words_in_markdown():
     assert escape("a|b *c* <i> `d` [e](f) g_h") == r"a\|b \*c\* &lt;i&gt; \`d\` \[e\](f) g\_h"
+
+
+def test_peers_stand_beside_the_original(tmp_path):
+    records = [reports.peers(), reports.peers(date="2026-01-01T00:00:00Z")]
+    text = generated.filled(
+        MARKER.format("peers", ""), gather([reports.save(tmp_path, records)]), "README.md"
+    )
+    rows = [line.split(" | ")[2:] for line in text.splitlines() if line.startswith("| U-Net resnet50 smp")]
+    assert "**inference, 512x1024, batch 1, float32, Imaginary 9000, 8 cores**" in text
+    dash, day = "\N{EN DASH}", "2026-01-02 |"
+    assert rows == [
+        ["pytorch", "1", dash, "1,000", "1,000", dash, day],
+        ["pytorch-compiled", "no compiler", "", "", "", "", day],
+        ["keras (tensorflow)", "1.25", f"1.15{dash}1.35", "800", "500", "1e-06", day],
+        ["onnx", "2.00", f"1.90{dash}2.10", "500", "500", "2e-06", day],
+    ]
+    assert "| U-Net resnet50 smp *noisy* | smp | onnx |" in text

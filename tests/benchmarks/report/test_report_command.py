@@ -52,7 +52,7 @@ def test_what_is_lacking_names_its_command(tmp_path):
     page = (tmp_path / "out" / "index.html").read_text()
     assert done.returncode == 0 and not list((tmp_path / "out").glob("charts/*"))
     listed = re.search("<h2>Not measured yet</h2>.*?</section>", page, re.DOTALL)[0]
-    for command in ("inference", "accuracy", "train", "scaling", "memory", "report --runs"):
+    for command in ("inference", "accuracy", "train", "scaling", "memory", "peers", "report --runs"):
         assert f"benchmark.py {command}" in listed
 
 

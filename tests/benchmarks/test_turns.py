@@ -2,8 +2,10 @@
 
 import pytest
 
-from benchmarks.inference import turns
+from benchmarks import turns
 from benchmarks.latency import Turn
+
+MODULE = "a.process"
 
 
 @pytest.fixture
@@ -12,7 +14,8 @@ def taken(monkeypatch, capsys):
 
     def measure(seconds, **options):
         class Runtime:
-            def __init__(self, settings, _):
+            def __init__(self, module, settings, _):
+                assert module == MODULE
                 self._seconds = list(seconds[settings["name"]])
                 self.about = {"batch": 2, "warm_up": {"calls": 2, "seconds": 2 * self._seconds[0]}}
 
@@ -28,7 +31,7 @@ def taken(monkeypatch, capsys):
                 pass
 
         monkeypatch.setattr(turns, "Runtime", Runtime)
-        found = turns.measure({name: {"name": name} for name in seconds}, 5, 2.0, {}, **options)
+        found = turns.measure(MODULE, {name: {"name": name} for name in seconds}, 5, 2.0, {}, **options)
         return {name: result["turns"] for name, result in found.items()}, capsys.readouterr().out.splitlines()
 
     return measure

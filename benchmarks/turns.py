@@ -8,23 +8,26 @@ import tempfile
 from benchmarks import children, latency
 from benchmarks.latency import Turn
 
-CHILD = "benchmarks.inference.inference_process"
-
 
 class Runtime:
     """A process that waits for its turns, loaded and warm.
 
+    Args:
+        module: of the process, which ends in `benchmarks.turn_process.serve`.
+        settings: its first argument, as JSON.
+        variables: of its environment.
+
     Attributes:
-        about: what it sent when it was ready, see `benchmarks.inference.inference_process`.
+        about: what it sent when it was ready.
 
     Raises:
         children.Ended: the process has ended; its methods raise it too.
     """
 
-    def __init__(self, settings: dict, variables: dict[str, str]):
+    def __init__(self, module: str, settings: dict, variables: dict[str, str]):
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, open as long as the process
         self._process = subprocess.Popen(
-            children.command(CHILD, json.dumps(settings)),
+            children.command(module, json.dumps(settings)),
             env=children.environment(**variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -66,12 +69,18 @@ class Runtime:
 
 
 def measure(
-    runtimes: dict[str, dict], turns: int, seconds: float, variables: dict[str, str], all_turns: bool = True
+    module: str,
+    runtimes: dict[str, dict],
+    turns: int,
+    seconds: float,
+    variables: dict[str, str],
+    all_turns: bool = True,
 ) -> dict:
     """Let runtimes take turns, and print their speeds after each.
 
     Args:
-        runtimes: name -> settings, see `benchmarks.inference.inference_process`.
+        module: of their processes, see `Runtime`.
+        runtimes: name -> settings of its process.
         turns: of each, `latency.LEAST_TURNS` or more.
         seconds: of a turn.
         variables: of the processes' environment.
@@ -92,7 +101,7 @@ def measure(
 
     try:
         for name, settings in runtimes.items():
-            if ready := attempt(name, Runtime, settings, variables):
+            if ready := attempt(name, Runtime, module, settings, variables):
                 alive[name] = ready
         stops = not all_turns and any(runtime.slow for runtime in alive.values())
         for number in range(1, turns + 1):
