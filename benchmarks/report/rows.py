@@ -16,6 +16,9 @@ from benchmarks.report.values import (
     spread,
     word,
 )
+from models.weights import catalogue
+
+WINDOWED = "1024x2048"  # size of the pictures that windows slide over
 
 
 class Group(NamedTuple):
@@ -129,6 +132,7 @@ def _speed(record, settings, runtime, figures) -> Speed:
         weights(settings.get("weights")),
         record["date"],
     )
+    row.published, row.cited = cited(settings, row)
     if failed:
         row.failed = short(str(figures["failed"]))
         return row
@@ -142,6 +146,24 @@ def _speed(record, settings, runtime, figures) -> Speed:
     if "p50" not in row.latency:
         row.latency["p50"] = statistics.median(row.turns)
     return row
+
+
+def cited(settings: dict, row: Speed) -> tuple[float | None, str]:
+    """What was published of a row's network at the row's size: (mIoU in %, where it is from), or (None, "").
+
+    An int8 graph calculates other numbers than the weights of that score. Random weights count for the
+    catalogue's network with the very same options. Scores of windows that slide over pictures stand beside
+    the speed on whole ones, and say so.
+    """
+    options = mapping(settings.get("options") or {})
+    if row.numbers == "int8":
+        return None, ""
+    for one in catalogue.published().values():
+        same = options == one.options if row.weights == "random" else one.options.items() <= options.items()
+        tested = one.tested == row.group.size or ("windows" in one.tested and row.group.size == WINDOWED)
+        if one.model == settings["model"] and same and tested:
+            return one.miou, f"{one.source.title}, {one.tested}"
+    return None, ""
 
 
 def accuracies(record: dict) -> list[Accuracy]:

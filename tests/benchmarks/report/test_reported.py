@@ -123,3 +123,17 @@ def test_published_figures_keep_their_digits_and_their_groups(tmp_path):
     fast = table.groups[1][1][0]
     assert [cell.text for cell in fast[:3]] == ["Fast-SCNN", "1024x2048", "68.6"] and fast[5].text == "123.5"
     assert not any(cell.mark for _, rows in table.groups for row in rows for cell in row)
+
+
+def test_published_scores_are_of_the_same_network_and_size(tmp_path):
+    pspnet = {"encoder": "resnet50_v1c", "preset": "mmseg"}
+    runtimes = {"onnx": reports.figures(5), "onnx-int8": reports.figures(9)}
+    records = [
+        reports.inference("pspnet", runtimes, options=pspnet),
+        reports.inference("pspnet", {"keras": reports.figures(4)}, options=pspnet, size=(512, 1024)),
+        reports.inference("pspnet", {"keras": reports.figures(3)}, options=pspnet | {"output_stride": 16}),
+        reports.inference("pspnet", {"keras": reports.figures(2)}, options=pspnet | {"a": 1}, weights="aa"),
+    ]
+    rows = gather([reports.save(tmp_path, records)]).speeds
+    cited = {(row.rate.median, row.published, row.cited) for row in rows if row.published}
+    assert cited == {(rate, 78.55, "mmsegmentation, 1024x2048") for rate in (5, 2)}
