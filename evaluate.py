@@ -11,6 +11,7 @@ Of other data sets (docs/data.md) the scores are those of their classes, in the 
     python evaluate.py --baseline colour -p DATASET                      # what a model has to beat
     python evaluate.py -w logs/bayes_segnet/RUN -p DATASET --samples 20  # the mean of passes with dropout
     python evaluate.py -w logs/fastscnn/RUN -p DATASET --scales 0.5,1,1.5 --flip  # of passes over an image
+    python evaluate.py -w logs/fastscnn/RUN -p DATASET --refine logs/segfix/RUN    # borders moved by SegFix
 
 Predictions are scored at the resolution of the ground truth, to which logits are resized before the arg-max
 (docs/models.md). nIoU needs the instanceIds files.
@@ -86,6 +87,7 @@ def arguments():
     cli.add_provider(parser, "openvino")
     cli.add_sampling(parser)
     cli.add_passes(parser)
+    cli.add_refinement(parser)
     return parser.parse_args()
 
 
@@ -137,10 +139,11 @@ def require_one_source(options):
     if sum(source is not None for source in sources) != 1:
         raise UserError("give one thing to score: -w/--weights RUN, --predictions FOLDER, or --baseline NAME")
     of_a_model = (options.model, options.encoder, options.target_size, options.samples, options.provider)
+    of_a_model += (options.refine,)
     if not options.weights and (any(of_a_model) or cli.passes(options)):
         raise UserError(
-            "-m, --encoder, -t, --provider, --samples, --tile, --scales and --flip belong to a model: "
-            "leave them out, or give its -w/--weights"
+            "-m, --encoder, -t, --provider, --samples, --tile, --scales, --flip and --refine belong to a "
+            "model: leave them out, or give its -w/--weights"
         )
     cli.require_samples_with_seed(options)
     cli.passes(options)  # refuses what does not go together
@@ -205,6 +208,10 @@ def classifier(options, data_set):
         from inference.runtimes import with_passes
 
         runtime = with_passes(runtime, **cli.passes(options))
+    if options.refine:
+        from inference.runtimes import refined
+
+        runtime = refined(runtime, options.refine)
     return lambda image: (segment(runtime, image), None)
 
 
@@ -248,6 +255,7 @@ def about(options, root, images):
         "predictions": options.predictions,
         "baseline": options.baseline,
         "samples": options.samples,
+        "refine": options.refine,
         "seed": (options.seed or 0) if options.samples else None,
         **cli.passes(options),
     }

@@ -10,6 +10,7 @@
     python predict.py -m bayes_segnet -w logs/bayes_segnet/RUN --samples 20      # and how uncertain they are
     python predict.py -w logs/fastscnn/RUN -p my_images --scales 0.5,1,1.5 --flip   # mean of six passes
     python predict.py -w logs/fastscnn/RUN -p my_panoramas --tile                # larger than the model
+    python predict.py -w logs/fastscnn/RUN -p my_images --refine logs/segfix/RUN   # borders moved by SegFix
 
     python predict.py -w logs/fastscnn/RUN -p drive.mp4 --output seen.mp4        # a video of what it sees
     python predict.py -w logs/fastscnn/RUN -p my_frames --output seen.mp4 --fps 20
@@ -98,6 +99,7 @@ def arguments():
     cli.add_provider(parser, "openvino")
     cli.add_sampling(parser)
     cli.add_passes(parser)
+    cli.add_refinement(parser)
     add_video(parser)
     return parser.parse_args()
 
@@ -181,14 +183,15 @@ def write_images(options):
 
 def load_runtime(options):
     """The trained model; takes seconds, so only once all else is known to be right."""
-    from inference.runtimes import load, sampling_of, with_passes
+    from inference.runtimes import load, refined, sampling_of, with_passes
 
     runtime = load(options.weights, options.model, options.target_size, options.encoder, options.provider)
     left_out.tell(options.weights, getattr(runtime, "left_out", ()))
     if options.samples:
         return sampling_of(runtime, options.samples, options.seed or 0)
     passes = cli.passes(options)
-    return with_passes(runtime, **passes) if passes else runtime
+    runtime = with_passes(runtime, **passes) if passes else runtime
+    return refined(runtime, options.refine) if options.refine else runtime
 
 
 if __name__ == "__main__":

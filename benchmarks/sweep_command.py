@@ -84,7 +84,7 @@ def command_lines(table: dict) -> Iterator[list[str]]:
     """The words of every configuration of a table, `benchmark` first."""
     options = {name: value for name, value in table.items() if name != "benchmark"}
     if options.get("model") == ALL:
-        options["model"] = list(registry.ARCHITECTURES)
+        options["model"] = [name for name in registry.ARCHITECTURES if name in registry.names(refining=False)]
     axes = {name: value for name, value in options.items() if name in AXES and isinstance(value, list)}
     for values in itertools.product(*axes.values()):
         chosen = options | dict(zip(axes, values))

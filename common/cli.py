@@ -284,6 +284,16 @@ def add_passes(parser) -> None:
     group.add_argument("--flip", action="store_true", help="average with those of the mirrored image")
 
 
+def add_refinement(parser) -> None:
+    """Add --refine."""
+    parser.add_argument(
+        "--refine",
+        type=Path,
+        metavar="RUN|FILE",
+        help="weights of segfix, which moves the labels at borders (docs/models.md)",
+    )
+
+
 def passes(options) -> dict:
     """Those of `add_passes` that are given, as `inference.runtimes.with_passes` takes them.
 
@@ -294,6 +304,8 @@ def passes(options) -> dict:
     given = {name: value for name, value in given.items() if value is not None}
     if given and options.samples:
         raise UserError("--samples averages passes of its own; leave --tile, --scales and --flip out")
+    if options.refine and options.samples:
+        raise UserError("--samples tells how certain labels are, --refine moves them; leave one out")
     return given
 
 

@@ -14,7 +14,7 @@ from data.label_sets import require_same_classes
 from data.samples import Sample
 from deploy import export, operators, parity, sample_parity
 from evaluation.confusion import confusion_matrix, mean_iou
-from inference import image_files
+from inference import image_files, refinement
 from inference.graph_interface import GraphInterface
 from inference.keras_runtime import KerasRuntime
 from inference.onnx_runtime import OnnxRuntime
@@ -68,6 +68,7 @@ def convert(
         UserError: weights that cannot be loaded, an operator that TensorRT lacks, or outputs that differ.
     """
     network, origin = load_network(source, model, size)
+    refinement.require_none(origin.model, source)
     if samples:
         require_same_classes(origin.label_set, source, samples[0].label_set, samples[0].image)
     size = tuple(network.input_shape[1:3])

@@ -8,6 +8,7 @@ import numpy as np
 import models
 from common.devices import prepare
 from data.label_sets import LabelSet
+from inference import refinement
 from inference.resizing import labels_at
 from models.building import About
 from models.weights import native
@@ -24,6 +25,7 @@ def load(
     `models.weights.loading.load_network`."""
     jit = prepare()
     network, origin = load_network(source, model, size, encoder)
+    refinement.require_none(origin.model, source)
     return KerasRuntime(network, jit, origin.label_set, origin)
 
 

@@ -109,6 +109,25 @@ def with_passes(
     return runtime if overlap is None else TilingRuntime(runtime, tile, overlap)
 
 
+def refined(runtime, source: Path):
+    """The same model with labels that a network of SegFix moves at borders; it takes images of any size.
+
+    Args:
+        runtime: one that `load` or `with_passes` returned.
+        source: weights of such a network, see `inference.refinement`.
+
+    Raises:
+        UserError: other weights, or an exported graph.
+    """
+    source = Path(source)
+    if source.suffix.lower() in (ONNX, ENGINE):
+        raise UserError(f"`refine` takes a run or weights, not {source}; give the run that it was made of")
+    cli.quiet_tensorflow()
+    from inference import refinement
+
+    return refinement.RefiningRuntime(runtime, refinement.load(source))
+
+
 def _engine(path: Path, model, size, encoder):
     if model or encoder:
         raise UserError(f"{path} does not tell its model; leave `model` and `encoder` out")

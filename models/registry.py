@@ -55,6 +55,9 @@ class Architecture:
         encoder: the decoder's encoder where none is named and there is no network.
         variants: options of the variants that tables list; one without options where there is one network.
         heads: outputs for training alone, of architectures that have any, by their names.
+        loss: a key of `training.losses.heads.LOSSES` that takes the place of the run's loss, of a network
+            whose outputs are no scores of classes.
+        refines: its outputs move the labels that other networks give, see `inference.refinement`.
     """
 
     title: str
@@ -65,6 +68,8 @@ class Architecture:
     encoder: str | None = None
     variants: tuple[dict, ...] = ({},)
     heads: dict[str, Head] = field(default_factory=lambda: {"auxiliary": Head()})
+    loss: str | None = None
+    refines: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,15 @@ ARCHITECTURES = {
         variants=({"head": "psp"}, {"head": "aspp"}, {"head": "enc"}),
         heads={"auxiliary": Head(), "presence": Head("presence", 0.5)},
     ),
+    "segfix": Architecture(
+        "SegFix",
+        "arXiv 2007.04269",
+        Recipe(0.01),  # section 4.1 has 0.04 for four GPUs
+        decoder="models.decoders.segfix",
+        encoder="hrnet_w18_small",
+        loss="segfix",
+        refines=True,
+    ),
 }
 ENCODERS = {
     "mobilenetv2": Encoder("MobileNetV2", "arXiv 1801.04381", "models.encoders.mobilenet_v2"),
@@ -236,9 +250,9 @@ ENCODERS = {
 }
 
 
-def names() -> list[str]:
-    """The architectures' names, sorted."""
-    return sorted(ARCHITECTURES)
+def names(refining: bool = True) -> list[str]:
+    """The architectures' names, sorted; without `refining` only of those that give labels of their own."""
+    return sorted(name for name, found in ARCHITECTURES.items() if refining or not found.refines)
 
 
 def architecture(name: str) -> Architecture:

@@ -302,7 +302,7 @@ def test_logits_are_resized_to_the_truth(town, tmp_path, monkeypatch):
         (("--scales", "0.5,9"), "'9' is not a scale above 0, at most 4"),
         (("--tile", "1"), "'1' is not an overlap from 0 to 0.9"),
         (("--tile", "--samples", "3"), "--samples averages passes of its own; leave --tile, --scales and"),
-        (("--predictions", "x", "--flip"), "--tile, --scales and --flip belong to a model"),
+        (("--predictions", "x", "--flip"), "--tile, --scales, --flip and --refine belong to a model"),
     ],
 )
 def test_passes_that_do_not_go_together(options, said):

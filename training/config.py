@@ -44,8 +44,18 @@ def new(given: dict, path: Path) -> Config:
         rates.require_fitting(config.rates, config.epochs)
     losses.require_fitting(config.loss, config.label_smoothing)
     stages.of(config)
+    _require_loss_fits(config)
     _require_strategy_fits(config)
     return config
+
+
+def _require_loss_fits(config: Config) -> None:
+    """Raise UserError if a loss is asked for that the model's own would take the place of."""
+    chosen = {"loss": config.loss != "ce", "label_smoothing": config.label_smoothing > 0}
+    chosen["class_weights"] = config.class_weights != "none"
+    if registry.architecture(config.model).loss and any(chosen.values()):
+        name = next(name for name, given in chosen.items() if given)
+        raise UserError(f"{config.model} has a loss of its own; leave `{name}` out")
 
 
 def _require_strategy_fits(config: Config) -> None:

@@ -21,7 +21,7 @@ from benchmarks.backend_devices import POLICIES
 from benchmarks.train import step_parts
 from common import cli
 from common.errors import UserError
-from models import ARCHITECTURES
+from models import registry
 from training.ranks.ranks import COMPRESSIONS
 
 HELP = "training by one rank and by several, and where a step's time goes"
@@ -31,7 +31,7 @@ PROCESS = "benchmarks.scaling.scaling_process"
 
 def add_arguments(parser) -> None:
     """The benchmark's options."""
-    parser.add_argument("-m", "--model", choices=sorted(ARCHITECTURES), default="fastscnn")
+    parser.add_argument("-m", "--model", choices=registry.names(refining=False), default="fastscnn")
     parser.add_argument(
         "-t", "--target-size", type=cli.size, default=(512, 1024), metavar="Y,X", help="(default: 512,1024)"
     )

@@ -12,7 +12,7 @@ from benchmarks.configurations import described
 from benchmarks.train.step_parts import PARTS
 from common import cli
 from common.errors import UserError
-from models import ARCHITECTURES, model_options
+from models import model_options, registry
 
 HELP = "images per second of training, and where a step's time goes"
 CHILD = "benchmarks.train.train_process"
@@ -25,7 +25,7 @@ def add_arguments(parser) -> None:
         "-m",
         "--model",
         nargs="+",
-        choices=sorted(ARCHITECTURES),
+        choices=registry.names(refining=False),
         default=["fastscnn"],
         help="models (default: fastscnn)",
     )

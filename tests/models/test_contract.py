@@ -127,7 +127,7 @@ class TestLogits:
             whole = golden.build(case)
             golden.fill(whole)
         found = logits(whole, golden.image())
-        assert found.shape == (1, *golden.SIZE, golden.CLASSES) and np.isfinite(found).all()
+        assert found.shape == (1, *golden.SIZE, golden.outputs(case)) and np.isfinite(found).all()
         assert golden.difference(golden.excerpt(found), expected) < golden.TOLERANCE
 
     def test_are_the_same_of_bytes_and_floats(self, model):
@@ -148,9 +148,9 @@ class TestLogits:
         np.testing.assert_array_equal(logits(model, golden.image()), before)
 
 
-def test_a_finite_gradient_reaches_every_weight(model):
+def test_a_finite_gradient_reaches_every_weight(case, model):
     before = model.get_weights()
-    target = np.random.default_rng(1).normal(size=(3, *golden.SIZE, golden.CLASSES)).astype("float32")
+    target = np.random.default_rng(1).normal(size=(3, *golden.SIZE, golden.outputs(case))).astype("float32")
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
         scores = model(random_images(3, golden.SIZE), training=True)
@@ -180,13 +180,13 @@ def biases_without_effect(model) -> dict[str, list[str]]:
 class TestMixedPrecision:
     """At another size, of which weights know nothing."""
 
-    def test_logits_are_float32_and_finite(self, mixed, kind):
+    def test_logits_are_float32_and_finite(self, case, mixed, kind):
         assert keras.config.dtype_policy().name == "float32"  # the policy is not left behind
         switch(mixed, f"mixed_{kind}")
         images = random_images(2, mixed.input_shape[1:3])
         for training in (False, True):
             scores = logits(mixed, images, training)
-            assert scores.shape == (*images.shape[:3], golden.CLASSES) and scores.dtype == "float32"
+            assert scores.shape == (*images.shape[:3], golden.outputs(case)) and scores.dtype == "float32"
             assert np.isfinite(scores).all() and scores.std() > 0
 
     def test_convolutions_are_short_and_statistics_are_not(self, mixed, kind):

@@ -55,6 +55,7 @@ CASES = {
     "ocrnet-dilated": Case("ocrnet", {"encoder": "resnet18_v1c"}),
     "pspnet": Case("pspnet", {"encoder": "resnet18_v1c"}),
     "pspnet-smp": Case("pspnet", {"encoder": "mobilenet_v2", "preset": "smp"}),
+    "segfix": Case("segfix", shallow=SMALLER_HRNET),
     "segformer": Case("segformer"),
     "segformer-smp": Case("segformer", {"preset": "smp"}),
     "separable_unet-large": Case("separable_unet", {"variant": "large"}),

@@ -16,6 +16,8 @@ import numpy as np
 
 import models
 from cases import CASES
+from models import registry
+from models.decoders import segfix
 from models.weights import native
 from networks import random_images
 
@@ -42,6 +44,11 @@ def undrawn():
 
     with mock.patch.object(keras.initializers.VarianceScaling, "__call__", zeros):
         yield
+
+
+def outputs(case: str) -> int:
+    """How many channels the logits of a case have."""
+    return segfix.OUTPUTS if registry.architecture(CASES[case].model).refines else CLASSES
 
 
 def fill(model) -> dict[str, np.ndarray]:
@@ -84,12 +91,12 @@ def difference(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def read(case: str) -> np.ndarray:
-    """The golden answer of a case, [9, CLASSES]."""
+    """The golden answer of a case, [9, `outputs`]."""
     return np.array(json.loads(file(case).read_text())["logits"])
 
 
 def write(case: str, logits: np.ndarray) -> None:
-    """Write a golden answer [9, CLASSES]: a line of each pixel, six digits of each number."""
+    """Write a golden answer [9, `outputs`]: a line of each pixel, six digits of each number."""
     lines = [json.dumps([float(f"{value:.6g}") for value in pixel]) for pixel in logits]
     file(case).write_text('{"logits": [\n' + ",\n".join(lines) + "\n]}\n")
 

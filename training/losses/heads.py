@@ -1,32 +1,14 @@
-"""Losses of auxiliary heads that are not scores of the labels, such as those of borders.
+"""Losses that are not the run's own: of auxiliary heads, such as those of borders, and of whole networks.
 
-Each is a tuple of terms whose sums take all outputs of a network in training, by their names, and labels
-uint8 [B, H, W]; which head has which, `models.registry` says. Outputs are float32: maps [B, H, W, C] at the
-image's size, or vectors [B, n] of what the image holds as a whole.
+Each is a tuple of terms whose sums take all outputs of a network in training, by their names, or its only
+output, and labels uint8 [B, H, W]; which head or network has which, `models.registry` says. Outputs are
+float32: maps [B, H, W, C] at the image's size, or vectors [B, n] of what the image holds as a whole. What a
+network with such a loss is scored by in validation stands beside it.
 """
 
-import tensorflow as tf
-
+from training.losses import presence, segfix
+from training.losses.scored import Scored
 from training.losses.terms import Term
 
-
-def presence_sums(outputs: dict, labels: tf.Tensor):
-    """(sum of the images' losses, number of images): their ratio is the semantic encoding loss.
-
-    An image's loss is the mean over the classes of the binary cross-entropy of whether they occur in it
-    (arXiv 1803.08904, section 3.1).
-
-    Args:
-        outputs: those of the network; `presence`, float32 logits [B, C].
-        labels: uint8 [B, H, W] of train ids, 255 ignored.
-    """
-    logits = outputs["presence"]
-    classes = range(logits.shape[-1])
-    occurs = tf.stack([tf.reduce_any(labels == c, axis=(1, 2)) for c in classes], axis=-1)  # [B, C]
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(occurs, tf.float32), logits)  # [B, C]
-    return tf.reduce_sum(tf.reduce_mean(losses, axis=-1)), tf.cast(tf.shape(labels)[0], tf.float32)
-
-
-LOSSES: dict[str, tuple[Term, ...]] = {
-    "presence": (Term(presence_sums, tf.math.divide_no_nan),),
-}
+LOSSES: dict[str, tuple[Term, ...]] = {"presence": presence.TERMS, "segfix": segfix.TERMS}
+SCORED: dict[str, Scored] = {"segfix": segfix.SCORED}

@@ -9,6 +9,7 @@ import tensorflow as tf
 from models import registry
 from training import losses
 from training.losses import heads, overlap, pixels
+from training.losses.scored import CLASSES, Scored
 from training.losses.terms import Term
 
 if TYPE_CHECKING:
@@ -56,13 +57,21 @@ PLAIN = Loss((Term(pixels.cross_entropy_sums, tf.math.divide_no_nan),), plain=Tr
 
 
 def build(config: "Config") -> Loss:
-    """The loss that a configuration names."""
-    names, of_model = losses.parse(config.loss), registry.architecture(config.model).heads
+    """The loss that a configuration names, or its model's own."""
+    names, found = losses.parse(config.loss), registry.architecture(config.model)
+    of_model = found.heads
+    if found.loss:
+        return Loss(heads.LOSSES[found.loss], auxiliary=config.auxiliary, heads=of_model)
     if names == ("ce",) and not config.label_smoothing and not config.weight_of_class:
         return replace(PLAIN, auxiliary=config.auxiliary, heads=of_model)
     weights = tf.constant(config.weight_of_class, tf.float32) if config.weight_of_class else None
     terms = tuple(_term(name, weights, config.label_smoothing) for name in names)
     return Loss(terms, auxiliary=config.auxiliary, heads=of_model)
+
+
+def scored(config: "Config") -> Scored:
+    """How validation scores the model of a configuration."""
+    return heads.SCORED.get(registry.architecture(config.model).loss, CLASSES)
 
 
 def _term(name: str, weights, smoothing: float) -> Term:

@@ -63,11 +63,15 @@ class Loop:
         self.training, self.validation, self.progress = training, validation, progress
         self.length = config.length(training.steps)  # in steps
         self.jit, self.training_step = jit, None
+        self.scored = total.scored(config)
+        self.scored_labels = self.scored.label_set or config.label_set
         self.network = models.without_auxiliary(model)
         self.whole = whole or self.network
-        self.validation_step = step.validation_step(self.whole, config.label_set.classes, jit, ranks)
+        self.validation_step = step.validation_step(
+            self.whole, self.scored_labels.classes, jit, ranks, self.scored
+        )
         self.stop, self.trackers, self.ranks = stop, trackers, ranks
-        self.logs = logs.Logs(run, config.label_set, progress.epoch) if ranks.first else None
+        self.logs = logs.Logs(run, self.scored_labels, progress.epoch) if ranks.first else None
         labels = config.label_set
         self.origin = Origin(
             config.model, labels.classes, config.target_size, config.options, label_set=labels
@@ -261,7 +265,12 @@ class Loop:
                 for theirs, ours in zip(self.whole.weights, self.network.weights, strict=True):
                     theirs.assign(ours)
             return validation.score(
-                self.validation_step, self.validation, self.config.label_set, self._obey, self.ranks
+                self.validation_step,
+                self.validation,
+                self.scored_labels,
+                self._obey,
+                self.ranks,
+                self.scored,
             )
 
     def _validates(self) -> bool:

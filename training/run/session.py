@@ -18,6 +18,7 @@ from data.cache import open_cache
 from data.label_sets import require_same_classes
 from data.pipeline import Batches, Shard
 from data.samples import Sample
+from models import registry
 from models.weights import loading, run_files
 from training import config
 from training.config_fields import Config
@@ -202,9 +203,12 @@ def conclude(loop: Loop) -> None:
     elif progress.epoch < loop.epochs:
         early = f"no better score in {settings.patience} epochs; "
     kind = f" --dataset {settings.dataset}" if settings.dataset else ""
+    scored = f"-m {settings.model} -w {run} -p {settings.path}{kind}"
+    if registry.architecture(settings.model).refines:
+        scored = f"-w RUN_OF_ANOTHER_MODEL -p {settings.path}{kind} --refine {run}"
     print(
         f"{early}best mIoU {progress.best_miou:.3f} in epoch {progress.best_epoch}; "
-        f"next: python evaluate.py -m {settings.model} -w {run} -p {settings.path}{kind}"
+        f"next: python evaluate.py {scored}"
     )
 
 

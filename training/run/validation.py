@@ -8,6 +8,7 @@ from tqdm import tqdm
 from data.label_sets import LabelSet
 from data.pipeline import Batches
 from evaluation.confusion import iou, mean_iou, pixel_accuracy
+from training.losses.scored import CLASSES, Scored
 from training.ranks.ranks import ALONE, Ranks
 from training.run import logs
 
@@ -18,15 +19,17 @@ def score(
     label_set: LabelSet,
     between_steps: Callable[[], None],
     ranks: Ranks = ALONE,
+    scored: Scored = CLASSES,
 ):
     """Score each image once, from one summed matrix.
 
     Args:
         step: of `training.steps.step.validation_step`.
         batches: the images.
-        label_set: theirs.
+        label_set: of what the step compares.
         between_steps: called after each step; may raise to stop.
         ranks: their sums and matrices are added up; each shows its own images.
+        scored: what the step compares.
 
     Returns:
         (the log's figures, images to show).
@@ -46,7 +49,7 @@ def score(
         loss += float(summed)
         matrix += counts.numpy()
         if len(shown) < logs.IMAGES:
-            shown += logs.samples_of(images, labels, predictions, label_set)
+            shown += logs.samples_of(images, scored.truth(labels), predictions, label_set)
         between_steps()
     matrix, loss = ranks.total(matrix), float(ranks.total(np.array([loss]))[0])
     row = {

@@ -11,7 +11,7 @@ from common import devices
 from data.label_sets import IGNORED
 from models.layers import Resize, synchronized_statistics
 from training.losses.heads import LOSSES
-from training.losses.pixels import cross_entropy_sum
+from training.losses.scored import CLASSES, Scored
 from training.losses.total import PLAIN, Loss
 from training.losses.upsampled import upsampled_cross_entropy_sums
 from training.optimization import optimizers
@@ -153,17 +153,19 @@ def overflow_is_expected(optimizer) -> tf.Tensor:
     return tf.convert_to_tensor(optimizer.dynamic_scale) >= 1.0
 
 
-def validation_step(model: keras.Model, classes: int, jit: bool, ranks: Ranks = ALONE):
+def validation_step(
+    model: keras.Model, classes: int, jit: bool, ranks: Ranks = ALONE, scored: Scored = CLASSES
+):
     """A compiled function (images, labels) -> (summed loss, confusion matrix int64 [C, C], prediction).
 
     Rows of the matrix are the truth, columns the prediction, uint8 [B, H, W]. All three can be summed
-    or kept: ratios are taken by the caller, once.
+    or kept: ratios are taken by the caller, once. `scored` says what is compared, as one of `classes`.
     """
 
     def score(images, labels):
-        labels = ranks.share(labels)
-        logits = model(ranks.share(images), training=False)  # [B, H, W, C]
-        prediction = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        labels = scored.truth(ranks.share(labels))
+        outputs = model(ranks.share(images), training=False)  # [B, H, W, C]
+        prediction = scored.prediction(outputs)
         cells = tf.where(
             labels == IGNORED, classes * classes, tf.cast(labels, tf.int32) * classes + prediction
         )
@@ -172,7 +174,7 @@ def validation_step(model: keras.Model, classes: int, jit: bool, ranks: Ranks = 
             tf.ones_like(cells), cells, classes**2 + 1
         )  # XLA has no bincount
         matrix = tf.reshape(counts[:-1], [classes, classes])  # the last cell counted the ignored
-        return cross_entropy_sum(logits, labels), matrix, tf.cast(prediction, tf.uint8)
+        return scored.loss_sum(outputs, labels), matrix, tf.cast(prediction, tf.uint8)
 
     @tf.function(autograph=False, jit_compile=jit)
     def step(images, labels):
