@@ -4,13 +4,15 @@ import sys
 
 from benchmarks.peers import networks
 from benchmarks.peers.network import Network
+from models.weights.torch_maps import Whole
 
 NAME, TITLE = "twin", "the twin"
 NEEDS = ("torch",)
 NETWORKS = (Network("toy", {"dropout": 0.0}, "Twin"),)
+WHOLE = (Whole("toy", "stem.weight", "scores.bias", rules=lambda options: []),)
 
 
-def rules(architecture, encoder):
+def rules(network):
     """What the twin calls the toy's layers, for `models.weights.torch_export`."""
     from models.weights.torch_layout import Rule
 
@@ -57,8 +59,6 @@ def register() -> None:
 
 def register_names() -> None:
     """Have `models.weights.torch_export` write its state dicts."""
-    import toy
     from models.weights import torch_export
 
-    toy.PRESETS = {NAME: {}}
     torch_export.PACKAGES[NAME] = sys.modules[__name__]
