@@ -10,7 +10,7 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-LINEAR = ("Mul", "Add", "Transpose")  # what stands between an image and the first convolution
+from deploy import onnx_folding
 
 
 def tidy(model: onnx.ModelProto, layers: set[str]) -> onnx.ModelProto:
@@ -24,7 +24,7 @@ def tidy(model: onnx.ModelProto, layers: set[str]) -> onnx.ModelProto:
     model = onnx.shape_inference.infer_shapes(model)
     _drop_idle_reshapes(model.graph)
     model = _optimize(model)
-    _fold_scales(model.graph)
+    onnx_folding.fold(model.graph)
     _bytes_through_float(model.graph)
     _rename(model.graph, layers)
     del model.graph.value_info[:]
@@ -98,42 +98,6 @@ def _optimize(model: onnx.ModelProto) -> onnx.ModelProto:
     return optimized
 
 
-def _fold_scales(graph) -> None:
-    """Move the factor of a normalisation into the convolution behind it: conv(s x + b) = (s conv)(x + b / s).
-
-    That is a pass over the image less, and exact at the borders as well: what is padded is zero in both.
-    """
-    constants = {constant.name: constant for constant in graph.initializer}
-    users = {}
-    for node in graph.node:
-        for name in node.input:
-            users.setdefault(name, []).append(node)
-    for scale in [node for node in graph.node if node.op_type == "Mul"]:
-        factor, source = _scalar_and_other(scale, constants)
-        chain = [scale]
-        while len(users.get(chain[-1].output[0], [])) == 1 and chain[-1].op_type in (
-            "Mul",
-            "Add",
-            "Transpose",
-        ):
-            chain.append(users[chain[-1].output[0]][0])
-        kinds = [node.op_type for node in chain]
-        if not factor or kinds[-1] != "Conv" or kinds.count("Mul") > 1 or kinds.count("Add") > 1:
-            continue
-        added = [name for node in chain if node.op_type == "Add" for name in node.input if name in constants]
-        shared = (chain[-1].input[1], *added)
-        if any(name not in constants or len(users[name]) > 1 for name in shared):
-            continue
-        for name, change in zip(shared, (factor, 1 / factor)):
-            values = numpy_helper.to_array(constants[name])
-            constants[name].CopyFrom(numpy_helper.from_array((values * change).astype(values.dtype), name))
-        chain[1].input[list(chain[1].input).index(scale.output[0])] = source
-        graph.node.remove(scale)
-        (unused,) = (name for name in scale.input if name != source)
-        if len(users[unused]) == 1:
-            graph.initializer.remove(constants[unused])
-
-
 def _bytes_through_float(graph) -> None:
     """Put a Cast to float32 between an ArgMax and a Cast to uint8: TensorRT 8.5 makes bytes of nothing else.
 
@@ -148,16 +112,6 @@ def _bytes_through_float(graph) -> None:
         between = helper.make_node("Cast", [cast.input[0]], [name], name, to=TensorProto.FLOAT)
         graph.node.insert(list(graph.node).index(cast), between)
         cast.input[0] = name
-
-
-def _scalar_and_other(node, constants) -> tuple[float, str]:
-    """The only number that a node multiplies by, and the name of its other input; without one (0.0, "")."""
-    for number, other in (node.input, reversed(node.input)):
-        if number in constants and other not in constants:
-            values = numpy_helper.to_array(constants[number])
-            if values.size == 1:
-                return float(values.reshape(())), other
-    return 0.0, ""
 
 
 def _rename(graph, layers: set[str]) -> None:

@@ -75,14 +75,14 @@ def session(model, source: str, provider: str | None = None):
     """
     import onnxruntime as ort
 
-    from inference import onnx_tail
+    from inference import onnx_cpu
 
     chosen = providers(provider)
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what fails is an exception
     options.intra_op_num_threads = usable_cpus()
     if chosen == [PROVIDERS["cpu"]]:
-        model = onnx_tail.for_cpu(model)
+        model = onnx_cpu.for_cpu(model)
     try:
         return ort.InferenceSession(model.SerializeToString(), options, providers=chosen)
     except Exception as error:  # its exceptions have no base class of their own

@@ -7,14 +7,6 @@ from onnx import helper, numpy_helper
 TO_CHANNELS_LAST = [0, 2, 3, 1]
 
 
-def for_cpu(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy that `channels_last` has changed."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    channels_last(copy)
-    return copy
-
-
 def channels_last(model: onnx.ModelProto) -> list[str]:
     """Put channels last before the last linear Resize instead of behind it: its input is still small.
 

@@ -258,3 +258,20 @@ def separable(x, filters: int, name: str, stride: int = 1, dilation: int = 1, re
         name=f"{name}_separable",
     )(x)
     return batch_norm(x, name, relu)
+
+
+def average_pool(x, bins: tuple[int, int], name: str):
+    """About `bins` averages along each axis, with a window and stride fixed by the shape.
+
+    Adaptive pooling has windows of unequal size, which ONNX and TensorRT cannot express; equal windows
+    that overlap a little where `bins` does not divide the size are exported as one AveragePool.
+    """
+    windows, strides = zip(*map(pool_window, x.shape[1:3], bins))
+    return layers.AveragePooling2D(windows, strides, name=f"{name}_average")(x)
+
+
+def pool_window(size: int, bins: int) -> tuple[int, int]:
+    """(window, stride) that covers `size` pixels from first to last with min(bins, size) windows."""
+    bins = min(bins, size)
+    stride = size // bins
+    return size - (bins - 1) * stride, stride

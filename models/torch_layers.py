@@ -4,6 +4,7 @@ Each takes the full name of its layer, which the tables of `models.weights.torch
 Shapes are channels-last.
 """
 
+import os
 from functools import partial
 
 import keras
@@ -22,6 +23,21 @@ def he_fan_out():
     A new one for each layer: an initializer has its seed from Keras's, and draws the same numbers again.
     """
     return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+
+
+def he_fan_out_depthwise():
+    """The same for depthwise kernels, whose outputs PyTorch counts in all channels; Keras's fan-in does."""
+    return initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+
+
+def uniform():
+    """PyTorch's default for convolutions and dense layers: uniform within 1 / sqrt(inputs of a value)."""
+    return initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
+def uniform_depthwise():
+    """The same for depthwise kernels, of which Keras counts the inputs as their fan-out."""
+    return initializers.VarianceScaling(1 / 3, "fan_out", "uniform")
 
 
 def conv(
@@ -48,7 +64,7 @@ def conv(
     same = stride == 1 and 2 * padding == dilation * (kernel - 1)
     if not same and padding:
         x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
-    return layers.Conv2D(
+    return (GroupedConv2D if groups > 1 else layers.Conv2D)(
         filters,
         kernel,
         strides=stride,
@@ -61,37 +77,59 @@ def conv(
     )(x)
 
 
+@keras.saving.register_keras_serializable("street_scenes")
+class GroupedConv2D(layers.Conv2D):
+    """Keras's grouped convolution of [B, H, W, C] without XLA, which graphs of ONNX cannot take over.
+
+    TensorFlow has kernels for it in oneDNN and for GPUs; where oneDNN is turned off it stays Keras's.
+    """
+
+    def convolution_op(self, inputs, kernel):
+        if keras.backend.backend() != "tensorflow" or os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+            return super().convolution_op(inputs, kernel)
+        import tensorflow as tf
+
+        return tf.nn.conv2d(inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate)
+
+
 def depthwise(
     x,
     name: str,
-    kernel: int = 3,
+    kernel: int | tuple[int, int] = 3,
     stride: int = 1,
     dilation: int = 1,
     bias: bool = False,
     initializer=he_fan_out,
 ):
-    """Depthwise convolution, padded as `conv`.
+    """Depthwise convolution, padded as `conv`; `kernel` may be (height, width) at stride 1.
 
     To Keras such a kernel [h, w, C, 1] has a fan-out of h w, and a fan-in of h w C.
     """
-    padding = dilation * (kernel - 1) // 2
-    if stride > 1:
-        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
-    return DepthwiseConv2D(
+    both = stride > 1 and dilation > 1  # for which TensorFlow has no kernel
+    strided = stride > 1 and not both
+    if strided:
+        x = layers.ZeroPadding2D((kernel - 1) // 2, name=f"{name}_pad")(x)
+    x = DepthwiseConv2D(
         kernel,
-        strides=stride,
+        strides=stride if strided else 1,
         dilation_rate=dilation,
-        padding="valid" if stride > 1 else "same",
+        padding="valid" if strided else "same",
         use_bias=bias,
         depthwise_initializer=initializer(),
         name=name,
     )(x)
+    return layers.MaxPooling2D(1, strides=stride, name=f"{name}_stride")(x) if both else x
 
 
 def batch_norm(x, name: str, relu: str | None = None, epsilon: float = EPSILON):
     """Batch normalisation, and the ReLU layer of the name `relu` if one is given."""
     x = BatchNorm(momentum=BN_MOMENTUM, epsilon=epsilon, name=name)(x)
     return layers.ReLU(name=relu)(x) if relu else x
+
+
+def batch_norm_prelu(x, name: str, epsilon: float = EPSILON):
+    """Batch norm `name_bn`, PReLU `name_act`."""
+    return PReLU(name=f"{name}_act")(batch_norm(x, f"{name}_bn", epsilon=epsilon))
 
 
 def conv_bn_relu(x, filters: int, name: str, kernel: int = 3, relu: bool = True, **options):
@@ -135,31 +173,72 @@ class ImageNetNormalize(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("street_scenes")
-class AdaptiveAveragePooling2D(layers.Layer):
-    """PyTorch's adaptive average pooling: [B, H, W, C] of static size -> [B, bins, bins, C].
+class PReLU(layers.Layer):
+    """Negative values times a slope for each channel, which is learnt (arXiv 1502.01852): [..., C] -> same.
 
-    Window i of n pixels goes from floor(i n / bins) to ceil((i + 1) n / bins). Averages along rows and
-    columns are two products with constant matrices, which ONNX and TensorRT have as MatMul; sizes that `bins`
-    does not divide are exact.
+    Keras's own has a slope of shape [1, 1, C], and starts at 0.
     """
 
-    def __init__(self, bins: int, **options):
-        super().__init__(**options)
-        self.bins = bins
+    START = 0.25
+
+    def build(self, input_shape):
+        self.slope = self.add_weight(
+            shape=(input_shape[-1],), initializer=initializers.Constant(self.START), name="slope"
+        )
 
     def call(self, inputs):
-        _, height, width, _ = inputs.shape
-        # channels first, as ONNX has them: there the transposes cancel against those of the convolutions
-        x = ops.transpose(ops.cast(inputs, "float32"), (0, 3, 1, 2))  # [B, C, H, W]
-        x = ops.matmul(x, averages(width, self.bins).T)  # [B, C, H, bins]
-        x = ops.matmul(averages(height, self.bins), x)  # [B, C, bins, bins]
-        return ops.cast(ops.transpose(x, (0, 2, 3, 1)), self.compute_dtype)
+        return ops.relu(inputs) - ops.cast(self.slope, self.compute_dtype) * ops.relu(-inputs)
 
     def compute_output_shape(self, input_shape):
-        return input_shape[0], self.bins, self.bins, input_shape[3]
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("street_scenes")
+class AdaptiveAveragePooling2D(layers.Layer):
+    """PyTorch's adaptive average pooling: [B, H, W, C] of static size -> [B, rows, columns, C].
+
+    Window i of n pixels goes from floor(i n / bins) to ceil((i + 1) n / bins). Halves, thirds and so on, and
+    two bins of three pixels, are plain pooling. Else averages along rows and columns are two products with
+    constant matrices, which ONNX and TensorRT have as MatMul, so that any size is exact.
+    """
+
+    def __init__(self, rows: int, columns: int | None = None, **options):
+        super().__init__(**options)
+        self.rows, self.columns = rows, columns or rows
+
+    def call(self, inputs):
+        x, sides = ops.cast(inputs, "float32"), inputs.shape[1:3]
+        bins = self.rows, self.columns
+        if not any(side % count for side, count in zip(sides, bins)):
+            windows = tuple(side // count for side, count in zip(sides, bins))
+            x = ops.average_pool(x, windows, windows)
+        elif all(2 * side == 3 * count for side, count in zip(sides, bins)):
+            x = two_of_three(x)
+        else:
+            x = by_matrices(x, *bins)
+        return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], self.rows, self.columns, input_shape[3]
 
     def get_config(self):
-        return {**super().get_config(), "bins": self.bins}
+        return {**super().get_config(), "rows": self.rows, "columns": self.columns}
+
+
+def two_of_three(x):
+    """Averages of pixels 0 and 1, and of 1 and 2, of every three: [B, 3h, 3w, C] -> [B, 2h, 2w, C]."""
+    parts = [ops.average_pool(x[:, row:, column:], 2, 3) for row in (0, 1) for column in (0, 1)]
+    return ops.depth_to_space(ops.concatenate(parts, axis=-1), 2)
+
+
+def by_matrices(x, rows: int, columns: int):
+    """Adaptive averages of [B, H, W, C] by products with two constant matrices: -> [B, rows, columns, C]."""
+    _, height, width, _ = x.shape
+    # channels first, as ONNX has them: there the transposes cancel against those of the convolutions
+    x = ops.transpose(x, (0, 3, 1, 2))  # [B, C, H, W]
+    x = ops.matmul(x, averages(width, columns).T)  # [B, C, H, columns]
+    x = ops.matmul(averages(height, rows), x)  # [B, C, rows, columns]
+    return ops.transpose(x, (0, 2, 3, 1))
 
 
 def averages(size: int, bins: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from models.layers import Resize, conv, depthwise, normalize, separable
+from models.layers import Resize, average_pool, conv, depthwise, normalize, separable
 
 SIZE_MULTIPLE = 32  # the deepest features are at 1/32
 POOL_BINS = (1, 2, 3, 6)
@@ -60,28 +60,11 @@ def pyramid_pooling(x, filters: int):
     branches = [x]
     for bins in POOL_BINS:
         name = f"pool{bins}"
-        y = average_pool(x, bins, name)  # [B, <=bins, <=bins, C]
+        y = average_pool(x, (bins, bins), name)  # [B, <=bins, <=bins, C]
         y = conv(y, channels // len(POOL_BINS), name, kernel=1)
         branches.append(Resize(height, width, name=f"{name}_resize")(y))
     x = layers.Concatenate(name="pool_concat")(branches)  # [B, H/32, W/32, 2C]
     return conv(x, filters, "pool_project", kernel=1)
-
-
-def average_pool(x, bins: int, name: str):
-    """About `bins` x `bins` averages with a window and stride fixed by the shape.
-
-    Adaptive pooling has windows of unequal size, which ONNX and TensorRT cannot express; equal windows
-    that overlap a little where `bins` does not divide the size are exported as one AveragePool.
-    """
-    windows, strides = zip(*(pool_window(size, bins) for size in x.shape[1:3]))
-    return layers.AveragePooling2D(windows, strides, name=f"{name}_average")(x)
-
-
-def pool_window(size: int, bins: int) -> tuple[int, int]:
-    """(window, stride) that covers `size` pixels from first to last with min(bins, size) windows."""
-    bins = min(bins, size)
-    stride = size // bins
-    return size - (bins - 1) * stride, stride
 
 
 def fuse(skip, x, filters: int = 128):

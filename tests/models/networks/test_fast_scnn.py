@@ -8,6 +8,7 @@ import pytest
 
 import models
 from common.errors import UserError
+from models.layers import average_pool, pool_window
 from models.networks import fast_scnn
 
 # Hand count after arXiv 1902.04502, table 1, weights and batch-norm scales and offsets:
@@ -59,7 +60,7 @@ def test_an_unknown_name_lists_the_known():
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 6, 7, 11, 16, 32, 64])
 @pytest.mark.parametrize("bins", fast_scnn.POOL_BINS)
 def test_pooling_windows_cover_every_pixel(size, bins):
-    window, stride = fast_scnn.pool_window(size, bins)
+    window, stride = pool_window(size, bins)
     starts = range(0, size - window + 1, stride)
     assert len(starts) == min(bins, size)
     assert {pixel for start in starts for pixel in range(start, start + window)} == set(range(size))
@@ -67,5 +68,5 @@ def test_pooling_windows_cover_every_pixel(size, bins):
 
 def test_pooling_equals_adaptive_pooling_where_bins_divide_the_size():
     x = np.random.default_rng(3).normal(size=(1, 6, 12, 4)).astype("float32")
-    pooled = keras.ops.convert_to_numpy(fast_scnn.average_pool(keras.ops.convert_to_tensor(x), 3, "p"))
+    pooled = keras.ops.convert_to_numpy(average_pool(keras.ops.convert_to_tensor(x), (3, 3), "p"))
     np.testing.assert_allclose(pooled, x.reshape(1, 3, 2, 3, 4, 4).mean(axis=(2, 4)), rtol=1e-5, atol=1e-6)

@@ -1,0 +1,102 @@
+"""An ONNX graph as a list of nodes to be changed: who makes a tensor, who uses it, what constants hold."""
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+
+class Editing:
+    """A graph's nodes and constants; `write` puts them back.
+
+    Attributes:
+        nodes: in the order of the data.
+    """
+
+    def __init__(self, graph: onnx.GraphProto):
+        self._graph = graph
+        self.nodes = list(graph.node)
+        self._constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        self._outputs = {value.name for value in graph.output}
+
+    def of_kind(self, kind: str) -> list[onnx.NodeProto]:
+        """The nodes of one operator, in a list of its own."""
+        return [node for node in self.nodes if node.op_type == kind]
+
+    def maker(self, name: str, kind: str | None = None) -> onnx.NodeProto | None:
+        """The node that makes a tensor; None if there is none, or it is of another kind."""
+        for node in self.nodes:
+            if name in node.output:
+                return node if kind in (None, node.op_type) else None
+        return None
+
+    def users(self, name: str) -> list[onnx.NodeProto]:
+        """The nodes that take a tensor."""
+        return [node for node in self.nodes if name in node.input]
+
+    def only_user(self, name: str) -> onnx.NodeProto | None:
+        """The node that alone takes a tensor; None also where the graph returns it."""
+        users = self.users(name)
+        return users[0] if len(users) == 1 and name not in self._outputs else None
+
+    def constant(self, name: str) -> np.ndarray | None:
+        """A constant's value; None for other tensors."""
+        return self._constants.get(name)
+
+    def constant_and_other(self, node: onnx.NodeProto) -> tuple[np.ndarray | None, str]:
+        """The constant among two inputs and the other one's name; (None, "") unless just one is constant."""
+        for constant, other in (tuple(node.input), tuple(node.input)[::-1]):
+            if constant in self._constants and other not in self._constants:
+                return self._constants[constant], other
+        return None, ""
+
+    def add_constant(self, name: str, value: np.ndarray) -> str:
+        """A new constant; returns its name, which is `name`, with a number if that is taken."""
+        name = self._free(name)
+        self._constants[name] = np.ascontiguousarray(value)
+        return name
+
+    def add(self, before: onnx.NodeProto, kind: str, inputs: list[str], name: str, **attributes) -> str:
+        """A new node before another; returns the name of its output, which is its own."""
+        name = self._free(name)
+        place = next(number for number, node in enumerate(self.nodes) if node is before)
+        self.nodes.insert(place, helper.make_node(kind, inputs, [name], name, **attributes))
+        return name
+
+    def replace(self, node: onnx.NodeProto, name: str) -> None:
+        """Let a tensor take the place of a node's output, and remove the node."""
+        for user in self.users(node.output[0]):
+            user.input[:] = [name if used == node.output[0] else used for used in user.input]
+        self.nodes = [other for other in self.nodes if other is not node]
+
+    def write(self) -> None:
+        """Put into the graph what its outputs need."""
+        needed = set(self._outputs)
+        kept = []
+        for node in reversed(self.nodes):
+            if needed & set(node.output):
+                needed |= set(node.input)
+                kept.append(node)
+        tensors = [numpy_helper.from_array(v, name) for name, v in self._constants.items() if name in needed]
+        del self._graph.node[:], self._graph.initializer[:]
+        self._graph.node.extend(reversed(kept))
+        self._graph.initializer.extend(tensors)
+
+    def _free(self, name: str) -> str:
+        taken = {output for node in self.nodes for output in node.output} | set(self._constants)
+        free, number = name, 1
+        while free in taken:
+            number += 1
+            free = f"{name}_{number}"
+        return free
+
+
+def attributes(node: onnx.NodeProto) -> dict:
+    """A node's attributes by name."""
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+
+
+def set_attribute(node: onnx.NodeProto, name: str, value) -> None:
+    """Give a node's attribute another value."""
+    kept = [attribute for attribute in node.attribute if attribute.name != name]
+    del node.attribute[:]
+    node.attribute.extend([*kept, helper.make_attribute(name, value)])

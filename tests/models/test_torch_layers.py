@@ -1,0 +1,112 @@
+"""Layers that compute what PyTorch's do, beside PyTorch's own."""
+
+import keras
+import numpy as np
+import pytest
+
+from models import torch_layers
+from models.torch_layers import AdaptiveAveragePooling2D, PReLU
+
+torch = pytest.importorskip("torch")
+functional = torch.nn.functional
+
+
+def random_map(height, width, channels, seed=0):
+    return np.random.default_rng(seed).normal(size=(2, height, width, channels)).astype("float32")
+
+
+def channels_first(x):
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(np.asarray(x), -1, 1)))
+
+
+def assert_same(ours, theirs):
+    """Channels last, and first."""
+    np.testing.assert_allclose(np.asarray(ours), np.moveaxis(theirs.numpy(), 1, -1), rtol=0, atol=1e-5)
+
+
+def filled(layer, x):
+    """The layer's output, with random weights."""
+    output = layer(x)
+    random = np.random.default_rng(1)
+    for variable in layer.weights:
+        variable.assign(random.normal(size=variable.shape))
+    return layer(x) if layer.weights else output
+
+
+@pytest.mark.parametrize(
+    ("size", "bins"),
+    [
+        ((8, 12), (4, 6)),  # halves
+        ((8, 12), (8, 3)),
+        ((6, 9), (4, 6)),  # two of three
+        ((3, 3), (2, 2)),
+        ((17, 33), (11, 22)),  # two of three along one axis
+        ((7, 10), (5, 5)),
+        ((4, 5), (7, 5)),  # more bins than pixels
+    ],
+)
+def test_adaptive_averages(size, bins):
+    x = random_map(*size, 3)
+    assert_same(AdaptiveAveragePooling2D(*bins)(x), functional.adaptive_avg_pool2d(channels_first(x), bins))
+
+
+def test_adaptive_averages_of_one_number_are_a_square():
+    layer = AdaptiveAveragePooling2D(3)
+    assert layer.compute_output_shape((None, 9, 6, 4)) == (None, 3, 3, 4)
+    assert AdaptiveAveragePooling2D.from_config(layer.get_config())(random_map(9, 6, 4)).shape == (2, 3, 3, 4)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 6, 4), (3, 4)])
+def test_prelu_has_a_slope_for_each_channel(shape):
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    layer = PReLU()
+    start = functional.prelu(channels_first(x), torch.full((4,), 0.25))
+    assert_same(layer(x), start)  # where it starts
+    ours = filled(layer, x)
+    assert layer.slope.shape == (4,) and np.ptp(layer.slope) > 1
+    assert_same(ours, functional.prelu(channels_first(x), torch.from_numpy(np.array(layer.slope))))
+
+
+@pytest.mark.parametrize("groups", [2, 5])
+@pytest.mark.parametrize(("kernel", "stride", "dilation"), [(1, 1, 1), (3, 1, 2), (3, 2, 1)])
+def test_grouped_convolution(groups, kernel, stride, dilation):
+    x = random_map(7, 10, 10)
+    image = keras.Input(x.shape[1:])
+    output = torch_layers.conv(image, 20, "a", kernel, stride, dilation, groups)
+    model = keras.Model(image, output)
+    ours = filled(model, x)
+    weights = torch.from_numpy(np.array(model.get_layer("a").kernel).transpose(3, 2, 0, 1).copy())
+    padding = dilation * (kernel - 1) // 2
+    assert_same(ours, functional.conv2d(channels_first(x), weights, None, stride, padding, dilation, groups))
+
+
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 3), (2, 1), (2, 2), (2, 3)])
+@pytest.mark.parametrize("size", [(8, 9), (11, 6)])
+def test_depthwise_convolution_with_stride_and_dilation(stride, dilation, size):
+    x = random_map(*size, 4)
+    image = keras.Input(x.shape[1:])
+    model = keras.Model(image, torch_layers.depthwise(image, "a", 3, stride, dilation))
+    ours = filled(model, x)
+    weights = torch.from_numpy(np.array(model.get_layer("a").kernel).transpose(2, 3, 0, 1).copy())
+    theirs = functional.conv2d(channels_first(x), weights, None, stride, dilation, dilation, 4)
+    assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "shape", "expected"),
+    [
+        (torch_layers.uniform, (3, 3, 8, 64), (3 * 3 * 8) ** -0.5),
+        (torch_layers.uniform_depthwise, (3, 3, 256, 1), (3 * 3) ** -0.5),
+    ],
+)
+def test_uniform_initialisation_reaches_to_one_over_the_root_of_the_inputs(initializer, shape, expected):
+    keras.utils.set_random_seed(0)
+    largest = np.abs(np.asarray(initializer()(shape))).max()
+    assert 0.99 * expected < largest <= expected
+
+
+def test_depthwise_kernels_are_drawn_as_pytorch_draws_them():
+    keras.utils.set_random_seed(0)
+    weights = torch.nn.init.kaiming_normal_(torch.empty(512, 1, 3, 3), mode="fan_out")
+    ours = np.asarray(torch_layers.he_fan_out_depthwise()((3, 3, 512, 1)))
+    assert ours.std() == pytest.approx(float(weights.std()), rel=0.06)
