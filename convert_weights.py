@@ -9,9 +9,9 @@
 
 predict.py, evaluate.py and the others read PyTorch's files as they are. A converted copy is read faster,
 without PyTorch, with the identical logits, and keeps the name and the SHA-256 of the file it came from.
-Read are .pth, .pt, .bin and .safetensors of segmentation_models.pytorch, mmsegmentation, and SegFormer on
-the hub; see docs/models.md. --to torch writes a state dict that the package loads with strict=True:
-mmsegmentation's without auxiliary heads, torchvision's the encoder with a classifier of zeros.
+Read are .pth, .pt, .bin and .safetensors of segmentation_models.pytorch, mmsegmentation, SegFormer on the
+hub, SINet and ESPNetv2; see docs/models.md. --to torch writes a state dict that the package loads with
+strict=True: mmsegmentation's without auxiliary heads, torchvision's the encoder with a classifier of zeros.
 """
 
 import sys
@@ -51,7 +51,7 @@ def arguments():
     parser.add_argument("--to", choices=("torch",), help="write a PyTorch file (default: a .weights.h5)")
     parser.add_argument(
         "--package",
-        choices=("smp", "mmseg", "hub", "torchvision"),
+        choices=("smp", "mmseg", "hub", "c3_sinet", "edgenets", "torchvision"),
         help="of --to torch: whose names (default: the only one with such a network)",
     )
     return parser.parse_args()

@@ -51,6 +51,12 @@ def add_arguments(parser) -> None:
         "--width", type=cli.positive_int, help="unet: channels at full resolution (default: 64)"
     )
     group.add_argument(
+        "--width-multiplier",
+        type=cli.positive_float,
+        metavar="0.5|1|1.5|2",
+        help="espnetv2: of the encoder's channels (default: 2)",
+    )
+    group.add_argument(
         "--variant", help="separable_unet: original (default), or large: deeper, wider, for full resolution"
     )
     decoders = [name for name, found in registry.ARCHITECTURES.items() if found.decoder]
@@ -85,5 +91,14 @@ def add_arguments(parser) -> None:
 
 def given(options) -> dict:
     """Those of `add_arguments` that a command line names, as `models.build` takes them."""
-    names = ("width", "variant", "encoder", "output_stride", "separable", "head", "preset")
+    names = (
+        "width",
+        "width_multiplier",
+        "variant",
+        "encoder",
+        "output_stride",
+        "separable",
+        "head",
+        "preset",
+    )
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}

@@ -200,6 +200,18 @@ ARCHITECTURES = {
         loss="segfix",
         refines=True,
     ),
+    "sinet": Architecture(
+        "SINet",
+        "arXiv 1911.09099",
+        Recipe(0.045, "sgd_nesterov", auxiliary=0.25),  # of its repository, setting/SINet.json
+        network="models.networks.sinet",
+    ),
+    "espnetv2": Architecture(
+        "ESPNetv2",
+        "arXiv 1811.11431",
+        Recipe(0.009),  # of its repository, README_Segmentation.md
+        network="models.networks.espnetv2",
+    ),
 }
 ENCODERS = {
     "mobilenetv2": Encoder("MobileNetV2", "arXiv 1801.04381", "models.encoders.mobilenet_v2"),

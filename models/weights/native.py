@@ -26,7 +26,7 @@ class Origin:
     """What a weights file belongs to: enough to build its model again, and to say what it answers."""
 
     model: str
-    classes: int  # outputs: those of the label set, and void beside these in files of Keras 2
+    classes: int  # outputs: those of the label set, and void beside these in some files of others
     size: tuple[int, int]  # (height, width) it was trained at, in pixels
     options: dict = field(default_factory=dict)  # the architecture's own build options
     format: int = FORMAT

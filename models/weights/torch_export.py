@@ -17,10 +17,10 @@ from models import encoders, registry
 from models.encoders import efficientnet
 from models.weights import native, torch_files, torch_state
 from models.weights.torch_layout import places
-from models.weights.torch_maps import Network, hub, mmseg, smp
+from models.weights.torch_maps import Network, espnetv2, hub, mmseg, sinet, smp
 from models.weights.torch_maps import encoders as maps
 
-PACKAGES = {"smp": smp, "mmseg": mmseg, "hub": hub}
+PACKAGES = {"smp": smp, "mmseg": mmseg, "hub": hub, "c3_sinet": sinet, "edgenets": espnetv2}
 TORCHVISION = "torchvision"
 # encoders that they have, by our names
 ENCODERS = {
@@ -65,7 +65,8 @@ def export(network, origin: native.Origin, package: str | None = None) -> Export
     """The state dict of a model.
 
     Auxiliary heads of mmsegmentation that serve training alone are not in it. What segmentation_models.
-    pytorch builds and does not use, such as ResNet's last stages in its PSPNet, is filled with fresh values.
+    pytorch and EdgeNets build and do not use, such as ResNet's last stages in a PSPNet, is filled with fresh
+    values.
 
     Args:
         network: a `keras.Model`, as `models.weights.loading.load_network` returns it.
@@ -94,6 +95,8 @@ def export(network, origin: native.Origin, package: str | None = None) -> Export
     kept = Network(origin.model, origin.classes, options)
     state = torch_state.state_dict(network, PACKAGES[name], kept)
     beside = _beside(options["encoder"], state) if name == "smp" else {}
+    if name == "edgenets":
+        beside = espnetv2.beside(state)
     return Exported(_with_counters(state | beside), name, tuple(beside))
 
 

@@ -18,6 +18,7 @@ PARAMETERS = {
     "beta": "bias",
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
+    "slope": "weight",
 }
 
 
@@ -29,14 +30,18 @@ class Rule:
         layer: regular expression of the whole name of our layer.
         module: template of the key: `{0}`, `{1}`, ... are the expression's groups, `{dots}` the last of them
             with dots for underscores. `.weight` and so on is added, or put where `{parameter}` stands.
-        part: (index, count) where our layer is one of several equal parts of theirs along its outputs.
+        part: (index, count) where our layer is one of several equal parts of theirs along `axis`.
         convolution: our layer is dense, theirs a 1x1 convolution.
+        groups: of a channel shuffle that theirs has before the layer along `axis`, and ours has not.
+        axis: of PyTorch's tensors; 0 are outputs, 1 inputs.
     """
 
     layer: str
     module: str
     part: tuple[int, int] | None = None
     convolution: bool = False
+    groups: int = 1
+    axis: int = 0
 
     def key(self, layer: str, parameter: str) -> str | None:
         """The key of a parameter of our layer, or None where the rule is about others."""
@@ -56,15 +61,20 @@ class Place:
         variable: Keras's.
         key: PyTorch's.
         axes: ours = theirs.transpose(axes).
-        part: see `Rule.part`.
+        rule: of the layer.
         convolution: see `Rule.convolution`; of a kernel.
     """
 
     variable: object
     key: str
     axes: tuple[int, ...]
-    part: tuple[int, int] | None
+    rule: Rule
     convolution: bool = False
+
+    @property
+    def part(self) -> tuple[int, int] | None:
+        """See `Rule.part`."""
+        return self.rule.part
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,13 +83,15 @@ class Place:
         for ours, theirs in enumerate(self.axes):
             shape[theirs] = self.variable.shape[ours]
         if self.part:
-            shape[0] *= self.part[1]
+            shape[self.rule.axis] *= self.part[1]
         return (*shape, 1, 1) if self.convolution else tuple(shape)
 
     def ours(self, tensor: np.ndarray) -> np.ndarray:
         """PyTorch's tensor, or its part, as our variable's value."""
         if self.part:
-            tensor = np.split(tensor, self.part[1])[self.part[0]]
+            tensor = np.split(tensor, self.part[1], self.rule.axis)[self.part[0]]
+        if self.rule.groups > 1:  # a shuffle of `channels / groups` groups takes one of `groups` back
+            tensor = shuffled(tensor, tensor.shape[self.rule.axis] // self.rule.groups, self.rule.axis)
         if self.convolution:
             tensor = tensor[:, :, 0, 0]
         return tensor.transpose(self.axes)
@@ -87,7 +99,15 @@ class Place:
     def theirs(self) -> np.ndarray:
         """Our variable's value as PyTorch's tensor, or as its part."""
         tensor = np.asarray(self.variable).transpose(np.argsort(self.axes))
+        if self.rule.groups > 1:
+            tensor = shuffled(tensor, self.rule.groups, self.rule.axis)
         return tensor[:, :, None, None] if self.convolution else tensor
+
+
+def shuffled(tensor: np.ndarray, groups: int, axis: int) -> np.ndarray:
+    """ShuffleNet's channel shuffle (arXiv 1707.01083) along an axis: first the groups' first channels."""
+    parts = np.split(tensor, groups, axis)
+    return np.stack(parts, axis + 1).reshape(tensor.shape)
 
 
 def axes(layer, parameter: str, rank: int) -> tuple[int, ...]:
@@ -117,7 +137,7 @@ def places(model, rules: list[Rule]) -> Iterator[Place]:
                 if key := rule.key(name, parameter):
                     order = axes(layer, variable.name, len(variable.shape))
                     kernel_of_convolution = rule.convolution and parameter == "weight"
-                    yield Place(variable, key, order, rule.part, kernel_of_convolution)
+                    yield Place(variable, key, order, rule, kernel_of_convolution)
                     break
             else:
                 raise LookupError(f"no rule says which module of PyTorch '{name}' is")

@@ -42,13 +42,14 @@ class TorchNetwork:
         """What the weights belong to.
 
         Args:
-            size: (height, width) that images are brought to; None: of Cityscapes its pictures', else None.
+            size: (height, width) that images are brought to; None: the training's where the source tells
+                it, else of Cityscapes its pictures', else None.
         """
         default = CITYSCAPES_SIZE if self.label_set == CITYSCAPES else None
         return native.Origin(
             self.network.architecture,
             self.network.classes,
-            size or default,
+            size or self.network.size or default,
             self.network.options,
             label_set=self.label_set,
             converted_from=self._provenance(),
@@ -95,7 +96,8 @@ def read(path: Path, model: str | None = None, options: dict | None = None) -> T
     source, network = torch_state.recognise(state, path)
     shown = torch_options.shown(source, network, content, path)
     network = replace(network, options=network.options | shown | (options or {}))
-    found = TorchNetwork(path, source, network, state, torch_labels.label_set(content, network.classes, path))
+    label_set = torch_labels.label_set(content, network.classes - network.void, path)
+    found = TorchNetwork(path, source, network, state, label_set)
     if model and model != network.architecture:
         raise UserError(
             f"{path} holds weights of {found.described}, not of {model}; give `model` {network.architecture}"

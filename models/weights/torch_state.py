@@ -8,9 +8,9 @@ import numpy as np
 
 from common.errors import UserError
 from models.weights.torch_layout import Rule, places
-from models.weights.torch_maps import Network, hub, mmseg, smp
+from models.weights.torch_maps import Network, espnetv2, hub, mmseg, sinet, smp
 
-SOURCES = (smp, mmseg, hub)
+SOURCES = (smp, mmseg, hub, sinet, espnetv2)
 COUNTERS = r".*num_batches_tracked"  # of PyTorch's batch norm; nothing here reads them
 
 
@@ -86,7 +86,9 @@ def state_dict(model, source: ModuleType, network: Network) -> dict[str, np.ndar
     for key, found in parts.items():
         found.sort(key=lambda place: place.part[0] if place.part else 0)
         state[key] = (
-            np.concatenate([place.theirs() for place in found]) if found[0].part else found[0].theirs()
+            np.concatenate([place.theirs() for place in found], found[0].rule.axis)
+            if found[0].part
+            else found[0].theirs()
         )
     return state
 

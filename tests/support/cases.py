@@ -42,6 +42,9 @@ CASES = {
     "deeplabv3+-smp": Case("deeplabv3+", {"encoder": "resnet18", "preset": "smp"}),
     "deeplabv3+-stride8": Case("deeplabv3+", {"output_stride": 8}),
     "deeplabv3+-xception": Case("deeplabv3+", {"encoder": "xception"}),
+    "espnetv2": Case(
+        "espnetv2", {"width_multiplier": 0.5}, shallow={"models.networks.espnetv2.BLOCKS": {3: 1, 4: 1}}
+    ),
     "fastfcn-aspp": Case("fastfcn", {"encoder": "resnet18_v1c", "head": "aspp", **NARROW}),
     "fastfcn-enc": Case("fastfcn", {"encoder": "resnet18_v1c", "head": "enc", "preset": "mmseg", **NARROW}),
     "fastfcn-psp": Case("fastfcn", {"encoder": "resnet18_v1c", "head": "psp", **NARROW}),
@@ -60,6 +63,9 @@ CASES = {
     "segformer-smp": Case("segformer", {"preset": "smp"}),
     "separable_unet-large": Case("separable_unet", {"variant": "large"}),
     "separable_unet-original": Case("separable_unet"),
+    "sinet": Case(
+        "sinet", shallow={"models.networks.sinet.AT_16": {84: (((5, 1), (5, 4)), ((3, 2), (3, 0)))}}
+    ),
     "unet": Case("unet", {"width": 4}),
     "unet++": Case("unet++", {"encoder": "resnet18"}),
     "unet-mmseg": Case("unet", {"width": 4, "preset": "mmseg"}),

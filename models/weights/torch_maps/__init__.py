@@ -24,6 +24,8 @@ class Network:
         options: of `models.build`.
         unused: regular expressions of keys that are left out on purpose, such as auxiliary heads.
         naming: of a source that has changed its names, which ones.
+        size: (height, width) that pictures had in training, where the source publishes one such file only.
+        void: outputs behind those of the classes, which stand for what is not scored.
     """
 
     architecture: str
@@ -31,6 +33,8 @@ class Network:
     options: dict = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     naming: str = ""
+    size: tuple[int, int] | None = None
+    void: int = 0
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,8 @@ def settings(scope, folder, precision="float32", batch=2):
 @pytest.fixture
 def files(tmp_path, twins, monkeypatch, capsys):
     """A folder with the twins' weights and input."""
-    import toy
     from models.weights import torch_export
 
-    monkeypatch.setattr(toy, "PRESETS", {twin.NAME: {}}, raising=False)
     monkeypatch.setitem(torch_export.PACKAGES, twin.NAME, twin)
     monkeypatch.setattr(sys, "argv", ["", json.dumps(settings("training", tmp_path))])
     peer_files.main()
