@@ -17,7 +17,6 @@ ENCODERS = {  # ours -> theirs; the first is the one that is taken where none is
     **{f"resnet{depth}": f"resnet{depth}" for depth in (50, 18, 34, 101)},
     **{name: name for name in ("resnext50_32x4d", "resnext101_32x8d", "mobilenet_v2")},
     **{f"efficientnet-b{size}": f"timm-efficientnet-b{size}" for size in range(6)},
-    **{f"vgg{depth}{norm}": f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")},
     "xception_torch": "xception",
     **{f"mit_b{size}": f"mit_b{size}" for size in range(6)},
 }
