@@ -106,8 +106,7 @@ class Batches:
 
     def _augmented(self, index, random):
         choice = draws.draw(random, self.ranges)
-        sample, image, label = self._load(int(index))
-        table = sample.to_train_ids
+        image, label, table = self._load(int(index))
         if self.most < 1:
             label, table = augment.look_up(label, table), None
             choice = augment.balanced(label, self.size, self.whole, choice, self.most, random)
@@ -117,13 +116,14 @@ class Batches:
     def _plain(self, index):
         if index < 0:
             return np.zeros((*self.size, 3), np.uint8), np.full(self.size, IGNORED, np.uint8)
-        sample, image, label = self._load(int(index))
+        image, label, table = self._load(int(index), scored=True)
         image, label = augment.resize(image, label, self.size)
-        return image, augment.look_up(label, sample.to_scored_ids)
+        return image, augment.look_up(label, table)
 
-    def _load(self, index: int):
+    def _load(self, index: int, scored: bool = False):
         sample = self.samples[index]
-        return sample, *self.cache.load(sample)
+        image, label = self.cache.load(sample)
+        return image, label, sample.to_scored_ids if scored else sample.to_train_ids
 
     def _iterate(self, indices: np.ndarray, load) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
         return closed_at_exit(self._elements(indices, load))
