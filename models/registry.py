@@ -147,13 +147,6 @@ ARCHITECTURES = {
         decoder="models.decoders.fcn",
         encoder="resnet50_v1c",
     ),
-    "ocrnet": Architecture(
-        "OCRNet",
-        "arXiv 1909.11065",
-        Recipe(0.01, auxiliary=0.4),  # section 4.2
-        decoder="models.decoders.ocrnet",
-        encoder="hrnet_w18",
-    ),
     "unet++": Architecture(
         "U-Net++",
         "arXiv 1807.10165",
@@ -181,6 +174,13 @@ ARCHITECTURES = {
         Recipe(6e-5, "adamw", 0.0),  # section 4.1
         decoder="models.decoders.segformer",
         encoder="mit_b0",
+    ),
+    "ocrnet": Architecture(
+        "OCRNet",
+        "arXiv 1909.11065",
+        Recipe(0.01, auxiliary=0.4),  # section 4.2
+        decoder="models.decoders.ocrnet",
+        encoder="hrnet_w18",
     ),
     "fastfcn": Architecture(
         "FastFCN",
