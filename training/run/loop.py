@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -170,7 +171,7 @@ class Loop:
         batches = self.training.training(self.config.seed, self.progress.epoch, done.images)
         self._between_steps()
         with self._bar() as bar:
-            for images, labels in itertools.islice(clock.timed(batches), self._steps_left()):
+            for images, labels in self._of_run(clock.timed(batches)):
                 self._losses.append(self.training_step(images, labels))
                 self._trained = True
                 done.steps += 1
@@ -186,6 +187,11 @@ class Loop:
         if self._holds_a_part():  # which validation may have to save
             optimizers.hand_accumulated_to_first(self.optimizer, self.ranks)
         clock.count()
+
+    def _of_run(self, batches: Iterator) -> Iterator:
+        """The batches of an epoch that belong to the run: of the last one maybe the first batches alone."""
+        left = self.length - self.progress.epoch * self.training.steps
+        return itertools.islice(batches, self._steps_left()) if left < self.training.steps else batches
 
     def _steps_left(self) -> int:
         """Steps that are left of the epoch under way."""

@@ -54,6 +54,7 @@ class Watchdog:
 
     def _watch(self):
         pause = min(LOOK, self._timeout / 10)
+        self._note()  # also of a rank that ends within its first second
         while not self._ended.wait(pause):
             self._note()
             self._left -= pause  # not by the clock, which goes on while the process stands still
