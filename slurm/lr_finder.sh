@@ -16,6 +16,6 @@ cd "${SLURM_SUBMIT_DIR:?submit me: sbatch slurm/lr_finder.sh ...}"
 # shellcheck source=slurm/job.sh
 source slurm/job.sh
 
-model_of_array
+model_of_array "$@"
 stage "$@"
 ranks train.py -f sgd "${model[@]}" "${dataset[@]}" "$@"
