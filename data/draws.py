@@ -4,25 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.ranges import STANDARD, Ranges
+
 GREY = np.array([0.299, 0.587, 0.114])  # luma of RGB (ITU-R BT.601)
-
-
-@dataclass(frozen=True)
-class Ranges:
-    """What random choices are drawn from.
-
-    Attributes:
-        scale: least and largest scale, of the image resized to the size that images are brought to.
-        flip: whether every other image is mirrored, left to right.
-        color: a key of `COLORS`.
-    """
-
-    scale: tuple[float, float] = (0.5, 2.0)
-    flip: bool = True
-    color: str = "light"
-
-
-STANDARD = Ranges()
 
 
 @dataclass(frozen=True)
@@ -111,10 +95,3 @@ def _table(values: np.ndarray) -> np.ndarray:
 
 # name -> function that draws (table, mixing of channels or None), as `Augmentation` has them
 COLORS = {"none": no_color, "light": light_color, "strong": strong_color}
-# what `augment` may be
-NAMED = {
-    "none": Ranges((1.0, 1.0), flip=False, color="none"),
-    "flip": Ranges((1.0, 1.0), color="none"),
-    "standard": STANDARD,
-    "strong": Ranges(color="strong"),
-}

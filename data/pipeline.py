@@ -17,6 +17,7 @@ import tensorflow as tf
 from common.errors import UserError
 from data import augment, draws
 from data.label_sets import IGNORED
+from data.ranges import STANDARD, Ranges
 from data.samples import Sample
 
 
@@ -51,7 +52,7 @@ class Batches:
         cache,
         workers: int,
         shard: Shard = Shard(),
-        ranges: draws.Ranges = draws.STANDARD,
+        ranges: Ranges = STANDARD,
         whole=None,
         most: float = 1.0,
     ):

@@ -63,10 +63,21 @@ class Editing:
         return name
 
     def replace(self, node: onnx.NodeProto, name: str) -> None:
-        """Let a tensor take the place of a node's output, and remove the node."""
-        for user in self.users(node.output[0]):
-            user.input[:] = [name if used == node.output[0] else used for used in user.input]
+        """Let a tensor take the place of a node's output, and remove the node.
+
+        Where the graph returns that output, the tensor gets its name; of an input of the graph, or another of
+        its outputs, it cannot, and the node stays.
+        """
+        old, new = node.output[0], name
+        if old in self._outputs:
+            maker = self.maker(name)
+            if maker is None or name in self._outputs:
+                return
+            maker.output[:] = [old if made == name else made for made in maker.output]
+            old, new = name, old
         self.nodes = [other for other in self.nodes if other is not node]
+        for user in self.users(old):
+            user.input[:] = [new if used == old else used for used in user.input]
 
     def write(self) -> None:
         """Put into the graph what its outputs need."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.threads import usable_cpus
 from data import label_sets
-from data.draws import NAMED, Ranges
+from data.ranges import NAMED, Ranges
 from data.samples import Sample
 from models import registry
 from training import losses

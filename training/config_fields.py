@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common import cli, devices
-from data.draws import COLORS, NAMED, Ranges
 from data.label_sets import CITYSCAPES, LabelSet
+from data.ranges import COLORS, NAMED, Ranges
 from models import ARCHITECTURES
 from training import losses
 from training.optimization import recipes
@@ -156,8 +156,8 @@ class Config:
     )
     target_size: tuple[int, int] = data.field(  # (height, width) in pixels
         "-t",
-        "--image-size",
         "--target-size",
+        "--image-size",
         type=cli.size,
         default=(1024, 2048),
         metavar="Y,X[,C]",
@@ -204,7 +204,7 @@ class Config:
     )
     color: str = data.field(
         "--color",
-        choices=tuple(COLORS),
+        choices=COLORS,
         default=NAMED["standard"].color,
         help="changes of light and colour (default: those of --augment)",
     )

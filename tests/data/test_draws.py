@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from data import draws
+from data.ranges import COLORS, NAMED
 
 
 def drawn(name, count=60):
-    return [draws.draw(draws.generator(seed, 0, 0), draws.NAMED[name]) for seed in range(count)]
+    return [draws.draw(draws.generator(seed, 0, 0), NAMED[name]) for seed in range(count)]
 
 
 def test_named_ranges_draw_what_their_names_say():
@@ -45,3 +46,7 @@ def test_without_saturation_there_is_only_luma():
 def test_colors_are_bytes(color):
     tables, _ = draws.COLORS[color](np.random.default_rng(0))
     assert tables.dtype == np.uint8 and tables.shape[0] == 256 and tables.shape[1] in (1, 3)
+
+
+def test_every_name_of_colors_is_drawn():
+    assert tuple(draws.COLORS) == COLORS
