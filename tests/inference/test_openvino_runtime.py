@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from benchmarks.inference import onnx_backend, openvino_backend
+from benchmarks.inference import onnx_backend
 from common.errors import UserError
 from data.label_sets import CITYSCAPES
 from deploy import export, quantize
@@ -75,6 +75,8 @@ def test_what_is_timed_is_the_graph(model, tmp_path):
     path = tmp_path / "a.onnx"
     onnx.save(export.export(model, GraphInterface(2), CITYSCAPES), path)
     found = []
+    from benchmarks.inference import openvino_backend
+
     for backend in (onnx_backend.load(path, "cpu", "end-to-end"), openvino_backend.load(path, "end-to-end")):
         logits, labels = (run(backend.place(images(2))) for run in (backend.logits, backend.labels))
         found.append((backend.labels_at(logits, [(100, 200), (50, 90)]), labels))
