@@ -20,14 +20,20 @@ TIMING = ("images_per_s", "data_wait", "seconds")
 
 def train_here(*options) -> int:
     """Run train.py in this process, which has TensorFlow already; its exit status."""
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, handlers_restored():
         patch.setattr(sys, "argv", ["train.py", *map(str, options)])
-        try:
-            return train.main()
-        finally:
-            for number, handler in handlers.items():  # a run leaves some ignored until the process ends
-                signal.signal(number, handler)
+        return train.main()
+
+
+@contextmanager
+def handlers_restored():
+    """Afterwards `SIGNALS` are handled as before: a run leaves some ignored, also in child processes."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def only_run(logs):

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from runs import handlers_restored
 from tiny import REPO
 from training.run.interruptions import Interruptions
 
@@ -53,7 +54,7 @@ def test_ctrl_c_still_interrupts_the_end():
 
 @pytest.mark.parametrize("signals", [(signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)])
 def test_ctrl_c_counts_whichever_signal_came_first(signals):
-    with Interruptions() as stop:
+    with handlers_restored(), Interruptions() as stop:
         for number in signals:
             signal.raise_signal(number)
     assert stop.received == signal.SIGINT and stop.status == 130
