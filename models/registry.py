@@ -212,6 +212,13 @@ ARCHITECTURES = {
         Recipe(0.009),  # of its repository, README_Segmentation.md
         network="models.networks.espnetv2",
     ),
+    "efficientvit": Architecture(
+        "EfficientViT",
+        "arXiv 2205.14756",
+        Recipe(0.001, "adamw", 0.0, "cosine"),  # section 4; the rate is a usual one
+        decoder="models.decoders.efficientvit",
+        encoder="efficientvit_b0",
+    ),
 }
 ENCODERS = {
     "mobilenetv2": Encoder("MobileNetV2", "arXiv 1801.04381", "models.encoders.mobilenet_v2"),
@@ -252,6 +259,12 @@ ENCODERS = {
     "xception_torch": Encoder(
         "Xception (PyTorch)", "arXiv 1610.02357", "models.encoders.torch_xception", (32,)
     ),
+    **{
+        f"efficientvit_b{size}": Encoder(
+            f"EfficientViT-B{size}", "arXiv 2205.14756", "models.encoders.efficientvit", (32,)
+        )
+        for size in range(4)
+    },
     **{
         f"mit_b{size}": Encoder(f"MiT-B{size}", "arXiv 2105.15203", "models.encoders.mix_transformer", (32,))
         for size in range(6)

@@ -215,7 +215,7 @@ class AdaptiveAveragePooling2D(layers.Layer):
         elif all(2 * side == 3 * count for side, count in zip(sides, bins)):
             x = two_of_three(x)
         else:
-            x = by_matrices(x, *bins)
+            x = by_matrices(x, *map(averages, sides, bins))
         return ops.cast(x, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
@@ -231,13 +231,12 @@ def two_of_three(x):
     return ops.depth_to_space(ops.concatenate(parts, axis=-1), 2)
 
 
-def by_matrices(x, rows: int, columns: int):
-    """Adaptive averages of [B, H, W, C] by products with two constant matrices: -> [B, rows, columns, C]."""
-    _, height, width, _ = x.shape
+def by_matrices(x, rows: np.ndarray, columns: np.ndarray):
+    """Linear maps along both axes: [B, H, W, C], rows [h, H] and columns [w, W] -> [B, h, w, C]."""
     # channels first, as ONNX has them: there the transposes cancel against those of the convolutions
     x = ops.transpose(x, (0, 3, 1, 2))  # [B, C, H, W]
-    x = ops.matmul(x, averages(width, columns).T)  # [B, C, H, columns]
-    x = ops.matmul(averages(height, rows), x)  # [B, C, rows, columns]
+    x = ops.matmul(x, columns.T)  # [B, C, H, w]
+    x = ops.matmul(rows, x)  # [B, C, h, w]
     return ops.transpose(x, (0, 2, 3, 1))
 
 
@@ -248,3 +247,42 @@ def averages(size: int, bins: int) -> np.ndarray:
         start, end = row * size // bins, -(-(row + 1) * size // bins)
         matrix[row, start:end] = 1 / (end - start)
     return matrix
+
+
+@keras.saving.register_keras_serializable("street_scenes")
+class BicubicResize(layers.Layer):
+    """PyTorch's bicubic resizing, corners not aligned: [B, h, w, C] of static size -> [B, height, width, C].
+
+    TensorRT has none, and TensorFlow's has another cubic: it is two products with constant matrices.
+    """
+
+    def __init__(self, height: int, width: int, **options):
+        super().__init__(**options)
+        self.height, self.width = height, width
+
+    def call(self, inputs):
+        matrices = map(cubic_weights, inputs.shape[1:3], (self.height, self.width))
+        return ops.cast(by_matrices(ops.cast(inputs, "float32"), *matrices), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], self.height, self.width, input_shape[3]
+
+    def get_config(self):
+        return {**super().get_config(), "height": self.height, "width": self.width}
+
+
+def cubic_weights(size: int, target: int) -> np.ndarray:
+    """The matrix [target, size] of cubic convolution along one axis, whose border pixels are repeated."""
+    at = (np.arange(target) + 0.5) * size / target - 0.5
+    matrix = np.zeros((target, size))
+    for offset in range(-1, 3):
+        pixel = np.floor(at).astype(int) + offset
+        np.add.at(matrix, (np.arange(target), np.clip(pixel, 0, size - 1)), cubic(np.abs(at - pixel)))
+    return matrix.astype(np.float32)
+
+
+def cubic(distance: np.ndarray, a: float = -0.75) -> np.ndarray:
+    """Keys's cubic convolution kernel at distances in 0..2."""
+    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+    far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+    return np.where(distance <= 1, near, far)

@@ -17,16 +17,24 @@ from models import encoders, registry
 from models.encoders import efficientnet
 from models.weights import native, torch_files, torch_state
 from models.weights.torch_layout import places
-from models.weights.torch_maps import Network, espnetv2, hub, mmseg, sinet, smp
+from models.weights.torch_maps import Network, efficientvit, espnetv2, hub, mmseg, sinet, smp
 from models.weights.torch_maps import encoders as maps
 
-PACKAGES = {"smp": smp, "mmseg": mmseg, "hub": hub, "c3_sinet": sinet, "edgenets": espnetv2}
+PACKAGES = {
+    "smp": smp,
+    "mmseg": mmseg,
+    "hub": hub,
+    "c3_sinet": sinet,
+    "edgenets": espnetv2,
+    "efficientvit": efficientvit,
+}
 TORCHVISION = "torchvision"
 # encoders that they have, by our names
 ENCODERS = {
     "smp": r"resnet\d+|resnext\w+|mobilenet_v2|efficientnet-b\d|vgg\w+|xception_torch|mit_b\d",
     "mmseg": r"resnet\d+(_v1c)?|resnext\w+|mobilenet_v2|mit_b\d|hrnet\w+",
     "hub": r"mit_b\d",
+    "efficientvit": r"efficientvit_b\d",
     TORCHVISION: r"resnet\d+|resnext\w+|mobilenet_v2",
 }
 # options that change no arithmetic, and those that shapes show
@@ -39,6 +47,8 @@ FREE = (
     "bin_channels",
     "key_channels",
     "head_channels",
+    "last_channels",
+    "blocks",
     "width",
     "codes",
 )

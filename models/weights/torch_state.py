@@ -8,9 +8,9 @@ import numpy as np
 
 from common.errors import UserError
 from models.weights.torch_layout import Rule, places
-from models.weights.torch_maps import Network, espnetv2, hub, mmseg, sinet, smp
+from models.weights.torch_maps import Network, efficientvit, espnetv2, hub, mmseg, sinet, smp
 
-SOURCES = (smp, mmseg, hub, sinet, espnetv2)
+SOURCES = (smp, mmseg, hub, sinet, espnetv2, efficientvit)
 COUNTERS = r".*num_batches_tracked"  # of PyTorch's batch norm; nothing here reads them
 
 

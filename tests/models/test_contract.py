@@ -29,6 +29,7 @@ from deploy import export, operators, parity
 from inference.graph_interface import GraphInterface
 from models.attention import ScaledDotProduct
 from models.decoders.manet import PositionProduct
+from models.encoders.efficientvit import LinearAttention
 from models.weights import native
 from networks import narrowed, random_images
 from tiny import REPO
@@ -36,13 +37,14 @@ from tiny import REPO
 COSTLY = "every network, at 10 to 20 s each"
 
 OTHER = (32, 96)  # another size than golden answers'
-# what works on the last axis, in ONNX as well, to which tensors are transposed
+# what works on the last axis, in ONNX as well, to which tensors are transposed, or on transposed matrices
 CHANNELS_LAST = (
     layers.Dense,
     layers.LayerNormalization,
     layers.GroupNormalization,
     PositionProduct,
     ScaledDotProduct,
+    LinearAttention,
 )
 LARGE = 20_000_000  # parameters, from which a copy with an eighth of the channels is converted
 

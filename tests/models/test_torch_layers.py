@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models import torch_layers
-from models.torch_layers import AdaptiveAveragePooling2D, PReLU
+from models.torch_layers import AdaptiveAveragePooling2D, BicubicResize, PReLU
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional
@@ -54,6 +54,12 @@ def test_adaptive_averages_of_one_number_are_a_square():
     layer = AdaptiveAveragePooling2D(3)
     assert layer.compute_output_shape((None, 9, 6, 4)) == (None, 3, 3, 4)
     assert AdaptiveAveragePooling2D.from_config(layer.get_config())(random_map(9, 6, 4)).shape == (2, 3, 3, 4)
+
+
+@pytest.mark.parametrize(("size", "target"), [((5, 7), (20, 28)), ((1, 2), (4, 4)), ((6, 9), (4, 9))])
+def test_bicubic_resizing(size, target):
+    x = random_map(*size, 3)
+    assert_same(BicubicResize(*target)(x), functional.interpolate(channels_first(x), target, mode="bicubic"))
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 6, 4), (3, 4)])

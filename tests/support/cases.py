@@ -42,6 +42,7 @@ CASES = {
     "deeplabv3+-smp": Case("deeplabv3+", {"encoder": "resnet18", "preset": "smp"}),
     "deeplabv3+-stride8": Case("deeplabv3+", {"output_stride": 8}),
     "deeplabv3+-xception": Case("deeplabv3+", {"encoder": "xception"}),
+    "efficientvit": Case("efficientvit"),
     "espnetv2": Case(
         "espnetv2", {"width_multiplier": 0.5}, shallow={"models.networks.espnetv2.BLOCKS": {3: 1, 4: 1}}
     ),

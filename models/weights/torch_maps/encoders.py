@@ -10,10 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.weights.torch_layout import Rule
-from models.weights.torch_maps import convolutional, high_resolution, mix_transformers
+from models.weights.torch_maps import convolutional, linear_attention, high_resolution, mix_transformers
 from models.weights.torch_maps.families import Family
 
-FAMILIES = (*high_resolution.FAMILIES, *convolutional.FAMILIES, *mix_transformers.FAMILIES)
+FAMILIES = (
+    *high_resolution.FAMILIES,
+    *convolutional.FAMILIES,
+    *mix_transformers.FAMILIES,
+    *linear_attention.FAMILIES,
+)
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def assert_same(logits, name):
         ("smp-PSPNet-resnet50", save_pretrained, ("encoder.layer3.", "encoder.layer4.")),
         ("mmseg-unet-s5-d16_fcn", save_checkpoint, ("auxiliary_head.",)),
         ("mmseg-ocrnet_hr18", save_checkpoint, ()),
+        ("effvit-seg_b0", save_checkpoint, ()),
     ],
 )
 def test_the_logits_are_the_packages(name, save, left_out, tmp_path):

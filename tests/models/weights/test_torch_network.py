@@ -34,6 +34,7 @@ OPTIONS = {  # a small network of each source, and one with tensors that other l
         {"encoder": "resnet18_v1c", "preset": "mmseg", "head": "enc", "width": 4, "channels": 6, "codes": 3},
     ),
     "c3_sinet": ("sinet", {}),
+    "efficientvit": ("efficientvit", {"encoder": "efficientvit_b0"}),
     "edgenets": ("espnetv2", {"width_multiplier": 0.5}),
 }
 
