@@ -1,7 +1,7 @@
 """Rewrites of an exported graph that spare passes over maps and change no result but by rounding.
 
-The normalisation of images and batch norm become part of convolutions, also where concatenation, enlargement
-or averages lie between, and PReLU, which TensorFlow composes, is one node.
+The normalisation of images, batch norm and padding become part of convolutions, also where concatenation,
+enlargement or averages lie between, and PReLU, which TensorFlow composes, is one node.
 """
 
 import numpy as np
@@ -19,8 +19,10 @@ def fold(graph: onnx.GraphProto) -> None:
     for rewrite in (
         join_prelu,
         channels_first_early,
+        fold_padding,
         fold_scales,
         fold_batch_norms,
+        fold_batch_norms_before,
         fold_strides,
         fold_void,
     ):
@@ -43,29 +45,53 @@ def join_prelu(editing: Editing) -> None:
         editing.replace(minus, joined)
 
 
+def fold_padding(editing: Editing) -> None:
+    """Let convolutions and averages put zeros around a map themselves."""
+    for pad in editing.of_kind("Pad"):
+        widths, *values = [editing.constant(name) for name in pad.input[1:3] if name]
+        if widths is None or attributes(pad).get("mode", b"constant") != b"constant":
+            continue
+        widths = widths.reshape(2, -1)  # before and after, of N, C, H, W
+        of_zeros = not any(value is None or value.any() for value in values)
+        users = editing.users(pad.output[0])
+        if not of_zeros or widths.shape != (2, 4) or widths[:, :2].any() or widths.min() < 0:
+            continue
+        if any(user.op_type not in ("Conv", "AveragePool") or _is_padded(user) for user in users):
+            continue
+        for user in users:
+            set_attribute(user, "auto_pad", "NOTSET")
+            set_attribute(user, "pads", widths[:, 2:].ravel().tolist())
+            if user.op_type == "AveragePool":
+                set_attribute(user, "count_include_pad", 1)
+        editing.replace(pad, pad.input[0])
+
+
 def fold_scales(editing: Editing) -> None:
-    """Move the factors of a normalisation into the convolution behind it.
+    """Move the factors of a normalisation into the convolutions behind it.
 
     conv(s x + b) = (s conv)(x + b / s). That is exact at the borders as well: what is padded is zero in both.
     """
     for scale in editing.of_kind("Mul"):
         factors, source = editing.constant_and_other(scale)
         shift = editing.only_user(scale.output[0])
-        convolution = shift
-        if shift is not None and shift.op_type in ("Add", "Sub"):
-            convolution = editing.only_user(shift.output[0])
-        if convolution is None or convolution.op_type != "Conv" or not _of_channels(factors):
+        last = shift if shift is not None and shift.op_type in ("Add", "Sub") else scale
+        convolutions = editing.users(last.output[0])
+        if not _of_channels(factors) or not all(_takes(editing, user, factors) for user in convolutions):
             continue
-        kernel = editing.constant(convolution.input[1])
-        if kernel is None or (factors.size > 1 and kernel.shape[1] != factors.size):
-            continue
-        if shift is not convolution:
+        if last is shift:
             values, _ = editing.constant_and_other(shift)
             if not _of_channels(values) or (shift.op_type == "Sub" and shift.input[0] != scale.output[0]):
                 continue
             shift.input[:] = [scale.output[0], editing.add_constant(f"{shift.name}/values", values / factors)]
-        _set(editing, convolution, 1, kernel * factors.reshape(INPUTS))
+        for user in convolutions:
+            _set(editing, user, 1, editing.constant(user.input[1]) * factors.reshape(INPUTS))
         editing.replace(scale, source)
+
+
+def _takes(editing: Editing, node: onnx.NodeProto, factors: np.ndarray) -> bool:
+    """Whether a node is a convolution of known kernel that sees each of the factors' channels."""
+    kernel = editing.constant(node.input[1]) if node.op_type == "Conv" else None
+    return kernel is not None and factors.size in (1, kernel.shape[1])
 
 
 def _of_channels(values: np.ndarray | None) -> bool:
@@ -76,11 +102,35 @@ def _of_channels(values: np.ndarray | None) -> bool:
 def fold_batch_norms(editing: Editing) -> None:
     """Make batch norm part of the convolutions before it, through what commutes with it."""
     for norm in editing.of_kind("BatchNormalization"):
-        scale, offset, mean, variance = (editing.constant(name).astype(np.float64) for name in norm.input[1:])
-        scale = scale / np.sqrt(variance + attributes(norm)["epsilon"])
         if _channels(editing, norm.input[0]):
-            _scale(editing, norm.input[0], scale, offset - mean * scale)
+            _scale(editing, norm.input[0], *_factor_and_offset(editing, norm))
             editing.replace(norm, norm.input[0])
+
+
+def fold_batch_norms_before(editing: Editing) -> None:
+    """Make batch norm part of the one convolution behind it, where no zeros are padded between the two."""
+    for norm in editing.of_kind("BatchNormalization"):
+        user = editing.only_user(norm.output[0])
+        kernel = editing.constant(user.input[1]) if user is not None and user.op_type == "Conv" else None
+        factor, offset = _factor_and_offset(editing, norm)
+        if kernel is None or _is_padded(user) or kernel.shape[1] != len(factor):
+            continue
+        bias = editing.constant(user.input[2]) if len(user.input) > 2 else 0
+        _set(editing, user, 1, kernel * factor.reshape(INPUTS))
+        _set(editing, user, 2, bias + np.einsum("oihw,i->o", kernel, offset))
+        editing.replace(norm, norm.input[0])
+
+
+def _factor_and_offset(editing: Editing, norm: onnx.NodeProto) -> tuple[np.ndarray, np.ndarray]:
+    """Batch norm as factor * x + offset, of each channel."""
+    scale, offset, mean, variance = (editing.constant(name).astype(np.float64) for name in norm.input[1:])
+    factor = scale / np.sqrt(variance + attributes(norm).get("epsilon", 1e-5))
+    return factor, offset - mean * factor
+
+
+def _is_padded(node: onnx.NodeProto) -> bool:
+    own = attributes(node)
+    return any(own.get("pads", ())) or own.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID")
 
 
 def _channels(editing: Editing, name: str) -> int:

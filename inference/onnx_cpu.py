@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 
-from inference import onnx_tail
+from inference import onnx_tail, onnx_winograd
 from inference.onnx_editing import Editing
 
 
@@ -12,6 +12,7 @@ def for_cpu(model: onnx.ModelProto) -> onnx.ModelProto:
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     compose_prelu(copy.graph)
+    onnx_winograd.accelerate(copy)
     onnx_tail.channels_last(copy)
     return copy
 

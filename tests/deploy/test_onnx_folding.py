@@ -60,7 +60,7 @@ def test_images_are_turned_once_for_several_uses_of_the_normalised_one():
         return layers.Concatenate(name="c")([conv(x, 4, "a", stride=2), pooled])
 
     kinds = kinds_of(build)
-    assert kinds["Transpose"] == 2 and kinds["Sub"] == kinds["Mul"] == 1
+    assert kinds["Transpose"] == 2 and kinds["Sub"] == kinds["Mul"] == 1 and not kinds["Pad"]
 
 
 def test_prelu_is_a_node():
@@ -138,11 +138,11 @@ def scaled(users=1):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-@pytest.mark.parametrize("users, left", [(1, 0), (2, 1)])
-def test_a_factor_goes_into_the_only_convolution_behind_it(users, left):
+@pytest.mark.parametrize("users", [1, 2])
+def test_a_factor_goes_into_all_convolutions_behind_it(users):
     before, after = scaled(users), scaled(users)
     onnx_folding.fold(after.graph)
-    assert [node.op_type for node in after.graph.node].count("Mul") == left
+    assert [node.op_type for node in after.graph.node].count("Mul") == 0
     assert [constant.name for constant in after.graph.initializer].count("three") == 0
     image = {"image": np.random.default_rng(1).normal(size=(1, 5, 6, 3)).astype(np.float32)}
     expected, found = (
@@ -150,3 +150,105 @@ def test_a_factor_goes_into_the_only_convolution_behind_it(users, left):
         for model in (before, after)
     )
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-5, atol=1e-5)
+
+
+def graph_of(nodes, constants):
+    """A model from `image` to `result`."""
+    value = helper.make_tensor_value_info
+    kinds = {name: np.int64 if name == "pads" else np.float32 for name in constants}
+    graph = helper.make_graph(
+        [helper.make_node(kind, names.split(), [made], **options) for kind, names, made, options in nodes],
+        "folded",
+        [value("image", TensorProto.FLOAT, [1, 3, 6, 8])],
+        [value("result", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.array(values, kinds[name]), name) for name, values in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def kernel(*shape):
+    return np.random.default_rng(0).normal(size=shape)
+
+
+def folded(model):
+    """The kinds of nodes that are left, after the values were compared."""
+    image = {
+        "image": np.random.default_rng(0).normal(
+            3, 2, [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
+        )
+    }
+    image = {name: array.astype(np.float32) for name, array in image.items()}
+    before = run(model, image)
+    onnx_folding.fold(model.graph)
+    np.testing.assert_allclose(run(model, image), before, rtol=1e-5, atol=1e-5)
+    used = {name for node in model.graph.node for name in node.input}
+    assert {tensor.name for tensor in model.graph.initializer} <= used
+    return Counter(node.op_type for node in model.graph.node)
+
+
+def run(model, image):
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, image)[0]
+
+
+NORM = {"gamma": [2, -1, 0.5], "beta": [1, 0, 2], "mean": [3, 1, 0], "variance": [1, 4, 0.25]}
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_norm_goes_into_the_convolution_behind(bias):
+    nodes = [
+        ("BatchNormalization", "image gamma beta mean variance", "normed", {"epsilon": 1e-3}),
+        ("Conv", "normed w b" if bias else "normed w", "result", {}),
+    ]
+    model = graph_of(nodes, NORM | {"w": kernel(4, 3, 1, 1)} | ({"b": kernel(4)} if bias else {}))
+    assert folded(model) == {"Conv": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"), [({"pads": [1, 1, 1, 1]}, (4, 3, 3, 3)), ({"group": 3}, (3, 1, 1, 1))]
+)
+def test_a_norm_stays_before_padding_and_groups(options, shape):
+    nodes = [
+        ("BatchNormalization", "image gamma beta mean variance", "normed", {}),
+        ("Conv", "normed w", "result", options),
+    ]
+    assert folded(graph_of(nodes, NORM | {"w": kernel(*shape)})) == {"BatchNormalization": 1, "Conv": 1}
+
+
+def test_a_norm_that_others_read_stays():
+    nodes = [
+        ("BatchNormalization", "image gamma beta mean variance", "normed", {}),
+        ("Conv", "normed w", "convolved", {}),
+        ("Add", "normed convolved", "result", {}),
+    ]
+    assert folded(graph_of(nodes, NORM | {"w": kernel(3, 3, 1, 1)}))["BatchNormalization"] == 1
+
+
+def test_padding_goes_into_all_that_read_it():
+    nodes = [
+        ("Pad", "image pads zero", "padded", {}),
+        ("AveragePool", "padded", "mean", {"kernel_shape": [3, 3], "strides": [2, 2]}),
+        ("Conv", "padded w", "convolved", {"group": 3, "strides": [2, 2], "auto_pad": "VALID"}),
+        ("Add", "mean convolved", "result", {}),
+    ]
+    constants = {"pads": [0, 0, 1, 1, 0, 0, 1, 1], "zero": 0.0, "w": kernel(3, 1, 3, 3)}
+    assert folded(graph_of(nodes, constants)) == {"AveragePool": 1, "Conv": 1, "Add": 1}
+
+
+@pytest.mark.parametrize(
+    ("pads", "value", "kind"),
+    [
+        ([0, 0, 1, 1, 0, 0, 1, 1], 2.0, "AveragePool"),
+        ([0, 1, 1, 1, 0, 0, 1, 1], 0.0, "AveragePool"),
+        ([0, 0, 1, 1, 0, 0, 1, 1], 0.0, "MaxPool"),
+    ],
+    ids=["of twos", "of channels", "of a maximum"],
+)
+def test_other_padding_stays(pads, value, kind):
+    nodes = [
+        ("Pad", "image pads value", "padded", {}),
+        (kind, "padded", "result", {"kernel_shape": [3, 3]}),
+    ]
+    assert folded(graph_of(nodes, {"pads": pads, "value": value})) == {"Pad": 1, kind: 1}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.weights.torch_layout import Rule
-from models.weights.torch_maps import convolutional, linear_attention, high_resolution, mix_transformers
+from models.weights.torch_maps import convolutional, high_resolution, linear_attention, mix_transformers
 from models.weights.torch_maps.families import Family
 
 FAMILIES = (
