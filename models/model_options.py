@@ -84,8 +84,8 @@ def add_arguments(parser) -> None:
     group.add_argument(
         "--preset",
         metavar="smp|mmseg|hub",
-        help="decoders: as segmentation_models.pytorch, mmsegmentation or the hub has them (default: "
-        "docs/models.md says which)",
+        help="decoders, unet, fastscnn: as segmentation_models.pytorch, mmsegmentation or the hub has them "
+        "(default: docs/models.md says which)",
     )
 
 

@@ -96,6 +96,7 @@ ARCHITECTURES = {
         "arXiv 1902.04502",
         Recipe(0.045),  # section 4.1
         network="models.networks.fast_scnn",
+        heads={"auxiliary8": Head(), "auxiliary32": Head()},
     ),
     # No paper. On a made-up town both variants learn most at 0.05, of 0.003, 0.05 and 0.1; at 0.003 the
     # original has barely begun when the run ends. Its published weights were written at a rate of 0.046.
@@ -219,6 +220,21 @@ ARCHITECTURES = {
         decoder="models.decoders.efficientvit",
         encoder="efficientvit_b0",
     ),
+    "bisenetv2": Architecture(
+        "BiSeNet V2",
+        "arXiv 2004.02147",
+        Recipe(0.05, auxiliary=1.0),  # section 5.1; the heads' weight is mmsegmentation's
+        network="models.networks.bisenetv2",
+        heads={f"auxiliary{stride}": Head() for stride in (4, 8, 16, 32)},
+    ),
+    "stdc": Architecture(
+        "STDC",
+        "arXiv 2104.13188",
+        Recipe(0.01, auxiliary=1.0),  # section 4.1, which has ohem as the loss of scores
+        decoder="models.decoders.stdc",
+        encoder="stdc1",
+        heads={"auxiliary8": Head(), "auxiliary16": Head(), "detail": Head("detail")},
+    ),
 }
 ENCODERS = {
     "mobilenetv2": Encoder("MobileNetV2", "arXiv 1801.04381", "models.encoders.mobilenet_v2"),
@@ -272,6 +288,10 @@ ENCODERS = {
     "hrnet_w18_small": Encoder("HRNetV2-W18 small", "arXiv 1908.07919", "models.encoders.hrnet", (32,)),
     "hrnet_w18": Encoder("HRNetV2-W18", "arXiv 1908.07919", "models.encoders.hrnet", (32,)),
     "hrnet_w48": Encoder("HRNetV2-W48", "arXiv 1908.07919", "models.encoders.hrnet", (32,)),
+    **{
+        f"stdc{size}": Encoder(f"STDC{size}", "arXiv 2104.13188", "models.encoders.stdc", (32,))
+        for size in (1, 2)
+    },
 }
 
 

@@ -25,9 +25,12 @@ def he_fan_out():
     return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
-def he_fan_out_depthwise():
-    """The same for depthwise kernels, whose outputs PyTorch counts in all channels; Keras's fan-in does."""
-    return initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+def he_fan_out_depthwise(multiplier: int = 1):
+    """The same for depthwise kernels, whose outputs PyTorch counts in all channels.
+
+    That is h w C times the multiplier. To Keras a kernel [h, w, C, multiplier] has a fan-in of h w C.
+    """
+    return initializers.VarianceScaling(2.0 / multiplier, "fan_in", "untruncated_normal")
 
 
 def uniform():
@@ -38,6 +41,11 @@ def uniform():
 def uniform_depthwise():
     """The same for depthwise kernels, of which Keras counts the inputs as their fan-out."""
     return initializers.VarianceScaling(1 / 3, "fan_out", "uniform")
+
+
+def narrow_normal():
+    """mmsegmentation's initialisation of the last layer of a head, by which all scores are nearly equal."""
+    return initializers.RandomNormal(stddev=0.01)
 
 
 def conv(
@@ -99,11 +107,12 @@ def depthwise(
     stride: int = 1,
     dilation: int = 1,
     bias: bool = False,
+    multiplier: int = 1,
     initializer=he_fan_out,
 ):
     """Depthwise convolution, padded as `conv`; `kernel` may be (height, width) at stride 1.
 
-    To Keras such a kernel [h, w, C, 1] has a fan-out of h w, and a fan-in of h w C.
+    Each channel has `multiplier` outputs, side by side.
     """
     both = stride > 1 and dilation > 1  # for which TensorFlow has no kernel
     strided = stride > 1 and not both
@@ -115,6 +124,7 @@ def depthwise(
         dilation_rate=dilation,
         padding="valid" if strided else "same",
         use_bias=bias,
+        depth_multiplier=multiplier,
         depthwise_initializer=initializer(),
         name=name,
     )(x)
@@ -139,12 +149,26 @@ def conv_bn_relu(x, filters: int, name: str, kernel: int = 3, relu: bool = True,
 
 
 def scores(x, outputs: int, name: str = "scores", bias: bool = True):
-    """1x1 convolution to scores: [B, h, w, C] -> [B, h, w, outputs].
+    """1x1 convolution to scores: [B, h, w, C] -> [B, h, w, outputs]."""
+    return conv(x, outputs, name, 1, bias=bias, initializer=narrow_normal)
 
-    Its kernel starts with a deviation of 0.01, as in mmsegmentation, so that all scores are nearly equal.
+
+def depthwise_bn(x, name: str, relu: bool = False, multiplier: int = 1, **options):
+    """Depthwise convolution `name_conv`, batch norm `name_bn`, and `name_relu` if wanted."""
+    initializer = partial(he_fan_out_depthwise, multiplier)
+    x = depthwise(x, f"{name}_conv", multiplier=multiplier, initializer=initializer, **options)
+    return batch_norm(x, f"{name}_bn", f"{name}_relu" if relu else None)
+
+
+def fcn_head(x, classes: int, channels: int, name: str, convolutions: int = 1, dropout: float = 0.1):
+    """mmsegmentation's FCN head without concatenation: [B, h, w, C] -> scores [B, h, w, classes].
+
+    3x3 convolutions `name_0_conv`, ..., with batch norm and ReLU, dropout, 1x1 convolution `name_scores`.
     """
-    small = partial(initializers.RandomNormal, stddev=0.01)
-    return conv(x, outputs, name, 1, bias=bias, initializer=small)
+    for number in range(convolutions):
+        x = conv_bn_relu(x, channels, f"{name}_{number}")
+    x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
+    return scores(x, classes, f"{name}_scores")
 
 
 def max_pool(x, name: str, kernel: int = 3, stride: int = 2, padding: int = 1):
@@ -152,6 +176,12 @@ def max_pool(x, name: str, kernel: int = 3, stride: int = 2, padding: int = 1):
     if padding:
         x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
     return layers.MaxPooling2D(kernel, strides=stride, name=name)(x)
+
+
+def average_pool(x, name: str, kernel: int = 3, stride: int = 2, padding: int = 1):
+    """Average pooling that counts the zeros around the map, as PyTorch's does."""
+    x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+    return layers.AveragePooling2D(kernel, strides=stride, name=name)(x)
 
 
 @keras.saving.register_keras_serializable("street_scenes")

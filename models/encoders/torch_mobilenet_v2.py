@@ -4,13 +4,11 @@ They differ from keras.applications' (`models.encoders.mobilenet_v2`) in padding
 in which activations are features; and from each other in the last convolution and in what is dilated.
 """
 
-from functools import partial
-
-from keras import initializers, layers
+from keras import layers
 
 from models.encoders.imagenet_files import torchvision
 from models.model_options import require_one_of
-from models.torch_layers import ImageNetNormalize, batch_norm, conv, depthwise
+from models.torch_layers import ImageNetNormalize, batch_norm, conv, depthwise, he_fan_out_depthwise
 
 # channels are widened by, channels, blocks, stride of the first one; of each stage
 STAGES = (
@@ -25,8 +23,6 @@ STAGES = (
 IMAGENET = torchvision(mobilenet_v2="b0353104")
 STEM, LAST = 32, 1280  # channels
 DILATED = ("all", "first")
-# PyTorch counts the outputs of all channels in a depthwise kernel's fan-out, as Keras does in its fan-in
-HE_DEPTHWISE = partial(initializers.VarianceScaling, 2.0, "fan_in", "untruncated_normal")
 
 
 def build(
@@ -75,7 +71,9 @@ def block(x, filters: int, name: str, widening: int, stride: int, dilation: int)
     shortcut, channels = x, x.shape[-1]
     if widening > 1:
         x = conv_bn_relu6(x, widening * channels, f"{name}_expand", 1)
-    x = depthwise(x, f"{name}_depthwise_conv", stride=stride, dilation=dilation, initializer=HE_DEPTHWISE)
+    x = depthwise(
+        x, f"{name}_depthwise_conv", stride=stride, dilation=dilation, initializer=he_fan_out_depthwise
+    )
     x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(batch_norm(x, f"{name}_depthwise_bn"))
     x = batch_norm(conv(x, filters, f"{name}_project_conv", 1), f"{name}_project_bn")
     if stride == 1 and channels == filters:

@@ -1,84 +1,182 @@
 """Fast-SCNN: Fast Semantic Segmentation Network (Poudel, Liwicki, Cipolla; arXiv 1902.04502)."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
 import keras
-from keras import layers
+from keras import initializers, layers
 
 from models.layers import Resize, average_pool, conv, depthwise, normalize, separable
+from models.model_options import require_one_of
+from models.torch_layers import (
+    AdaptiveAveragePooling2D,
+    ImageNetNormalize,
+    conv_bn_relu,
+    depthwise_bn,
+    fcn_head,
+    narrow_normal,
+)
 
 SIZE_MULTIPLE = 32  # the deepest features are at 1/32
 POOL_BINS = (1, 2, 3, 6)
+HEAD = 32  # channels of the auxiliary heads
 
 
-def build(input_shape: tuple[int, int, int], classes: int, dropout: float = 0.1) -> keras.Model:
+@dataclass(frozen=True)
+class Style:
+    """In what the presets differ.
+
+    Attributes:
+        normalize: of the image [B, H, W, 3].
+        conv: (x, filters, name, kernel=, stride=, relu=) -> convolution, batch norm, ReLU.
+        depthwise: (x, name, stride=, dilation=) -> depthwise convolution, batch norm, ReLU.
+        separable: (x, filters, name, stride=) -> depthwise and 1x1 convolution, batch norm, ReLU.
+        average: (x, (bins, bins), name) -> [B, bins, bins, C].
+        pool_kernel: of the convolution behind pyramid pooling.
+        fuse_dilation: of the depthwise convolution in feature fusion.
+        scores: initializer of the last convolution.
+    """
+
+    normalize: Callable
+    conv: Callable
+    depthwise: Callable
+    separable: Callable
+    average: Callable
+    pool_kernel: int
+    fuse_dilation: int
+    scores: Callable
+
+
+def build(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    preset: str = "paper",
+    dropout: float = 0.1,
+    auxiliary: bool = False,
+) -> keras.Model:
     """Fast-SCNN on RGB in 0..255.
 
     Args:
         input_shape: (H, W, 3), H and W multiples of 32.
         classes: output channels.
+        preset: `paper`, or `mmseg`: mmsegmentation's, with a 3x3 convolution behind the pyramid pooling,
+            batch norm between the two parts of separable convolutions, and no dilation in the fusion.
         dropout: share of channels' values dropped before the last convolution in training.
+        auxiliary: with heads on the shared downsampling and on the global features (section 4.1).
 
     Returns:
-        A model [B, H, W, 3] -> float32 logits [B, H, W, classes].
+        A model [B, H, W, 3] -> float32 logits [B, H, W, classes]; with auxiliary heads, a dict of `logits`,
+        `auxiliary8` and `auxiliary32`, all of that shape.
+
+    Raises:
+        UserError: an unknown preset.
     """
+    require_one_of("preset of fastscnn", preset, STYLES)
+    style = STYLES[preset]
     image = keras.Input(input_shape, name="image")
-    x = normalize(image)
-    skip = learning_to_downsample(x)  # [B, H/8, W/8, 64]
-    x = global_features(skip)  # [B, H/32, W/32, 128]
-    x = fuse(skip, x)  # [B, H/8, W/8, 128]
-    x = classifier(x, classes, dropout)  # [B, H/8, W/8, classes]
-    logits = Resize(*input_shape[:2], dtype="float32", name="logits")(x)  # [B, H, W, classes]
-    return keras.Model(image, logits, name="fastscnn")
+    skip = learning_to_downsample(style.normalize(image), style)  # [B, H/8, W/8, 64]
+    deep = global_features(skip, style)  # [B, H/32, W/32, 128]
+    x = fuse(skip, deep, style)  # [B, H/8, W/8, 128]
+    scores = {"logits": classifier(x, classes, dropout, style)}  # [B, H/8, W/8, classes]
+    if auxiliary:
+        for name, x in (("auxiliary8", skip), ("auxiliary32", deep)):
+            scores[name] = fcn_head(x, classes, HEAD, f"{name}_head", dropout=dropout)
+    outputs = {
+        name: Resize(*input_shape[:2], dtype="float32", name=name)(x) for name, x in scores.items()
+    }  # [B, H, W, classes] each
+    return keras.Model(image, outputs if auxiliary else outputs["logits"], name="fastscnn")
 
 
-def learning_to_downsample(x):
+def learning_to_downsample(x, style: Style):
     """Three strided convolutions, shared by both branches: [B, H, W, 3] -> [B, H/8, W/8, 64]."""
-    x = conv(x, 32, "downsample1", stride=2)  # [B, H/2, W/2, 32]
-    x = separable(x, 48, "downsample2", stride=2)  # [B, H/4, W/4, 48]
-    return separable(x, 64, "downsample3", stride=2)
+    x = style.conv(x, 32, "downsample1", stride=2)  # [B, H/2, W/2, 32]
+    x = style.separable(x, 48, "downsample2", stride=2)  # [B, H/4, W/4, 48]
+    return style.separable(x, 64, "downsample3", stride=2)
 
 
-def global_features(x):
+def global_features(x, style: Style):
     """Nine inverted residuals and pyramid pooling: [B, H/8, W/8, 64] -> [B, H/32, W/32, 128]."""
     for stage, (filters, stride) in enumerate(((64, 2), (96, 2), (128, 1)), start=1):
         for block in range(1, 4):
-            x = bottleneck(x, filters, stride if block == 1 else 1, f"bottleneck{stage}_{block}")
-    return pyramid_pooling(x, 128)
+            x = bottleneck(x, filters, stride if block == 1 else 1, f"bottleneck{stage}_{block}", style)
+    return pyramid_pooling(x, 128, style)
 
 
-def bottleneck(x, filters: int, stride: int, name: str, expansion: int = 6):
+def bottleneck(x, filters: int, stride: int, name: str, style: Style, expansion: int = 6):
     """MobileNetV2's inverted residual: expand 1x1, depthwise 3x3, project 1x1 without ReLU."""
     channels = x.shape[-1]
-    y = conv(x, channels * expansion, f"{name}_expand", kernel=1)
-    y = depthwise(y, f"{name}_spatial", stride=stride)
-    y = conv(y, filters, f"{name}_project", kernel=1, relu=False)
+    y = style.conv(x, channels * expansion, f"{name}_expand", kernel=1)
+    y = style.depthwise(y, f"{name}_spatial", stride=stride)
+    y = style.conv(y, filters, f"{name}_project", kernel=1, relu=False)
     return layers.Add(name=f"{name}_add")([x, y]) if stride == 1 and channels == filters else y
 
 
-def pyramid_pooling(x, filters: int):
+def pyramid_pooling(x, filters: int, style: Style):
     """PSPNet's pooling (arXiv 1612.01105): averages over 1, 4, 9 and 36 regions join the features."""
     _, height, width, channels = x.shape
     branches = [x]
     for bins in POOL_BINS:
         name = f"pool{bins}"
-        y = average_pool(x, (bins, bins), name)  # [B, <=bins, <=bins, C]
-        y = conv(y, channels // len(POOL_BINS), name, kernel=1)
+        y = style.average(x, (bins, bins), name)  # [B, <=bins, <=bins, C]
+        y = style.conv(y, channels // len(POOL_BINS), name, kernel=1)
         branches.append(Resize(height, width, name=f"{name}_resize")(y))
     x = layers.Concatenate(name="pool_concat")(branches)  # [B, H/32, W/32, 2C]
-    return conv(x, filters, "pool_project", kernel=1)
+    return style.conv(x, filters, "pool_project", kernel=style.pool_kernel)
 
 
-def fuse(skip, x, filters: int = 128):
+def fuse(skip, x, style: Style, filters: int = 128):
     """Feature fusion: the deep branch is upsampled and refined, then added to the shallow one."""
     x = Resize(*skip.shape[1:3], name="fuse_resize")(x)  # [B, H/8, W/8, 128]
-    x = depthwise(x, "fuse_deep", dilation=4)
-    x = conv(x, filters, "fuse_deep_project", kernel=1, relu=False)
-    skip = conv(skip, filters, "fuse_skip", kernel=1, relu=False)
+    x = style.depthwise(x, "fuse_deep", dilation=style.fuse_dilation)
+    x = style.conv(x, filters, "fuse_deep_project", kernel=1, relu=False)
+    skip = style.conv(skip, filters, "fuse_skip", kernel=1, relu=False)
     return layers.ReLU(name="fuse_relu")(layers.Add(name="fuse_add")([skip, x]))
 
 
-def classifier(x, classes: int, dropout: float):
+def classifier(x, classes: int, dropout: float, style: Style):
     """Two separable convolutions, dropout, 1x1 convolution to scores at 1/8."""
-    x = separable(x, 128, "classifier1")
-    x = separable(x, 128, "classifier2")
+    x = style.separable(x, 128, "classifier1")
+    x = style.separable(x, 128, "classifier2")
     x = layers.Dropout(dropout, name="classifier_dropout")(x)
-    return layers.Conv2D(classes, 1, name="classifier_scores")(x)
+    return layers.Conv2D(classes, 1, kernel_initializer=style.scores(), name="classifier_scores")(x)
+
+
+def imagenet_normalize(image):
+    """RGB in 0..255 less ImageNet's mean over its deviation."""
+    return ImageNetNormalize(name="normalize")(image)
+
+
+def adaptive_average_pool(x, bins: tuple[int, int], name: str):
+    """PyTorch's adaptive pooling: [B, h, w, C] -> [B, *bins, C]."""
+    return AdaptiveAveragePooling2D(*bins, name=f"{name}_average")(x)
+
+
+def separable_with_norm(x, filters: int, name: str, stride: int = 1):
+    """3x3 depthwise convolution, batch norm, 1x1 convolution, batch norm, ReLU."""
+    x = depthwise_bn(x, f"{name}_depthwise", stride=stride)
+    return conv_bn_relu(x, filters, f"{name}_pointwise", kernel=1)
+
+
+STYLES = {
+    "paper": Style(
+        normalize=normalize,
+        conv=conv,
+        depthwise=depthwise,
+        separable=separable,
+        average=average_pool,
+        pool_kernel=1,
+        fuse_dilation=4,
+        scores=initializers.GlorotUniform,
+    ),
+    "mmseg": Style(
+        normalize=imagenet_normalize,
+        conv=conv_bn_relu,
+        depthwise=partial(depthwise_bn, relu=True),
+        separable=separable_with_norm,
+        average=adaptive_average_pool,
+        pool_kernel=3,
+        fuse_dilation=1,
+        scores=narrow_normal,
+    ),
+}

@@ -15,7 +15,7 @@ from models.weights.torch_layout import places
 from models.weights.torch_maps import encoders
 from models.weights.torch_maps.encoders import Found
 
-PREFIXES = ("", "encoder.", "backbone.", "segformer.")  # of an encoder's keys
+PREFIXES = ("", "encoder.", "backbone.", "backbone.backbone.", "segformer.")  # of an encoder's keys
 # of layers behind an encoder that stands at the top of a state dict
 CLASSIFIERS = (r"(fc|head|classifier|pre_logits|last_linear|decode_head)\..*",)
 

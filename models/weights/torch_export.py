@@ -32,7 +32,7 @@ TORCHVISION = "torchvision"
 # encoders that they have, by our names
 ENCODERS = {
     "smp": r"resnet\d+|resnext\w+|mobilenet_v2|efficientnet-b\d|vgg\w+|xception_torch|mit_b\d",
-    "mmseg": r"resnet\d+(_v1c)?|resnext\w+|mobilenet_v2|mit_b\d|hrnet\w+",
+    "mmseg": r"resnet\d+(_v1c)?|resnext\w+|mobilenet_v2|mit_b\d|hrnet\w+|stdc\d",
     "hub": r"mit_b\d",
     "efficientvit": r"efficientvit_b\d",
     TORCHVISION: r"resnet\d+|resnext\w+|mobilenet_v2",

@@ -21,6 +21,8 @@ PARAMETERS = {
     "slope": "weight",
 }
 
+DEPTHWISE = (2, 3, 0, 1)  # the order of axes that takes [outputs, 1, h, w] to [h, w, outputs, 1]
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -77,11 +79,17 @@ class Place:
         return self.rule.part
 
     @property
+    def _flat(self) -> tuple[int, ...]:
+        """Our shape, of a depthwise kernel [h, w, channels, multiplier] as [h, w, outputs, 1]."""
+        shape = tuple(self.variable.shape)
+        return (*shape[:2], shape[2] * shape[3], 1) if self.axes == DEPTHWISE else shape
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of PyTorch's tensor."""
         shape = [0] * len(self.axes)
         for ours, theirs in enumerate(self.axes):
-            shape[theirs] = self.variable.shape[ours]
+            shape[theirs] = self._flat[ours]
         if self.part:
             shape[self.rule.axis] *= self.part[1]
         return (*shape, 1, 1) if self.convolution else tuple(shape)
@@ -94,11 +102,11 @@ class Place:
             tensor = shuffled(tensor, tensor.shape[self.rule.axis] // self.rule.groups, self.rule.axis)
         if self.convolution:
             tensor = tensor[:, :, 0, 0]
-        return tensor.transpose(self.axes)
+        return tensor.transpose(self.axes).reshape(self.variable.shape)
 
     def theirs(self) -> np.ndarray:
         """Our variable's value as PyTorch's tensor, or as its part."""
-        tensor = np.asarray(self.variable).transpose(np.argsort(self.axes))
+        tensor = np.asarray(self.variable).reshape(self._flat).transpose(np.argsort(self.axes))
         if self.rule.groups > 1:
             tensor = shuffled(tensor, self.rule.groups, self.rule.axis)
         return tensor[:, :, None, None] if self.convolution else tensor
@@ -116,8 +124,8 @@ def axes(layer, parameter: str, rank: int) -> tuple[int, ...]:
         return tuple(range(rank))
     if rank == 2:
         return 1, 0
-    if isinstance(layer, layers.DepthwiseConv2D):  # [channels, 1, h, w] -> [h, w, channels, 1]
-        return 2, 3, 0, 1
+    if isinstance(layer, layers.DepthwiseConv2D):
+        return DEPTHWISE
     return 2, 3, 1, 0  # also of Conv2DTranspose: [in, out, h, w] -> [h, w, out, in]
 
 

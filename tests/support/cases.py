@@ -31,6 +31,7 @@ NARROW = {"width": 32, "channels": 32}  # the original's convolutions have 512
 
 CASES = {
     "bayes_segnet": Case("bayes_segnet", precision="float64"),
+    "bisenetv2": Case("bisenetv2"),
     "deeplabv3+-mobilenetv2": Case("deeplabv3+"),
     "deeplabv3+-modified_xception": Case(
         "deeplabv3+",
@@ -50,6 +51,7 @@ CASES = {
     "fastfcn-enc": Case("fastfcn", {"encoder": "resnet18_v1c", "head": "enc", "preset": "mmseg", **NARROW}),
     "fastfcn-psp": Case("fastfcn", {"encoder": "resnet18_v1c", "head": "psp", **NARROW}),
     "fastscnn": Case("fastscnn"),
+    "fastscnn-mmseg": Case("fastscnn", {"preset": "mmseg"}),
     "fcn": Case("fcn", {"encoder": "resnet18_v1c"}),
     "fcn-hrnet": Case("fcn", {"encoder": "hrnet_w18_small"}, shallow=SMALLER_HRNET),
     "fpn": Case("fpn", {"encoder": "resnet18"}),
@@ -67,6 +69,7 @@ CASES = {
     "sinet": Case(
         "sinet", shallow={"models.networks.sinet.AT_16": {84: (((5, 1), (5, 4)), ((3, 2), (3, 0)))}}
     ),
+    "stdc": Case("stdc"),
     "unet": Case("unet", {"width": 4}),
     "unet++": Case("unet++", {"encoder": "resnet18"}),
     "unet-mmseg": Case("unet", {"width": 4, "preset": "mmseg"}),

@@ -6,9 +6,13 @@ float32: maps [B, H, W, C] at the image's size, or vectors [B, n] of what the im
 network with such a loss is scored by in validation stands beside it.
 """
 
-from training.losses import presence, segfix
+from training.losses import details, presence, segfix
 from training.losses.scored import Scored
 from training.losses.terms import Term
 
-LOSSES: dict[str, tuple[Term, ...]] = {"presence": presence.TERMS, "segfix": segfix.TERMS}
+LOSSES: dict[str, tuple[Term, ...]] = {
+    "detail": details.TERMS,
+    "presence": presence.TERMS,
+    "segfix": segfix.TERMS,
+}
 SCORED: dict[str, Scored] = {"segfix": segfix.SCORED}

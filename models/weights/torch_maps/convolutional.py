@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from models.encoders import efficientnet, resnet, vgg
+from models.encoders import efficientnet, resnet, stdc, vgg
 from models.encoders.torch_mobilenet_v2 import STAGES
 from models.weights.torch_layout import Rule
 from models.weights.torch_maps.families import Family, count
@@ -116,6 +116,13 @@ def _vgg(shapes: dict[str, tuple]) -> str | None:
     return None
 
 
+def _stdc(shapes: dict[str, tuple]) -> str | None:
+    if shapes.get("stages.2.0.layers.0.conv.weight") != (128, 64, 1, 1):
+        return None
+    blocks = tuple(count(shapes, rf"stages\.{stage}\.(\d+)\.") for stage in (2, 3, 4))
+    return next((name for name, depths in stdc.BLOCKS.items() if depths == blocks), None)
+
+
 FAMILIES = (
     Family(
         resnet.VARIANTS,
@@ -152,6 +159,14 @@ FAMILIES = (
             Rule(r"blocks_(\d)_(\d+)_(\w+)", "blocks.{0}.{1}.{2}"),
         ],
         unused=(r"conv_head\..*", r"bn2\..*"),
+    ),
+    Family(
+        stdc.BLOCKS,
+        _stdc,
+        lambda encoder: [
+            Rule(r"stages_(\d)_(conv|bn)", "stages.{0}.{1}"),
+            Rule(r"(stages_\d_\d_(?:layers_\d|downsample)_(?:conv|bn))", "{dots}"),
+        ],
     ),
     Family(vgg.VARIANTS, _vgg, lambda encoder: [Rule(r"features_(\d+)", "features.{0}")]),
     Family(

@@ -5,10 +5,11 @@ import numpy as np
 from common.errors import UserError
 from models.weights.torch_layout import Rule
 from models.weights.torch_maps import Network, encoders, rules_of_whole, whole, widths
-from models.weights.torch_maps.mmseg_networks import fastfcn, unet
+from models.weights.torch_maps.mmseg_networks import bisenetv2, fast_scnn, fastfcn, stdc, unet
 
 TITLE = "mmsegmentation"
 PREFIX = "backbone."
+PREFIXES = {"stdc": "backbone.backbone."}  # of the encoder, by decoders that stand in a backbone themselves
 HEAD = Rule("scores", "decode_head.conv_seg")
 AUXILIARY = [
     Rule(r"auxiliary_(conv|bn)", "auxiliary_head.convs.0.{0}"),
@@ -71,6 +72,7 @@ DECODERS["deeplabv3+"] = [
     ),
 ]
 DECODERS["fastfcn"] = fastfcn.RULES
+DECODERS["stdc"] = stdc.RULES
 # options of decoders that shapes show
 WIDTHS = {
     "pspnet": {
@@ -96,6 +98,7 @@ WIDTHS = {
 CONCATENATED = "decode_head.conv_cat.conv.weight"
 SIGNS = {
     fastfcn.SIGN: "fastfcn",
+    stdc.SIGN: "stdc",
     "neck.lateral_convs.0.conv.weight": "fpn",
     "decode_head.c1_bottleneck.conv.weight": "deeplabv3+",
     "decode_head.psp_modules.0.1.conv.weight": "pspnet",
@@ -107,7 +110,7 @@ SIGNS = {
 # a bias with a number for each class, of the last head
 CLASSES = ("decode_head.conv_seg.bias", "decode_head.cls_seg.bias", "decode_head.1.conv_seg.bias")
 # those that are no encoder with a decoder
-WHOLE = (unet.NETWORK,)
+WHOLE = (bisenetv2.NETWORK, fast_scnn.NETWORK, unet.NETWORK)
 
 
 def recognise(state: dict[str, np.ndarray]) -> bool:
@@ -123,8 +126,8 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     """
     if found := whole(WHOLE, state):
         return found.network(state, source)
-    encoder = encoders.find(state, PREFIX)
     decoder = next((name for key, name in SIGNS.items() if key in state), None)
+    encoder = encoders.find(state, PREFIXES.get(decoder, PREFIX))
     if not encoder or not decoder:
         what = "an encoder" if decoder else "a decoder"
         raise UserError(f"{source} is of {TITLE}, with {what} that is not known here")
@@ -132,7 +135,7 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     options = {"encoder": encoder.encoder, "preset": "mmseg"} | encoder.family.options
     if decoder == "fcn":
         options["inputs"] = "deepest" if CONCATENATED in state else "joined"
-    options |= widths(state, WIDTHS[decoder], source)
+    options |= widths(state, WIDTHS.get(decoder, {}), source)
     unused = [r"auxiliary_head\..*"]
     if decoder == "fastfcn":
         options |= fastfcn.options(state)
@@ -145,4 +148,5 @@ def rules(network: Network) -> list[Rule]:
     encoder = network.options.get("encoder")
     if not encoder:
         return rules_of_whole(WHOLE, network)
-    return [*encoders.rules(encoder, PREFIX, "mmseg"), *DECODERS[network.architecture], HEAD, *AUXILIARY]
+    prefix = PREFIXES.get(network.architecture, PREFIX)
+    return [*encoders.rules(encoder, prefix, "mmseg"), *DECODERS[network.architecture], HEAD, *AUXILIARY]

@@ -39,6 +39,28 @@ def test_parameters_are_within_the_published_range(model):
     assert 1.11e6 <= sum(math.prod(v.shape) for v in model.trainable_variables) <= 1.14e6
 
 
+@pytest.mark.parametrize(("auxiliary", "count"), [(False, 1_399_939), (True, 1_456_617)])
+def test_mmsegmentations_has_its_parameters(auxiliary, count):
+    network = models.build("fastscnn", (64, 96, 3), 19, preset="mmseg", auxiliary=auxiliary)
+    assert sum(math.prod(v.shape) for v in network.trainable_variables) == count
+
+
+@pytest.mark.parametrize("preset", fast_scnn.STYLES)
+def test_auxiliary_heads_stand_beside_the_logits_over_the_same_layers(preset, model):
+    network = models.build("fastscnn", (64, 96, 3), 19, preset=preset, auxiliary=True)
+    heads = models.ARCHITECTURES["fastscnn"].heads
+    assert list(network.output) == ["logits", *heads]
+    assert {tuple(output.shape) for output in network.output.values()} == {(None, 64, 96, 19)}
+    if preset == "paper":
+        own = [v.path for v in network.weights if not v.path.startswith("auxiliary")]
+        assert sorted(own) == sorted(v.path for v in model.weights)
+
+
+def test_an_unknown_preset_lists_the_known():
+    with pytest.raises(UserError, match="unknown preset of fastscnn 'smp'; there are: paper, mmseg"):
+        models.build("fastscnn", (64, 96, 3), 19, preset="smp")
+
+
 @pytest.mark.parametrize("size", [(32, 32), (352, 480)])
 def test_logits_have_the_images_size(size):
     image = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)

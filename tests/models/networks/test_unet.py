@@ -67,7 +67,7 @@ def test_a_width_that_is_no_number_of_channels_is_named(width):
 
 
 def test_an_unknown_option_lists_the_known():
-    with pytest.raises(UserError, match="^fastscnn has no option 'width'; there are: dropout$"):
+    with pytest.raises(UserError, match="^fastscnn has no option 'width'; there are: preset, dropout$"):
         models.build("fastscnn", (64, 64, 3), 19, width=64)
     with pytest.raises(UserError, match="^unet has no option 'variant'; there are: width, preset, dropout$"):
         models.build("unet", (64, 64, 3), 19, variant="large")

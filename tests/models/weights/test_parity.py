@@ -67,6 +67,7 @@ def assert_same(logits, name):
         ("mmseg-unet-s5-d16_fcn", save_checkpoint, ("auxiliary_head.",)),
         ("mmseg-ocrnet_hr18", save_checkpoint, ()),
         ("effvit-seg_b0", save_checkpoint, ()),
+        ("mmseg-fast_scnn", save_checkpoint, ("auxiliary_head.",)),
     ],
 )
 def test_the_logits_are_the_packages(name, save, left_out, tmp_path):

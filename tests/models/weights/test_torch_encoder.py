@@ -65,6 +65,22 @@ def test_the_encoder_is_filled_and_the_rest_left_out(source, features, state):
     np.testing.assert_array_equal(variance, state["layer4.1.bn2.running_var"])
 
 
+@pytest.mark.parametrize("prefix", ["", "backbone.", "backbone.backbone."])
+def test_stdc_comes_alone_or_from_a_network(prefix):
+    features = built("stdc1")
+    state = made_up.state_of(features.model, maps.rules("stdc1", prefix))
+    others = {"decode_head.conv_seg.bias": np.zeros(5)} if prefix else {}
+    for layer in features.model.layers:
+        layer.set_weights([np.zeros(weight.shape) for weight in layer.weights])
+    assert fill(features, state | others) == list(others)
+    kernel = state[f"{prefix}stages.2.0.downsample.conv.weight"]  # [128, 1, 3, 3]
+    (ours,) = features.model.get_layer("stages_2_0_downsample_conv").get_weights()
+    np.testing.assert_array_equal(ours, kernel.transpose(2, 3, 0, 1))
+    kernel = state[f"{prefix}stages.4.1.layers.3.conv.weight"]
+    (ours,) = features.model.get_layer("stages_4_1_layers_3_conv").get_weights()
+    np.testing.assert_array_equal(ours, kernel.transpose(2, 3, 1, 0))
+
+
 def test_a_missing_key_is_named_with_its_nearest(features, state):
     state["layer1.0.conv_2.weight"] = state.pop("layer1.0.conv2.weight")
     message = r"file.pth has no 'layer1.0.conv2.weight' \(64, 64, 3, 3\); .* 'layer1.0.conv_2.weight'"

@@ -99,6 +99,9 @@ def test_what_save_pretrained_writes_is_loaded(tmp_path):
         ("unet", {"preset": "mmseg"}, "fcn_unet_s5-d16"),
         ("fcn", {"encoder": "hrnet_w18"}, "fcn_hr18"),
         ("ocrnet", {"encoder": "hrnet_w18"}, "ocrnet_hr18"),
+        ("bisenetv2", {}, "bisenetv2"),
+        ("fastscnn", {"preset": "mmseg"}, "fast_scnn"),
+        ("stdc", {}, "stdc"),
     ],
 )
 def test_mmsegmentation_takes_our_files(name, options, config, tmp_path):

@@ -74,8 +74,8 @@ def test_weights_and_predictions_know_nothing_of_it(run):
 
 
 def test_a_model_without_one_is_refused(town, tmp_path):
-    with pytest.raises(UserError, match="fastscnn has no auxiliary head"):
-        train_here("-m", "fastscnn", "-p", town, "-t", "32,64", "--auxiliary", 0.4, "--logs", tmp_path)
+    with pytest.raises(UserError, match="unet has no auxiliary head"):
+        train_here("-m", "unet", "-p", town, "-t", "32,64", "--auxiliary", 0.4, "--logs", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
