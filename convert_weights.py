@@ -51,7 +51,17 @@ def arguments():
     parser.add_argument("--to", choices=("torch",), help="write a PyTorch file (default: a .weights.h5)")
     parser.add_argument(
         "--package",
-        choices=("smp", "mmseg", "hub", "c3_sinet", "edgenets", "efficientvit", "torchvision"),
+        choices=(
+            "smp",
+            "mmseg",
+            "hub",
+            "c3_sinet",
+            "edgenets",
+            "efficientvit",
+            "ddrnet",
+            "pidnet",
+            "torchvision",
+        ),
         help="of --to torch: whose names (default: the only one with such a network)",
     )
     return parser.parse_args()

@@ -57,7 +57,9 @@ def add_arguments(parser) -> None:
         help="espnetv2: of the encoder's channels (default: 2)",
     )
     group.add_argument(
-        "--variant", help="separable_unet: original (default), or large: deeper, wider, for full resolution"
+        "--variant",
+        help="separable_unet: original (default), or large: deeper, wider, for full resolution; ddrnet: "
+        "23_slim (default), 23; pidnet: s (default), m, l",
     )
     decoders = [name for name, found in registry.ARCHITECTURES.items() if found.decoder]
     group.add_argument(

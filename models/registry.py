@@ -235,6 +235,21 @@ ARCHITECTURES = {
         encoder="stdc1",
         heads={"auxiliary8": Head(), "auxiliary16": Head(), "detail": Head("detail")},
     ),
+    "ddrnet": Architecture(
+        "DDRNet",
+        "arXiv 2101.06085",
+        Recipe(0.01, auxiliary=0.4),  # of the authors and mmsegmentation
+        network="models.networks.ddrnet",
+        variants=({"variant": "23_slim"}, {"variant": "23"}),
+    ),
+    "pidnet": Architecture(
+        "PIDNet",
+        "arXiv 2206.02066",
+        Recipe(0.01, auxiliary=1.0),  # of the authors; heads and their losses have the paper's weights
+        network="models.networks.pidnet",
+        variants=({"variant": "s"}, {"variant": "m"}, {"variant": "l"}),
+        heads={"auxiliary": Head(weight=0.4), "border": Head("borders")},
+    ),
 }
 ENCODERS = {
     "mobilenetv2": Encoder("MobileNetV2", "arXiv 1801.04381", "models.encoders.mobilenet_v2"),

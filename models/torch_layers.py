@@ -179,8 +179,9 @@ def max_pool(x, name: str, kernel: int = 3, stride: int = 2, padding: int = 1):
 
 
 def average_pool(x, name: str, kernel: int = 3, stride: int = 2, padding: int = 1):
-    """Average pooling that counts the zeros around the map, as PyTorch's does."""
-    x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+    """Average pooling in which zeros around the map count, PyTorch's `count_include_pad`."""
+    if padding:
+        x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
     return layers.AveragePooling2D(kernel, strides=stride, name=name)(x)
 
 

@@ -37,6 +37,14 @@ NETWORKS = (
         for size in range(6)
     ),
     Network("unet", {"preset": "mmseg"}, "unet/unet-s5-d16_fcn_4xb4-160k_cityscapes-512x1024.py"),
+    Network(
+        "ddrnet", {"variant": "23_slim"}, "ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024.py"
+    ),
+    Network("ddrnet", {"variant": "23"}, "ddrnet/ddrnet_23_in1k-pre_2xb6-120k_cityscapes-1024x1024.py"),
+    *(
+        Network("pidnet", {"variant": size}, f"pidnet/pidnet-{size}_2xb6-120k_1024x1024-cityscapes.py")
+        for size in "sml"
+    ),
 )
 
 

@@ -17,7 +17,17 @@ from models import encoders, registry
 from models.encoders import efficientnet
 from models.weights import native, torch_files, torch_state
 from models.weights.torch_layout import places
-from models.weights.torch_maps import Network, efficientvit, espnetv2, hub, mmseg, sinet, smp
+from models.weights.torch_maps import (
+    Network,
+    ddrnet,
+    efficientvit,
+    espnetv2,
+    hub,
+    mmseg,
+    pidnet,
+    sinet,
+    smp,
+)
 from models.weights.torch_maps import encoders as maps
 
 PACKAGES = {
@@ -27,6 +37,8 @@ PACKAGES = {
     "c3_sinet": sinet,
     "edgenets": espnetv2,
     "efficientvit": efficientvit,
+    "ddrnet": ddrnet,
+    "pidnet": pidnet,
 }
 TORCHVISION = "torchvision"
 # encoders that they have, by our names
@@ -74,9 +86,9 @@ class Exported:
 def export(network, origin: native.Origin, package: str | None = None) -> Exported:
     """The state dict of a model.
 
-    Auxiliary heads of mmsegmentation that serve training alone are not in it. What segmentation_models.
-    pytorch and EdgeNets build and do not use, such as ResNet's last stages in a PSPNet, is filled with fresh
-    values.
+    Auxiliary heads of mmsegmentation that serve training alone are not in it. What a package builds and does
+    not use is filled with fresh values: ResNet's last stages in the PSPNet of segmentation_models.pytorch,
+    layers of EdgeNets, auxiliary heads that a network of mmsegmentation always has.
 
     Args:
         network: a `keras.Model`, as `models.weights.loading.load_network` returns it.
@@ -104,7 +116,7 @@ def export(network, origin: native.Origin, package: str | None = None) -> Export
     options = models.complete_options(origin.model, origin.options)
     kept = Network(origin.model, origin.classes, options)
     state = torch_state.state_dict(network, PACKAGES[name], kept)
-    beside = _beside(options["encoder"], state) if name == "smp" else {}
+    beside = _beside(options["encoder"], state) if name == "smp" else _heads(PACKAGES[name], kept, state)
     if name == "edgenets":
         beside = espnetv2.beside(state)
     return Exported(_with_counters(state | beside), name, tuple(beside))
@@ -163,6 +175,20 @@ def _beside(encoder: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]
             "encoder.bn2.running_var": np.ones(channels, np.float32),
         }
     return beside
+
+
+def _heads(source, network: Network, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Auxiliary heads that a network of the source always has, with fresh values."""
+    if not any(one.architecture == network.architecture and one.always_auxiliary for one in source.WHOLE):
+        return {}
+    whole = models.build(
+        network.architecture, (64, 64, 3), network.classes, auxiliary=True, **network.options
+    )
+    return {
+        key: array
+        for key, array in torch_state.state_dict(whole, source, network).items()
+        if key not in state
+    }
 
 
 def _of_torchvision(network, origin: native.Origin) -> Exported:

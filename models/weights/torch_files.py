@@ -27,7 +27,8 @@ MOST_PICKLE = 2**21  # of the pickled list of tensors, 10,000; Python may make 7
 MOST_CONFIG = 2**20
 LONGEST_KEY = 512  # characters
 NESTED = ("state_dict", "model_state_dict", "model")  # where checkpoints keep the tensors
-WRAPPERS = ("module.", "model.")  # before all keys, of DataParallel and of Lightning
+WRAPPERS = ("module.", "model.")  # before all keys, of DataParallel and of Lightning,
+BESIDE = ("loss.", "sem_loss.", "bd_loss.")  # but for those of a loss that was saved as well
 BEFORE_ZIP = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how files began before PyTorch 1.6
 PICKLES = 5  # in such a file: a mark, a version, the machine's kinds of numbers, the tensors, their places
 BFLOAT16 = "BF16"
@@ -252,7 +253,7 @@ def _require_sane_keys(path: Path, keys) -> None:
 def _unwrapped(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The tensors without the name of what the network was wrapped in."""
     for wrapper in WRAPPERS:
-        if all(key.startswith(wrapper) for key in tensors):
+        if all(key.startswith((wrapper, *BESIDE)) for key in tensors):
             tensors = {key.removeprefix(wrapper): array for key, array in tensors.items()}
     return tensors
 

@@ -7,6 +7,7 @@ import ast
 import math
 import warnings
 
+import models
 from common.errors import UserError
 from models.weights.torch_maps import Network, hub, mmseg, smp
 
@@ -46,7 +47,7 @@ def shown(source, network: Network, content, path) -> dict:
     if source is hub:
         _require(FIXED_HUB, content.config, path)
     if source is mmseg:
-        return _mmseg(content.meta)
+        return _mmseg(network, content.meta)
     return {}
 
 
@@ -69,12 +70,13 @@ def _require(known: dict, config: dict, path) -> None:
             raise UserError(f"{path}: its configuration has {name} {shown!r}, which is not known here")
 
 
-def _mmseg(meta: dict) -> dict:
+def _mmseg(network: Network, meta: dict) -> dict:
     model = model_of(meta.get("cfg", meta.get("config")))
     options = {}
     head, backbone = (_last(model.get(name)) for name in PARTS)
-    if head.get("align_corners") is True:
-        options["align_corners"] = True
+    known, align_corners = models.options_of(network.architecture, network.options), head.get("align_corners")
+    if isinstance(align_corners, bool) and known.get("align_corners", align_corners) != align_corners:
+        options["align_corners"] = align_corners
     stem, strides = STEM_STRIDES.get(str(backbone.get("type"))), backbone.get("strides")
     if stem and isinstance(strides, (list, tuple)) and all(type(stride) is int for stride in strides):
         options["output_stride"] = stem * math.prod(strides)

@@ -8,9 +8,19 @@ import numpy as np
 
 from common.errors import UserError
 from models.weights.torch_layout import Rule, places
-from models.weights.torch_maps import Network, efficientvit, espnetv2, hub, mmseg, sinet, smp
+from models.weights.torch_maps import (
+    Network,
+    ddrnet,
+    efficientvit,
+    espnetv2,
+    hub,
+    mmseg,
+    pidnet,
+    sinet,
+    smp,
+)
 
-SOURCES = (smp, mmseg, hub, sinet, espnetv2, efficientvit)
+SOURCES = (smp, mmseg, hub, sinet, espnetv2, efficientvit, ddrnet, pidnet)
 COUNTERS = r".*num_batches_tracked"  # of PyTorch's batch norm; nothing here reads them
 
 

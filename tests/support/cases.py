@@ -3,9 +3,11 @@
 A new one needs its golden answer as well: `python tests/models/make_golden.py NAME`, see `golden.py`.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from models.encoders import hrnet
+from models.networks import ddrnet, pidnet
 
 
 class Case(NamedTuple):
@@ -29,9 +31,17 @@ class Case(NamedTuple):
 SMALLER_HRNET = {"models.encoders.hrnet.VARIANTS": {"hrnet_w18_small": hrnet.Variant(18, 1, (1, 1, 1))}}
 NARROW = {"width": 32, "channels": 32}  # the original's convolutions have 512
 
+# at least 16 channels before a 1x1 convolution of stride 2: with 8, TensorFlow 2.18's gradient of its kernel
+# frees memory that it does not own, on a CPU
 CASES = {
     "bayes_segnet": Case("bayes_segnet", precision="float64"),
     "bisenetv2": Case("bisenetv2"),
+    "ddrnet-23": Case(
+        "ddrnet",
+        {"variant": "23"},
+        shallow={"models.networks.ddrnet.VARIANTS": {"23": ddrnet.Variant(16, head_channels=16)}},
+    ),
+    "ddrnet-23_slim": Case("ddrnet"),
     "deeplabv3+-mobilenetv2": Case("deeplabv3+"),
     "deeplabv3+-modified_xception": Case(
         "deeplabv3+",
@@ -59,6 +69,25 @@ CASES = {
     "manet": Case("manet", {"encoder": "resnet18"}),
     "ocrnet": Case("ocrnet", {"encoder": "hrnet_w18_small"}, shallow=SMALLER_HRNET),
     "ocrnet-dilated": Case("ocrnet", {"encoder": "resnet18_v1c"}),
+    "pidnet-l": Case(
+        "pidnet",
+        {"variant": "l"},
+        shallow={
+            "models.networks.pidnet.VARIANTS": {
+                "l": replace(pidnet.VARIANTS["l"], channels=16, pyramid_channels=8, head_channels=16)
+            }
+        },
+    ),
+    "pidnet-m": Case(
+        "pidnet",
+        {"variant": "m"},
+        shallow={
+            "models.networks.pidnet.VARIANTS": {
+                "m": replace(pidnet.VARIANTS["m"], channels=16, pyramid_channels=8, head_channels=16)
+            }
+        },
+    ),
+    "pidnet-s": Case("pidnet"),
     "pspnet": Case("pspnet", {"encoder": "resnet18_v1c"}),
     "pspnet-smp": Case("pspnet", {"encoder": "mobilenet_v2", "preset": "smp"}),
     "segfix": Case("segfix", shallow=SMALLER_HRNET),

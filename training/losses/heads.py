@@ -6,11 +6,12 @@ float32: maps [B, H, W, C] at the image's size, or vectors [B, n] of what the im
 network with such a loss is scored by in validation stands beside it.
 """
 
-from training.losses import details, presence, segfix
+from training.losses import borders, details, presence, segfix
 from training.losses.scored import Scored
 from training.losses.terms import Term
 
 LOSSES: dict[str, tuple[Term, ...]] = {
+    "borders": borders.TERMS,
     "detail": details.TERMS,
     "presence": presence.TERMS,
     "segfix": segfix.TERMS,

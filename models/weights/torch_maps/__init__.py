@@ -49,6 +49,8 @@ class Whole:
         options: (state, where it comes from) -> options of `models.build` that keys and shapes show.
         unused: regular expressions of keys that are left out on purpose, such as auxiliary heads.
         fits: whether options of `models.build`, all of them, make the source's network.
+        always_auxiliary: whether the source's network cannot be built without its auxiliary heads, so that
+            a state dict without them is not complete.
     """
 
     architecture: str
@@ -58,6 +60,7 @@ class Whole:
     options: Callable[[dict, object], dict] = lambda state, source: {}
     unused: tuple[str, ...] = ()
     fits: Callable[[dict], bool] = lambda options: True
+    always_auxiliary: bool = False
 
     def network(self, state: dict, source) -> Network:
         """What a state dict that has the sign holds."""
@@ -92,3 +95,25 @@ def widths(state, keys: dict[str, str], source, most: int = MOST_CHANNELS) -> di
         if channels > most:
             raise UserError(f"{source}: '{keys[option]}' has {channels} channels; use another file")
     return found
+
+
+def variant(variants: dict[str, tuple[int, ...]], state, keys: tuple[str, ...], source) -> dict[str, str]:
+    """The option `variant` of a family whose networks differ in numbers of channels.
+
+    Args:
+        variants: name -> numbers of channels.
+        state: tensors by their keys.
+        keys: of the convolutions with so many output channels.
+        source: where the state dict comes from, for messages.
+
+    Raises:
+        UserError: of none of them.
+    """
+    found = tuple(widths(state, {key: key for key in keys}, source).values())
+    for name, channels in variants.items():
+        if found == channels:
+            return {"variant": name}
+    raise UserError(
+        f"{source} has {' and '.join(map(str, found)) or 'no'} channels where its variants, "
+        f"{', '.join(variants)}, have others; use another file"
+    )

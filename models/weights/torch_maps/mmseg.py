@@ -5,7 +5,15 @@ import numpy as np
 from common.errors import UserError
 from models.weights.torch_layout import Rule
 from models.weights.torch_maps import Network, encoders, rules_of_whole, whole, widths
-from models.weights.torch_maps.mmseg_networks import bisenetv2, fast_scnn, fastfcn, stdc, unet
+from models.weights.torch_maps.mmseg_networks import (
+    bisenetv2,
+    ddrnet,
+    fast_scnn,
+    fastfcn,
+    pidnet,
+    stdc,
+    unet,
+)
 
 TITLE = "mmsegmentation"
 PREFIX = "backbone."
@@ -110,7 +118,7 @@ SIGNS = {
 # a bias with a number for each class, of the last head
 CLASSES = ("decode_head.conv_seg.bias", "decode_head.cls_seg.bias", "decode_head.1.conv_seg.bias")
 # those that are no encoder with a decoder
-WHOLE = (bisenetv2.NETWORK, fast_scnn.NETWORK, unet.NETWORK)
+WHOLE = (bisenetv2.NETWORK, ddrnet.NETWORK, fast_scnn.NETWORK, pidnet.NETWORK, unet.NETWORK)
 
 
 def recognise(state: dict[str, np.ndarray]) -> bool:

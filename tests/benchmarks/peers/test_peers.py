@@ -206,7 +206,7 @@ class TestTables:
 
     def test_what_no_package_has(self):
         with pytest.raises(
-            UserError, match=r"no PyTorch package has fastscnn; there are: deeplabv3\+, fcn, fpn"
+            UserError, match=r"no PyTorch package has fastscnn; there are: ddrnet, deeplabv3\+, fcn"
         ):
             networks.find("fastscnn", {})
         with pytest.raises(

@@ -68,6 +68,7 @@ def assert_same(logits, name):
         ("mmseg-ocrnet_hr18", save_checkpoint, ()),
         ("effvit-seg_b0", save_checkpoint, ()),
         ("mmseg-fast_scnn", save_checkpoint, ("auxiliary_head.",)),
+        ("mmseg-pidnet-s", save_checkpoint, ("decode_head.p_", "decode_head.d_")),
     ],
 )
 def test_the_logits_are_the_packages(name, save, left_out, tmp_path):

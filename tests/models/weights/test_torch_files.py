@@ -68,6 +68,7 @@ def test_state_dicts_are_read(name, zipped, tmp_path):
         {"state_dict": tensors(), "epoch": 3},
         {"model": tensors()},
         {"state_dict": {f"module.{key}": tensor for key, tensor in tensors().items()}},
+        {f"model.{key}": tensor for key, tensor in tensors().items()},
         {"state_dict": {f"model.{key}": tensor for key, tensor in tensors().items()}},
     ],
 )

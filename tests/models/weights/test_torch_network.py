@@ -20,6 +20,7 @@ from models.weights import (
 )
 from models.weights.torch_files import Content
 from models.weights.torch_labels import label_set
+from models.weights.torch_maps import Network
 
 torch = pytest.importorskip("torch")
 
@@ -36,6 +37,7 @@ OPTIONS = {  # a small network of each source, and one with tensors that other l
     "c3_sinet": ("sinet", {}),
     "efficientvit": ("efficientvit", {"encoder": "efficientvit_b0"}),
     "edgenets": ("espnetv2", {"width_multiplier": 0.5}),
+    "ddrnet": ("ddrnet", {"variant": "23_slim", "stem_bias": True}),
 }
 
 
@@ -100,6 +102,22 @@ def test_a_converted_copy_gives_the_same_logits_and_says_where_it_came_from(sour
         loading.options_needed(copy, read.model) == loading.options_needed(path, read.model) == read.options
     )
     assert list(tmp_path.iterdir()) == [copy]  # nothing half-written beside it
+
+
+def test_a_checkpoint_of_the_authors_has_a_wrapper_and_a_loss_as_well(networks, files, tmp_path):
+    state = {f"model.{key}": tensor for key, tensor in tensors(files, "ddrnet").items()}
+    torch.save({"state_dict": state | {"loss.criterion.weight": torch.ones(3)}}, tmp_path / "a.pth")
+    back = models.load(tmp_path / "a.pth", SIZE)
+    np.testing.assert_array_equal(back.weights[-1], networks["ddrnet"][0].weights[-1])
+    assert "loss.criterion.weight" in back.about.left_out
+
+
+def test_a_network_of_other_widths_than_the_familys_is_refused(files, tmp_path):
+    state = tensors(files, "ddrnet")
+    state["conv1.0.weight"] = torch.zeros(48, 3, 3, 3)
+    torch.save(state, tmp_path / "a.pth")
+    with pytest.raises(UserError, match="a.pth has 48 channels where its variants, 23_slim, 23, have others"):
+        models.load(tmp_path / "a.pth", SIZE)
 
 
 def test_files_of_this_project_say_nothing_of_a_conversion(networks, tmp_path):
@@ -252,13 +270,21 @@ def test_the_text_of_a_configuration_is_read_and_not_run(tmp_path):
     text = CONFIG.replace("MARK", str(tmp_path / "mark"))
     model = torch_options.model_of(text)
     assert model["decode_head"] == {"type": "PSPHead", "align_corners": True, "loss_decode": {"weight": None}}
-    assert torch_options._mmseg({"config": text}) == {"align_corners": True, "output_stride": 16}
+    network = Network("pspnet", 19, {"encoder": "resnet50_v1c"})
+    assert torch_options._mmseg(network, {"config": text}) == {"align_corners": True, "output_stride": 16}
     assert not (tmp_path / "mark").exists()
 
 
 def test_of_two_heads_the_last_one_says_how_levels_are_enlarged():
     text = "model = dict(decode_head=[dict(align_corners=False), dict(align_corners=True)])"
-    assert torch_options._mmseg({"cfg": text}) == {"align_corners": True}
+    assert torch_options._mmseg(Network("ocrnet", 19), {"cfg": text}) == {"align_corners": True}
+
+
+def test_a_configuration_says_how_scores_are_enlarged_where_a_network_has_the_choice():
+    no, yes = ({"cfg": f"model = dict(decode_head=dict(align_corners={value}))"} for value in (False, True))
+    assert torch_options._mmseg(Network("pidnet", 19), no) == {"align_corners": False}
+    assert torch_options._mmseg(Network("pidnet", 19), yes) == {}
+    assert torch_options._mmseg(Network("unet", 19), yes) == {}  # its scores have the image's size
 
 
 @pytest.mark.parametrize(

@@ -94,18 +94,21 @@ def test_what_save_pretrained_writes_is_loaded(tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "config"),
     [
-        ("fcn", {"encoder": "resnet50_v1c", "preset": "mmseg"}, "fcn_r50-d8"),
-        ("segformer", {"encoder": "mit_b0", "preset": "mmseg"}, "segformer_mit-b0"),
-        ("unet", {"preset": "mmseg"}, "fcn_unet_s5-d16"),
-        ("fcn", {"encoder": "hrnet_w18"}, "fcn_hr18"),
-        ("ocrnet", {"encoder": "hrnet_w18"}, "ocrnet_hr18"),
-        ("bisenetv2", {}, "bisenetv2"),
-        ("fastscnn", {"preset": "mmseg"}, "fast_scnn"),
-        ("stdc", {}, "stdc"),
+        ("fcn", {"encoder": "resnet50_v1c", "preset": "mmseg"}, "_base_/models/fcn_r50-d8"),
+        ("segformer", {"encoder": "mit_b0", "preset": "mmseg"}, "_base_/models/segformer_mit-b0"),
+        ("unet", {"preset": "mmseg"}, "_base_/models/fcn_unet_s5-d16"),
+        ("fcn", {"encoder": "hrnet_w18"}, "_base_/models/fcn_hr18"),
+        ("ocrnet", {"encoder": "hrnet_w18"}, "_base_/models/ocrnet_hr18"),
+        ("bisenetv2", {}, "_base_/models/bisenetv2"),
+        ("fastscnn", {"preset": "mmseg"}, "_base_/models/fast_scnn"),
+        ("stdc", {}, "_base_/models/stdc"),
+        ("ddrnet", {}, "ddrnet/ddrnet_23-slim_in1k-pre_2xb6-120k_cityscapes-1024x1024"),
+        ("pidnet", {}, "pidnet/pidnet-s_2xb6-120k_1024x1024-cityscapes"),
+        ("pidnet", {"variant": "l"}, "pidnet/pidnet-l_2xb6-120k_1024x1024-cityscapes"),
     ],
 )
 def test_mmsegmentation_takes_our_files(name, options, config, tmp_path):
-    base = configuration(f"_base_/models/{config}.py")
+    base = configuration(f"{config}.py")
     network, state = exported(name, tmp_path / "a.pth", **options)
     theirs = built(base)
     theirs.load_state_dict(state, strict=True)
@@ -129,7 +132,7 @@ def test_mmsegmentation_takes_our_narrow_fastfcn(head, tmp_path):
 
 
 def configuration(file):
-    """A network of mmsegmentation as it is described there, without its auxiliary head."""
+    """A network of mmsegmentation as it is described there, without an auxiliary head of its own."""
     pytest.importorskip("mmseg")
     from mmengine.config import Config
     from mmseg.utils import register_all_modules
@@ -138,6 +141,7 @@ def configuration(file):
     folder = next(path for path in sys.modules["mmseg"].__path__)
     base = Config.fromfile(f"{folder}/.mim/configs/{file}").model
     base.update(auxiliary_head=None, pretrained=None)
+    base.backbone.init_cfg = None
     for head in heads_of(base.decode_head):
         head.num_classes = CLASSES
     del base["data_preprocessor"]
@@ -165,7 +169,8 @@ def answer_of_mmsegmentation(model, x):
     logits = first(features)
     for head in others:
         logits = head(features, logits)
-    return torch.nn.functional.interpolate(logits, SIZE, mode="bilinear", align_corners=False)
+    align_corners = model.align_corners
+    return torch.nn.functional.interpolate(logits, SIZE, mode="bilinear", align_corners=align_corners)
 
 
 @pytest.mark.parametrize("encoder", ["resnet18", "resnext50_32x4d", "mobilenet_v2"])
