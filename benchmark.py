@@ -6,6 +6,7 @@
     python benchmark.py video                    # reading, inference and writing overlapped or not
     python benchmark.py memory -m unet -t 1024,2048   # peak memory with and without --remat
     python benchmark.py summary                  # parameters, MACs and memory of all models
+    python benchmark.py summary --all            # the same of every decoder on every encoder
     python benchmark.py accuracy -w RUN -p DATASET   # official scores, to stand beside the speed
     python benchmark.py inference --runtimes keras,onnx,onnx-int8    # latency and throughput
     python benchmark.py scaling                  # training by one rank and by two

@@ -60,6 +60,11 @@ def trace(model: keras.Model) -> Graph:
         return _graph(model.call(images), [], "", {})
 
 
+def of_tensors(outputs: list) -> Graph:
+    """The graph of symbolic tensors that were made from inputs for one image."""
+    return _graph(outputs, [], "", {})
+
+
 def trace_call(call: Call, same: dict | None = None) -> Graph | None:
     """The calls that one call of a layer consists of.
 

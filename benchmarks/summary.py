@@ -4,10 +4,9 @@ Nothing is computed but fresh weights, so this runs on any backend of Keras (KER
 with TensorFlow or without.
 """
 
-import math
 from collections.abc import Iterator
 
-from benchmarks import backend_devices, configurations
+from benchmarks import backend_devices, configurations, costs, pairs
 from benchmarks import shared_options as shared
 from common import cli
 from common.errors import UserError
@@ -24,6 +23,11 @@ def add_arguments(parser) -> None:
         "-t", "--target-size", type=cli.size, default=(1024, 2048), metavar="Y,X", help="(default: 1024,2048)"
     )
     parser.add_argument("--layers", action="store_true", help="a table of the layers of each model as well")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="every decoder on every encoder; of -m or --encoder, if one is named",
+    )
     shared.add_continue(parser)
     model_options.add_arguments(parser)
 
@@ -31,10 +35,7 @@ def add_arguments(parser) -> None:
 def run(options) -> Iterator[dict]:
     """Count and print; yields the figures of each model."""
     given = model_options.given(options)
-    if given and not options.model:
-        raise UserError(
-            f"--{next(iter(given)).replace('_', '-')} belongs to a model; name it with -m/--model"
-        )
+    require_fitting(options, given)
     settings = {
         "model": options.model,
         "options": given,
@@ -42,18 +43,34 @@ def run(options) -> Iterator[dict]:
         "batch": 1,
         "layers": options.layers,
     }
+    if options.all:
+        settings["all"] = True
     yield from configurations.measure("summary", [settings], summarise, options)
+
+
+def require_fitting(options, given: dict) -> None:
+    """Raise UserError for options that contradict each other."""
+    free = {"encoder"} if options.all else set()
+    if set(given) - free and not options.model:
+        name = next(name for name in given if name not in free)
+        raise UserError(f"--{name.replace('_', '-')} belongs to a model; name it with -m/--model")
+    if options.all and options.layers:
+        raise UserError("--layers is for single models; leave it or --all out")
 
 
 def summarise(settings: dict) -> dict:
     """The figures of the models that settings name, printed as well."""
-    backend_devices.import_keras()
     height, width = settings["size"]
     print(f"one image of {height}x{width} in float32; memory in MiB; what is counted: docs/models.md\n")
     print(f"{'model':32} {'parameters':>11} {'GMACs':>8} {'weights':>8} {'inference':>10} {'training':>9}")
+    if settings.get("all"):
+        counted, left_out = pairs.count_all(settings)
+        print("\n".join([*map(row, counted), *left_out]))
+        return {"models": counted}
+    backend_devices.import_keras()
     counted = []
     for name, choice in variants(settings["model"], settings["options"]):
-        found = count(name, choice, (height, width))
+        found = costs.count(name, choice, (height, width))
         print(row(found))
         if settings["layers"]:
             print_layers(found["layers"])
@@ -75,76 +92,6 @@ def variants(name: str | None, given: dict) -> list[tuple[str, dict]]:
     names = [name] if name else registry.names()
     found = [(name, choice | given) for name in names for choice in registry.architecture(name).variants]
     return [pair for index, pair in enumerate(found) if pair not in found[:index]]
-
-
-def count(name: str, options: dict, size: tuple[int, int]) -> dict:
-    """One model's figures, plain values: counts, bytes, and the same for each of its layers.
-
-    Where a layer's MACs cannot be counted, the model's are a lower bound, and `uncounted` names such layers.
-    """
-    import keras
-
-    import models
-    from benchmarks import activations, graph
-    from data.label_sets import CITYSCAPES
-
-    model = models.build(name, (*size, 3), CITYSCAPES.classes, **options)
-    traced = graph.trace(model)
-    rows = layer_rows(traced.calls)
-    found = {
-        "model": name,
-        "options": options,
-        "parameters": trainable(model),
-        "macs": sum(layer["macs"] for layer in rows),
-        "weight_bytes": activations.FLOAT32 * model.count_params(),
-        "inference_bytes": activations.inference_bytes(traced),
-        "training_bytes": activations.training_bytes(traced),
-        "layers": rows,
-    }
-    if uncounted := [name for layer in rows for name in layer.get("uncounted", [])]:
-        found["uncounted"] = uncounted
-    keras.utils.clear_session(free_memory=True)  # the next model need not fit beside this one
-    return found
-
-
-def layer_rows(calls: list, seen: set | None = None) -> list[dict]:
-    """The figures of each call of a layer, those inside nested models one by one.
-
-    Args:
-        calls: `benchmarks.graph.Call`s.
-        seen: layers that have been called before, whose parameters are not counted again. Filled here.
-    """
-    seen, rows = set() if seen is None else seen, []
-    for call in calls:
-        if call.is_model():
-            rows += layer_rows(call.inside, seen)
-            continue
-        rows.append(layer_row(call) | ({"parameters": 0} if call.operation in seen else {}))
-        seen.add(call.operation)
-    return rows
-
-
-def layer_row(call) -> dict:
-    """One call's figures; its shape is that of its first output, for one image."""
-    from benchmarks import activations, macs
-
-    counted = macs.count(call)
-    figures = {
-        "name": call.name,
-        "type": type(call.operation).__name__,
-        "shape": list(call.outputs[0].shape[1:]),
-        "parameters": trainable(call.operation),
-        "macs": counted.macs,
-        "output_bytes": sum(map(activations.size, call.outputs)),
-    }
-    if counted.uncounted:
-        figures["uncounted"] = [f"{one.name} ({type(one.operation).__name__})" for one in counted.uncounted]
-    return figures
-
-
-def trainable(operation) -> int:
-    """Trainable parameters of a layer or a model; an operation of `keras.ops` has none."""
-    return sum(math.prod(variable.shape) for variable in getattr(operation, "trainable_variables", ()))
 
 
 def row(found: dict) -> str:

@@ -170,6 +170,11 @@ def non_negative_float(text: str) -> float:
     return _number(text, float, lambda value: 0 <= value < float("inf"), "a number of at least 0")
 
 
+def dilations(text: str) -> tuple[int, ...]:
+    """argparse type: whole numbers from 1 on, separated by commas."""
+    return tuple(positive_int(part) for part in text.split(","))
+
+
 def share(text: str) -> float:
     """argparse type: a number from 0 to below 1."""
     return _number(text, float, lambda value: 0 <= value < 1, "a number from 0 to below 1")

@@ -15,7 +15,12 @@ def tell(path, keys) -> None:
         keys: of the tensors.
     """
     if keys:
-        print(f"left out of {path}: {summary(keys)}", file=sys.stderr)
+        print(line(path, keys), file=sys.stderr)
+
+
+def line(path, keys) -> str:
+    """What is left out of a file, in a line; arguments are those of `tell`."""
+    return f"left out of {path}: {summary(keys)}"
 
 
 def summary(keys) -> str:

@@ -173,11 +173,18 @@ class _Network:
         return model
 
 
-class _EncoderDecoder:
-    """Builds a decoder on an encoder."""
+class EncoderDecoder:
+    """Builds a decoder on an encoder; or, step by step, several decoders on the features of one encoder.
 
-    def __init__(self, name: str, module: str, encoder: str | None):
-        self._name, self._decoder, self._encoder = name, import_module(module), encoder
+    Args:
+        name: of an architecture that has a decoder.
+        encoder: its name; None takes the architecture's own.
+    """
+
+    def __init__(self, name: str, encoder: str | None = None):
+        found = registry.architecture(name)
+        self._name, self._decoder = name, import_module(found.decoder)
+        self._encoder = encoder or found.encoder
 
     def options(self) -> dict:
         own = {"encoder": self._encoder, "output_stride": self._usual_stride()}
@@ -206,42 +213,65 @@ class _EncoderDecoder:
         require_one_of("output stride", stride, self._decoder.OUTPUT_STRIDES)
         return stride
 
+    def lacking(self, options: dict) -> str:
+        """What the decoder needs and the encoder does not have, in words; empty where they fit."""
+        require_one_of("encoder", self._encoder, registry.ENCODERS)
+        encoder, stride = registry.ENCODERS[self._encoder], self._stride(options)
+        if stride not in encoder.output_strides:
+            shared = set(self._decoder.OUTPUT_STRIDES) & set(encoder.output_strides)
+            wanted = [stride] if shared else self._decoder.OUTPUT_STRIDES
+            return f"an output stride of {' or '.join(map(str, wanted))}"
+        levels = [f"1/{stride}" for stride in self._decoder.LEVELS if stride not in encoder.levels]
+        return f"features at {', '.join(levels)}" if levels else ""
+
+    def encoder(self, options: dict) -> dict:
+        """What `models.encoders.build` is given beside the image."""
+        given, known = self.complete(options), encoders.options_of(self._encoder)
+        chosen = {option: given[option] for option in encoders.OPTIONS if given[option] is not None}
+        # a preset's options are for those encoders that have them
+        chosen = {option: value for option, value in chosen.items() if option in known or option in options}
+        return {"name": self._encoder, "output_stride": self._stride(options)} | chosen
+
     def build(self, input_shape, classes: int, auxiliary: bool, options: dict):
-        given, stride = self.complete(options), self._stride(options)
-        name, weights, align_corners = (
-            given[option] for option in ("encoder", "encoder_weights", "align_corners")
-        )
-        require_one_of("encoder", name, registry.ENCODERS)
+        if lacking := self.lacking(options):
+            raise OptionError(
+                f"{self._name} needs {lacking}, which {self._encoder} does not have; use another encoder"
+            )
         import keras
 
-        from models.layers import Resize
         from models.weights import encoder_weights
 
         image = keras.Input(input_shape, name="image")
-        chosen = {option: given[option] for option in encoders.OPTIONS if given[option] is not None}
-        known = encoders.options_of(name)  # a preset's options are for those encoders that have them
-        chosen = {option: value for option, value in chosen.items() if option in known or option in options}
-        file = encoder_weights.find(weights, name)  # before building takes time
-        features = encoders.build(name, image, stride, **chosen)
+        weights = self.complete(options)["encoder_weights"]
+        file = encoder_weights.find(weights, self._encoder)  # before building takes time
+        features = encoders.build(image=image, **self.encoder(options))
         left_out = encoder_weights.fill(features, file) if file else ()
-        encoders.require_levels(features, self._decoder.LEVELS, self._name)
-        own = {option: given[option] for option in defaults(self._decoder.build, 3)}
-        scores = self._decoder.build(features, classes, stride, **own)  # [B, h, w, classes]
-        if not isinstance(scores, dict):
-            scores = {"logits": scores}
+        scores = self.scores(features, classes, options)
         if not auxiliary:
             scores = {"logits": scores["logits"]}
         elif len(scores) == 1:
             scores |= self._heads(keras.Model(image, scores["logits"]), features, classes)
         outputs = {
-            output: Resize(*input_shape[:2], align_corners=align_corners, dtype="float32", name=output)(x)
-            if len(x.shape) == 4
-            else x  # a vector
+            output: self.enlarged(x, input_shape[:2], output, options) if len(x.shape) == 4 else x  # a vector
             for output, x in scores.items()
         }
         model = keras.Model(image, outputs if auxiliary else outputs["logits"], name=self._decoder.NAME)
-        model.about = About(features.layers, stride, tuple(left_out))
+        model.about = About(features.layers, self._stride(options), tuple(left_out))
         return model
+
+    def scores(self, features, classes: int, options: dict) -> dict:
+        """`logits` [B, h, w, classes] from an encoder's features, and what else the decoder makes of them."""
+        given = self.complete(options)
+        own = {option: given[option] for option in defaults(self._decoder.build, 3)}
+        found = self._decoder.build(features, classes, given["output_stride"], **own)
+        return found if isinstance(found, dict) else {"logits": found}
+
+    def enlarged(self, x, size: tuple[int, int], output: str, options: dict):
+        """Scores [B, h, w, C] as an output [B, *size, C] of that name, in float32."""
+        from models.layers import Resize
+
+        align_corners = self.complete(options)["align_corners"]
+        return Resize(*size, align_corners=align_corners, dtype="float32", name=output)(x)
 
     def _heads(self, model, features, classes: int) -> dict:
         """What heads for training return, by their names."""
@@ -252,8 +282,8 @@ class _EncoderDecoder:
         raise OptionError(f"{self._name} has no auxiliary head")
 
 
-def _maker(name: str, options: dict) -> _Network | _EncoderDecoder:
-    found = registry.architecture(name)
-    if found.network and (found.decoder is None or options.get("encoder") is None):
+def _maker(name: str, options: dict) -> _Network | EncoderDecoder:
+    found, encoder = registry.architecture(name), options.get("encoder")
+    if found.network and (found.decoder is None or encoder is None):
         return _Network(name, found.network)
-    return _EncoderDecoder(name, found.decoder, options.get("encoder", found.encoder))
+    return EncoderDecoder(name, encoder)

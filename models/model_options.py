@@ -72,8 +72,14 @@ def add_arguments(parser) -> None:
     group.add_argument(
         "--output-stride",
         type=cli.positive_int,
-        metavar="16|8",
-        help="deeplabv3+: of the encoder (default: 16)",
+        metavar="32|16|8",
+        help="deeplabv3+, fcn, pspnet: of the encoder (default: 16, of fcn and pspnet 8)",
+    )
+    group.add_argument(
+        "--multi-grid",
+        type=cli.dilations,
+        metavar="N,N,N",
+        help="ResNet encoders: dilations of the last stage's blocks, such as 1,2,4",
     )
     group.add_argument(
         "--separable",
@@ -99,6 +105,7 @@ def given(options) -> dict:
         "variant",
         "encoder",
         "output_stride",
+        "multi_grid",
         "separable",
         "head",
         "preset",

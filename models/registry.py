@@ -81,12 +81,14 @@ class Encoder:
         paper: where it is from.
         module: see `models.encoders`.
         output_strides: those it can be built with; below 32, strides are turned into dilation.
+        levels: strides of its features, of the network without dilation.
     """
 
     title: str
     paper: str
     module: str
     output_strides: tuple[int, ...] = (8, 16, 32)
+    levels: tuple[int, ...] = (2, 4, 8, 16, 32)
 
 
 # in the order of the tasks of `sbatch --array`
@@ -297,12 +299,16 @@ ENCODERS = {
         for size in range(4)
     },
     **{
-        f"mit_b{size}": Encoder(f"MiT-B{size}", "arXiv 2105.15203", "models.encoders.mix_transformer", (32,))
+        f"mit_b{size}": Encoder(
+            f"MiT-B{size}", "arXiv 2105.15203", "models.encoders.mix_transformer", (32,), (4, 8, 16, 32)
+        )
         for size in range(6)
     },
-    "hrnet_w18_small": Encoder("HRNetV2-W18 small", "arXiv 1908.07919", "models.encoders.hrnet", (32,)),
-    "hrnet_w18": Encoder("HRNetV2-W18", "arXiv 1908.07919", "models.encoders.hrnet", (32,)),
-    "hrnet_w48": Encoder("HRNetV2-W48", "arXiv 1908.07919", "models.encoders.hrnet", (32,)),
+    "hrnet_w18_small": Encoder(
+        "HRNetV2-W18 small", "arXiv 1908.07919", "models.encoders.hrnet", (32,), (4, 8, 16, 32)
+    ),
+    "hrnet_w18": Encoder("HRNetV2-W18", "arXiv 1908.07919", "models.encoders.hrnet", (32,), (4, 8, 16, 32)),
+    "hrnet_w48": Encoder("HRNetV2-W48", "arXiv 1908.07919", "models.encoders.hrnet", (32,), (4, 8, 16, 32)),
     **{
         f"stdc{size}": Encoder(f"STDC{size}", "arXiv 2104.13188", "models.encoders.stdc", (32,))
         for size in (1, 2)

@@ -31,6 +31,7 @@ SMALL = {  # options to append; the last of an option's values counts
     "benchmark.py pipeline": "-t 64,128 --rounds 1 --pictures 4",
     "benchmark.py video": "-t 64,128 --frames 10 --rounds 1",
     "benchmark.py summary": "-t 64,128 -m toy",
+    "benchmark.py summary --all": "-t 64,128 --encoder resnet18",
     "benchmark.py scores": "--size 64,128 --rounds 1 --pictures 1",
 }
 

@@ -82,20 +82,19 @@ def measure(settings: dict) -> dict:
         files = dict.fromkeys(exported, settings["weights"])
     elif exported:
         print(f"  exporting {', '.join(exported)}", flush=True)
-        try:
-            files = json.loads(
-                children.run(
-                    FILES,
-                    json.dumps(settings | {"runtimes": exported}),
-                    **backend_devices.VARIABLES | {"KERAS_BACKEND": "tensorflow"},
-                )
-            )
-        except children.Ended as ended:
+        sent, ended = children.objects(
+            FILES,
+            json.dumps(settings | {"runtimes": exported}),
+            **backend_devices.VARIABLES | {"KERAS_BACKEND": "tensorflow"},
+        )
+        if ended:
             failed = {name: ended.result() for name in exported}
+        else:
+            files = sent[-1]
     found = turns.measure(
         CHILD,
         {
-            name: settings | {"runtime": name, "file": files.get(name)}
+            name: settings | {"runtime": name, "file": files.get(name), "told": bool(exported)}
             for name in settings["runtimes"]
             if name not in failed
         },

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import backend_devices
+from benchmarks import backend_devices, children
 from benchmarks.inference.backend import Backend
+from common import left_out
 from data.label_sets import CITYSCAPES, LabelSet
 
 
@@ -37,7 +38,10 @@ def load(settings: dict) -> Backend:
 
 
 def network_of(settings: dict):
-    """The Keras model in the precision of the settings: of a weights file, or random weights of seed 0."""
+    """The Keras model in the precision of the settings: of a weights file, or random weights of seed 0.
+
+    What is left out of the file is said, unless the settings have `told`.
+    """
     import keras
 
     import models
@@ -46,8 +50,12 @@ def network_of(settings: dict):
     if settings["weights"]:
         from models.weights.loading import load_network
 
-        loaded = load_network(Path(settings["weights"]), settings["model"], tuple(settings["size"] or ()))
-        return in_precision(*loaded, policy)
+        network, origin = load_network(
+            Path(settings["weights"]), settings["model"], tuple(settings["size"] or ())
+        )
+        if network.about.left_out and not settings.get("told"):
+            children.send_progress(left_out.line(settings["weights"], network.about.left_out))
+        return in_precision(network, origin, policy)
     keras.utils.set_random_seed(0)
     return models.build(
         settings["model"], (*settings["size"], 3), CITYSCAPES.classes, policy, **settings["options"]

@@ -1,7 +1,7 @@
 """Makes the ONNX files of one configuration, as a process of its own: `inference_command` starts it.
 
 The first argument is JSON: `runtimes`, `folder`, `provider`, `calibration` (paths of images), and the model
-as `benchmarks.inference.inference_process` takes it. Writes the files' paths as JSON.
+as `benchmarks.inference.inference_process` takes it. Sends the files' paths, see `benchmarks.children.send`.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.children import die_first
+from benchmarks.children import die_first, send
 from common import cli
 from common.files import write_bytes
 
@@ -34,7 +34,7 @@ def main() -> int:
         if str(path) not in made.values():
             write_bytes(path, graph(numbers, exact, interface, settings).SerializeToString())
         made[runtime] = str(path)
-    print(json.dumps(made))
+    send(**made)
     return 0
 
 

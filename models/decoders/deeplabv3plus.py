@@ -32,7 +32,7 @@ PRESETS = {
         "dropout": 0.5,
         "epsilon": 1e-5,
         "align_corners": True,
-        "first_dilation": "full",
+        "first_dilation": "everywhere",
     },
 }
 

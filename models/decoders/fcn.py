@@ -23,6 +23,7 @@ def build(
     align_corners: bool = False,
     inputs: str | None = None,
     channels: int | None = None,
+    dilation: int = 1,
     dropout: float | None = None,
 ):
     """Scores from the deepest features by 3x3 convolutions, or from all levels by a 1x1 convolution.
@@ -37,6 +38,7 @@ def build(
         align_corners: how levels are enlarged, see `models.layers.Resize`.
         inputs: `deepest` or `joined`; None: `joined` of HRNet, `deepest` of other encoders.
         channels: of the convolutions; None: 512, or as many as the levels have together.
+        dilation: of the first two 3x3 convolutions; mmsegmentation's FCN-D6 has 6.
         dropout: share of the values dropped before the scores in training; None: 0.1, or 0 of all levels.
 
     Returns:
@@ -46,16 +48,16 @@ def build(
         x = join(features, align_corners)
         x = conv_bn_relu(x, channels or x.shape[-1], "fcn0", 1)  # [B, H/4, W/4, channels]
     else:
-        x = deepest(features.at[32], channels or CHANNELS)
+        x = deepest(features.at[32], channels or CHANNELS, dilation)
         dropout = DROPOUT if dropout is None else dropout
     if dropout:
         x = layers.Dropout(dropout, name="fcn_dropout")(x)
     return scores(x, classes)
 
 
-def deepest(features, channels: int):
+def deepest(features, channels: int, dilation: int):
     """[B, h, w, C] -> [B, h, w, channels]."""
-    x = conv_bn_relu(features, channels, "fcn0")
-    x = conv_bn_relu(x, channels, "fcn1")
+    x = conv_bn_relu(features, channels, "fcn0", dilation=dilation)
+    x = conv_bn_relu(x, channels, "fcn1", dilation=dilation)
     x = layers.Concatenate(name="fcn_concat")([features, x])
     return conv_bn_relu(x, channels, "fcn_cat")

@@ -9,9 +9,10 @@ from models.torch_layers import batch_norm, conv, conv_bn_relu
 NAME = "segformer"
 OUTPUT_STRIDES = (32,)
 LEVELS = (4, 8, 16, 32)
+NAMES = {2: "project_half"} | {stride: f"project{index}" for index, stride in enumerate(LEVELS)}
 PRESETS = {
     "mmseg": {"epsilons": "mmseg"},
-    "smp": {"projection": "linear", "order": "deep_first", "align_corners": True},
+    "smp": {"projection": "linear", "order": "deep_first", "half": True, "align_corners": True},
     "hub": {"projection": "linear", "order": "deep_first", "epsilons": "hub"},
 }
 
@@ -23,6 +24,8 @@ def build(
     channels: int = 256,
     projection: str = "conv",
     order: str = "shallow_first",
+    half: bool = False,
+    levels_align_corners: bool = False,
     dropout: float = 0.1,
 ):
     """Scores at 1/4: each level projected to the same channels, enlarged, joined, fused.
@@ -35,6 +38,8 @@ def build(
         projection: `conv` has batch norm and ReLU (mmsegmentation), `linear` a bias alone (the original,
             segmentation_models.pytorch, the hub).
         order: of the levels in the concatenation, `shallow_first` or `deep_first`.
+        half: with the features at 1/2, where the encoder has them (segmentation_models.pytorch).
+        levels_align_corners: how levels are enlarged, see `models.layers.Resize`.
         dropout: share of values dropped before the scores in training.
 
     Returns:
@@ -42,17 +47,19 @@ def build(
     """
     height, width = features.at[4].shape[1:3]
     projected = []
-    for index, stride in enumerate(LEVELS):
+    for stride in (2, *LEVELS) if half and 2 in features.at else LEVELS:
+        name = NAMES[stride]
         x = features.at[stride]  # [B, H/stride, W/stride, C]
         if projection == "conv":
-            x = conv_bn_relu(x, channels, f"project{index}", 1)
+            x = conv_bn_relu(x, channels, name, 1)
         else:
-            x = layers.Dense(channels, name=f"project{index}_linear")(x)
-        if stride > 4:
-            x = Resize(height, width, name=f"project{index}_resize")(x)
-        projected.append(x)
+            x = layers.Dense(channels, name=f"{name}_linear")(x)
+        if stride != 4:
+            corners = levels_align_corners
+            x = Resize(height, width, align_corners=corners, name=f"{name}_resize")(x)
+        projected.append(x)  # [B, H/4, W/4, channels]
     joined = projected if order == "shallow_first" else projected[::-1]
-    x = layers.Concatenate(name="fuse_concat")(joined)  # [B, H/4, W/4, 4 * channels]
+    x = layers.Concatenate(name="fuse_concat")(joined)  # [B, H/4, W/4, 4 or 5 * channels]
     x = batch_norm(conv(x, channels, "fuse_conv", 1), "fuse_bn", "fuse_relu")
     x = layers.Dropout(dropout, name="fuse_dropout")(x)
     return conv(x, classes, "scores", 1, bias=True)

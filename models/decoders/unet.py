@@ -17,18 +17,21 @@ PRESETS = {"smp": {}}
 CHANNELS = (256, 128, 64, 32, 16)  # from 1/16 to 1/1
 
 
-def build(features: Features, classes: int, output_stride: int):
+def build(features: Features, classes: int, output_stride: int, center: bool | None = None):
     """Scores at the image's resolution from features at 1/2 to 1/32.
 
     Args:
         features: of an encoder.
         classes: output channels.
         output_stride: 32, where no stride of the encoder is turned into dilation.
+        center: two convolutions of the deepest features; None: of VGG's, which are only pooled.
 
     Returns:
         [B, H, W, classes].
     """
     x = features.at[32]  # [B, H/32, W/32, C]
+    if features.encoder.startswith("vgg") if center is None else center:
+        x = conv_bn_relu(conv_bn_relu(x, x.shape[-1], "center1"), x.shape[-1], "center2")
     for index, (stride, filters) in enumerate(zip((16, 8, 4, 2, 1), CHANNELS)):
         x = up(x, features.at.get(stride), filters, f"decoder{index}")  # [B, H/stride, W/stride, filters]
     return layers.Conv2D(classes, 3, padding="same", name="scores")(x)

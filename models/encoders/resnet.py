@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from keras import layers
 
 from models.encoders.imagenet_files import torchvision
+from models.model_options import OptionError, require_one_of
 from models.torch_layers import ImageNetNormalize, batch_norm, conv, max_pool
 
 
@@ -51,6 +52,7 @@ VARIANTS = {
     "resnext50_32x4d": Variant((3, 4, 6, 3), groups=32, group_width=4),
     "resnext101_32x8d": Variant((3, 4, 23, 3), groups=32, group_width=8),
 }
+FIRST_DILATIONS = ("half", "full", "everywhere")
 
 
 def build(
@@ -67,8 +69,9 @@ def build(
         name: a key of `VARIANTS`.
         image: RGB in 0..255, [B, H, W, 3].
         output_stride: 32, 16 or 8; a stage whose stride is gone has its 3x3 convolutions dilated instead.
-        first_dilation: of such a stage's first block, of the stage's: `half` (torchvision, mmsegmentation)
-            or `full` (segmentation_models.pytorch).
+        first_dilation: of a dilated stage's first block, of the stage's: `half` (torchvision; mmsegmentation
+            with `contract_dilation`) or `full` (without it); `everywhere` is `full`, and in blocks of two 3x3
+            convolutions the second one is dilated as well (segmentation_models.pytorch).
         multi_grid: dilations of the last stage's blocks in the place of that rule.
         dilations: of the stages, in the place of those that make up for strides.
 
@@ -76,24 +79,26 @@ def build(
         {2: [B, H/2, W/2, 64], 4: [B, H/4, W/4, 64 or 256], 8: ..., 16: ..., 32: [.., 512 or 2048]}.
     """
     variant = VARIANTS[name]
+    require_one_of("value of first_dilation", first_dilation, FIRST_DILATIONS)
+    if multi_grid and len(multi_grid) != variant.blocks[-1]:
+        raise OptionError(f"multi_grid has a dilation for each of {name}'s last {variant.blocks[-1]} blocks")
     x = stem(ImageNetNormalize(name="normalize")(image), variant)
     features = {2: x}
     x = max_pool(x, "maxpool")  # [B, H/4, W/4, 64]
-    both = first_dilation == "full"
+    both = first_dilation == "everywhere"
     stride, dilation = 4, 1
     for number, count in enumerate(variant.blocks, start=1):
         step = 1 if number == 1 else 2
         keeps_stride = stride * step <= output_stride
-        before = dilation
         if keeps_stride:
             stride *= step
         else:
             dilation *= step
         if dilations:
             dilation = dilations[number - 1]
-        rates = [before if first_dilation == "half" else dilation] + [dilation] * (count - 1)
+        rates = [max(dilation // 2, 1) if first_dilation == "half" else dilation] + [dilation] * (count - 1)
         if multi_grid and number == len(variant.blocks):
-            rates = list(multi_grid)
+            rates = multi_grid
         for index, rate in enumerate(rates):
             first = step if keeps_stride and index == 0 else 1
             x = block(x, variant, f"layer{number}_{index}", 64 << (number - 1), first, rate, both)

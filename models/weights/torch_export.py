@@ -14,7 +14,7 @@ import models
 from common.errors import UserError
 from common.files import write_bytes
 from models import encoders, registry
-from models.encoders import efficientnet
+from models.encoders import efficientnet, vgg
 from models.weights import native, torch_files, torch_state
 from models.weights.torch_layout import places
 from models.weights.torch_maps import (
@@ -116,9 +116,7 @@ def export(network, origin: native.Origin, package: str | None = None) -> Export
     options = models.complete_options(origin.model, origin.options)
     kept = Network(origin.model, origin.classes, options)
     state = torch_state.state_dict(network, PACKAGES[name], kept)
-    beside = _beside(options["encoder"], state) if name == "smp" else _heads(PACKAGES[name], kept, state)
-    if name == "edgenets":
-        beside = espnetv2.beside(state)
+    beside = _unused(name, kept, state)
     return Exported(_with_counters(state | beside), name, tuple(beside))
 
 
@@ -158,8 +156,16 @@ def _binding(options: dict) -> dict:
     return {name: value for name, value in options.items() if name not in FREE and name not in foreign}
 
 
-def _beside(encoder: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What an encoder of segmentation_models.pytorch has that is not in a state dict, with fresh values."""
+def _unused(package: str, network: Network, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a package builds and does not use, with fresh values."""
+    if package == "smp":
+        return _unused_of_smp(network.architecture, network.options["encoder"], state)
+    if package == "edgenets":
+        return espnetv2.beside(state)
+    return _unused_heads(PACKAGES[package], network, state)
+
+
+def _unused_of_smp(architecture: str, encoder: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     image = keras.Input((64, 64, 3))
     whole = encoders.build(encoder, image, 32).model
     found = places(whole, maps.rules(encoder, smp.PREFIX, "smp"))
@@ -167,17 +173,15 @@ def _beside(encoder: str, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     if encoder in efficientnet.VARIANTS:
         channels = efficientnet.VARIANTS[encoder].channels(EFFICIENTNET_HEAD)
         deepest = efficientnet.VARIANTS[encoder].channels(efficientnet.STAGES[-1][2])
-        beside |= {
-            "encoder.conv_head.weight": np.zeros((channels, deepest, 1, 1), np.float32),
-            "encoder.bn2.weight": np.ones(channels, np.float32),
-            "encoder.bn2.bias": np.zeros(channels, np.float32),
-            "encoder.bn2.running_mean": np.zeros(channels, np.float32),
-            "encoder.bn2.running_var": np.ones(channels, np.float32),
-        }
+        beside |= _fresh("encoder.conv_head", "encoder.bn2", (channels, deepest, 1, 1))
+    if architecture == "unet++" and encoder in vgg.VARIANTS:
+        for number in range(2):
+            name = f"decoder.center.{number}"
+            beside |= _fresh(f"{name}.0", f"{name}.1", (vgg.CHANNELS[-1], vgg.CHANNELS[-1], 3, 3))
     return beside
 
 
-def _heads(source, network: Network, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _unused_heads(source, network: Network, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Auxiliary heads that a network of the source always has, with fresh values."""
     if not any(one.architecture == network.architecture and one.always_auxiliary for one in source.WHOLE):
         return {}
@@ -188,6 +192,18 @@ def _heads(source, network: Network, state: dict[str, np.ndarray]) -> dict[str, 
         key: array
         for key, array in torch_state.state_dict(whole, source, network).items()
         if key not in state
+    }
+
+
+def _fresh(convolution: str, norm: str, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """A convolution of zeros and its batch norm, by their keys."""
+    ones, zeros = np.ones(shape[0], np.float32), np.zeros(shape[0], np.float32)
+    return {
+        f"{convolution}.weight": np.zeros(shape, np.float32),
+        f"{norm}.weight": ones,
+        f"{norm}.bias": zeros,
+        f"{norm}.running_mean": zeros,
+        f"{norm}.running_var": ones,
     }
 
 

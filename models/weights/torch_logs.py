@@ -30,6 +30,7 @@ NAMES = (
     "numpy.ndarray",
     "numpy.dtype",
     "builtins.getattr",
+    "builtins.bytes",
 )
 
 

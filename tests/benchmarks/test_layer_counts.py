@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 from benchmarks import activations, graph, macs, summary
+from benchmarks import costs as model_costs
 from benchmarks.report import cost_rows, costs
 
 
@@ -121,7 +122,7 @@ def test_nested_models_are_looked_into():
     """The inner model is called twice."""
     model = nested()
     assert counts(model) == {"tokens": 0, "model": 10 * 4 * 3, "sequence": 10 * 3 * 4}
-    rows = summary.layer_rows(graph.trace(model).calls)
+    rows = model_costs.layer_rows(graph.trace(model).calls)
     assert [(row["name"], row["parameters"], row["macs"]) for row in rows] == [
         ("tokens", 0, 0),
         ("model/inner", 4 * 3 + 3, 120),
@@ -152,7 +153,7 @@ def test_composite_layers_are_looked_into():
     model = keras.Model(tokens, Block(name="block")(Block(name="first")(tokens)))
     one = 2 * 10 * 4 * 2 + 10 * 2 * 10 + 10 * 4 * 4 + 10 * 10 * 4  # queries and keys, scores, values, sum
     assert counts(model) == {tokens.name: 0, "first": one, "block": one}
-    row = summary.layer_rows(graph.trace(model).calls)[-1]
+    row = model_costs.layer_rows(graph.trace(model).calls)[-1]
     assert row["parameters"] == 2 * (4 * 2 + 2) + 16
     assert row["shape"] == [10, 4] and row["output_bytes"] == 4 * 40
     # kept of each block: input, queries, keys, softmax, values; and the last block's output
@@ -189,7 +190,7 @@ def test_a_layer_that_cannot_be_counted_is_named(monkeypatch, capsys):
     assert [call.name for call in found["matrix"].uncounted] == ["matrix"]
 
     monkeypatch.setattr("models.build", lambda *_, **__: keras.Model(image, x))
-    row = summary.count("strange", {}, (8, 8))
+    row = model_costs.count("strange", {}, (8, 8))
     assert row["macs"] == 64 * 3 * 4 and row["uncounted"] == ["matrix (Opaque)"]
     assert row["training_bytes"] == 4 * 64 * (3 + 4 + 4 + 4)  # inputs of all three, and the logits
     line, note = summary.row(row).splitlines()

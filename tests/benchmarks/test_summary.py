@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import models
-from benchmarks import activations, macs, summary
+from benchmarks import activations, costs, macs, summary
 from benchmarks import graph as graphs
 from models import ARCHITECTURES
 from processes import assert_one_line_error, run_script
@@ -96,7 +96,7 @@ def test_unets_macs_count_each_tap_of_an_up_convolution_once():
 
 
 def full_size(name):
-    return summary.count(name, {}, (1024, 2048))
+    return costs.count(name, {}, (1024, 2048))
 
 
 def test_the_table_and_the_record_hold_the_same(tmp_path):

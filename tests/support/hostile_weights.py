@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -21,6 +22,16 @@ class Command:
 
     def __reduce__(self):
         return os.system, (f"touch {self.mark}",)
+
+
+class Process:
+    """Unpickled, it would start a process."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return subprocess.Popen, (["touch", self.mark],)
 
 
 class Log:
@@ -52,6 +63,12 @@ def rewritten(path: Path, change, compression=zipfile.ZIP_STORED) -> Path:
 def command_in_zip(folder: Path) -> Path:
     path = folder / "command.pth"
     torch.save({"a.weight": torch.zeros(2), "b": Command(folder / "mark")}, path)
+    return path
+
+
+def process_in_zip(folder: Path) -> Path:
+    path = folder / "process.pth"
+    torch.save({"a.weight": torch.zeros(2), "b": Process(folder / "mark")}, path)
     return path
 
 
@@ -228,6 +245,7 @@ def escape_key(folder: Path) -> Path:
 # what the message must say
 FILES = {
     command_in_zip: "holds more than tensors",
+    process_in_zip: "holds more than tensors",
     command_in_pickle: "no whole PyTorch file",
     command_before_zip: "holds more than tensors",
     terabyte_storage: "no whole PyTorch file",

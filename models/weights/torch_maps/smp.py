@@ -11,6 +11,11 @@ PREFIX = "encoder."
 HEAD = Rule("scores", "segmentation_head.0")
 DECODERS = {
     "unet": [
+        *(
+            Rule(f"center{number + 1}_{ours}", f"decoder.center.{number}.{theirs}")
+            for number in range(2)
+            for theirs, ours in enumerate(("conv", "bn"))
+        ),
         Rule(r"decoder(\d)_conv(\d)_conv", "decoder.blocks.{0}.conv{1}.0"),
         Rule(r"decoder(\d)_conv(\d)_bn", "decoder.blocks.{0}.conv{1}.1"),
     ],
@@ -26,6 +31,7 @@ DECODERS["segformer"] = [
     Rule(r"project1_linear", "decoder.mlp_stage.2.linear"),
     Rule(r"project2_linear", "decoder.mlp_stage.1.linear"),
     Rule(r"project3_linear", "decoder.mlp_stage.0.linear"),
+    Rule(r"project_half_linear", "decoder.mlp_stage.4.linear"),
     Rule(r"fuse_conv", "decoder.fuse_stage.0"),
     Rule(r"fuse_bn", "decoder.fuse_stage.1"),
 ]
@@ -81,6 +87,11 @@ WIDTHS = {
     "segformer": {"channels": "decoder.fuse_stage.0.weight"},
     "fpn": {"channels": "decoder.p5.weight", "head_channels": "decoder.seg_blocks.0.block.0.block.0.weight"},
 }
+# what the package builds and does not use
+UNUSED = {
+    "pspnet": (r"encoder\..*",),  # goes on behind the feature that is pooled
+    "unet++": (r"decoder\.center\..*",),  # on VGG
+}
 # a key -> the first decoder in this order that has it
 SIGNS = {
     "decoder.psp.blocks.0.pool.1.0.weight": "pspnet",
@@ -112,9 +123,7 @@ def network(state: dict[str, np.ndarray], source) -> Network:
     if not encoder or not decoder:
         what = "an encoder" if decoder else "a decoder"
         raise UserError(f"{source} is of {TITLE}, with {what} that is not known here")
-    unused = encoder.unused
-    if decoder == "pspnet":
-        unused += (r"encoder\..*",)  # which goes on behind the feature that is pooled
+    unused = (*encoder.unused, *UNUSED.get(decoder, ()))
     classes = len(state["segmentation_head.0.bias"])
     options = {"encoder": encoder.encoder, "preset": "smp"} | widths(state, WIDTHS.get(decoder, {}), source)
     return Network(decoder, classes, options, unused)

@@ -163,7 +163,7 @@ def test_bad_options_name_the_valid_ones(options, message):
 
 
 def test_other_models_name_their_options():
-    with pytest.raises(UserError, match="fastscnn has no option 'encoder'; there are: dropout"):
+    with pytest.raises(UserError, match="fastscnn has no option 'encoder'; there are: preset, dropout"):
         models.build("fastscnn", (64, 64, 3), 19, encoder="resnet50")
 
 

@@ -1,6 +1,7 @@
 """U-Net's decoder on an encoder: its parameters by hand, what it joins, and what it cannot stand on."""
 
 import math
+import re
 
 import keras
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import models
 from common.errors import UserError
 from models import encoders
-from models.decoders import unet, unet_plus_plus
+from models.decoders import unet
 
 SIZE = (64, 96)
 
@@ -45,12 +46,15 @@ def test_skips_are_the_encoders_features(name):
     assert skips == [32, 16, 8, 4][-len(levels) :]
 
 
-def test_encoders_without_a_level_are_refused():
-    given = features({4: 5, 8: 7, 16: 11, 32: 13})
-    with pytest.raises(
-        UserError, match=r"unet\+\+ needs features at 1/2, which stand-in does not have; use another"
+def test_encoders_without_what_a_decoder_needs_are_refused():
+    for name, encoder, lacking in (
+        ("unet++", "mit_b0", "features at 1/2"),
+        ("deeplabv3+", "vgg16", "an output stride of 16 or 8"),
     ):
-        encoders.require_levels(given, unet_plus_plus.LEVELS, "unet++")
+        with pytest.raises(
+            UserError, match=f"{re.escape(name)} needs {lacking}, which {encoder} does not have"
+        ):
+            models.build(name, (64, 64, 3), 5, encoder=encoder)
 
 
 def test_a_level_without_a_skip_is_enlarged_by_nearest_neighbours():

@@ -16,11 +16,9 @@ from models.weights import (
     torch_export,
     torch_files,
     torch_network,
-    torch_options,
 )
 from models.weights.torch_files import Content
 from models.weights.torch_labels import label_set
-from models.weights.torch_maps import Network
 
 torch = pytest.importorskip("torch")
 
@@ -254,44 +252,6 @@ def test_numbers_of_classes_have_names_and_colours_of_their_own(tmp_path):
     assert label_set(Content({}), 19, tmp_path / "a.pth") == CITYSCAPES
     with pytest.raises(UserError, match="a.pth has 255 classes, label files hold 254"):
         label_set(Content({}), 255, tmp_path / "a.pth")
-
-
-CONFIG = """
-norm_cfg = dict(type='SyncBN')
-model = dict(
-    type='EncoderDecoder',
-    backbone=dict(type='ResNetV1c', depth=50, dilations=(1, 1, 1, 2), strides=[1, 2, 2, 1]),
-    decode_head=dict(
-        type='PSPHead', align_corners=True, loss_decode=dict(weight=__import__('os').system('touch MARK'))))
-"""
-
-
-def test_the_text_of_a_configuration_is_read_and_not_run(tmp_path):
-    text = CONFIG.replace("MARK", str(tmp_path / "mark"))
-    model = torch_options.model_of(text)
-    assert model["decode_head"] == {"type": "PSPHead", "align_corners": True, "loss_decode": {"weight": None}}
-    network = Network("pspnet", 19, {"encoder": "resnet50_v1c"})
-    assert torch_options._mmseg(network, {"config": text}) == {"align_corners": True, "output_stride": 16}
-    assert not (tmp_path / "mark").exists()
-
-
-def test_of_two_heads_the_last_one_says_how_levels_are_enlarged():
-    text = "model = dict(decode_head=[dict(align_corners=False), dict(align_corners=True)])"
-    assert torch_options._mmseg(Network("ocrnet", 19), {"cfg": text}) == {"align_corners": True}
-
-
-def test_a_configuration_says_how_scores_are_enlarged_where_a_network_has_the_choice():
-    no, yes = ({"cfg": f"model = dict(decode_head=dict(align_corners={value}))"} for value in (False, True))
-    assert torch_options._mmseg(Network("pidnet", 19), no) == {"align_corners": False}
-    assert torch_options._mmseg(Network("pidnet", 19), yes) == {}
-    assert torch_options._mmseg(Network("unet", 19), yes) == {}  # its scores have the image's size
-
-
-@pytest.mark.parametrize(
-    "text", ["model = (", "model = 3", "(" * 10**5, "x" * 2**21, 7, None, "\0", "model = {1: [}"]
-)
-def test_the_text_of_a_configuration_may_be_anything(text):
-    assert torch_options.model_of(text) == {}
 
 
 def test_a_configuration_of_another_network_is_refused(files, tmp_path):
