@@ -3,7 +3,7 @@
 #
 #     sbatch slurm/train.sh -m fastscnn --mixed-precision
 #     sbatch --nodes=4 --ntasks-per-node=8 --gpus-per-node=8 slurm/train.sh -m deeplabv3+ -b 8
-#     sbatch --array=0-15 slurm/train.sh --mixed-precision          # all models
+#     sbatch --array=0-20 slurm/train.sh --mixed-precision          # all models
 #     sbatch --array=0-4 slurm/train.sh --sweep training/sweeps/bdd100k.toml
 #     STAGE=1 sbatch slurm/train.sh -m unet                         # from the nodes' own disks
 #

@@ -44,7 +44,7 @@ def test_the_other_lines_are_known():
         "make horovod",
         "horovodrun -np 8 python train.py -m fastscnn --mixed-precision",
         "sbatch slurm/train.sh -m fastscnn --mixed-precision",
-        "sbatch --array=0-15 slurm/train.sh --mixed-precision",
+        "sbatch --array=0-20 slurm/train.sh --mixed-precision",
         "source .venv/bin/activate",
         "export CITYSCAPES_DATASET=/data/cityscapes",
     }
