@@ -1,6 +1,7 @@
 """A runtime of an exported graph, whatever program calculates it: batches, logits and labels."""
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from common.errors import UserError
 from inference import resizing
 
 
-class GraphRuntime:
+class GraphRuntime(ABC):
     """An ONNX graph, arg-max on the device, but on the host where logits are resized before.
 
     A subclass says who calculates (`ENGINE`), and how a graph is opened (`open`).
@@ -43,13 +44,13 @@ class GraphRuntime:
         notes = onnx_file.metadata(model)
         self.name, self.encoder = notes.get("model", model.graph.name), notes.get("backbone")
 
+    @abstractmethod
     def open(self, model) -> Callable[[np.ndarray], np.ndarray]:
         """The function from a graph's input to its output.
 
         Raises:
             UserError: the engine does not take the graph.
         """
-        raise NotImplementedError
 
     def predict(self, images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
         """Classify pixels.

@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
 
-from training.optimization import schedules, stages, updates
+from training.optimization import extensions, schedules, stages, updates
 from training.optimization.updates import FtrlProximal
 from training.ranks.ranks import ALONE, Ranks
 
@@ -60,14 +59,17 @@ def with_schedule(
     if config.accumulate > 1:
         options["gradient_accumulation_steps"] = config.accumulate
     kernels, factors = penalised(model), stages.factors(config, model, steps_per_epoch)
-    if config.optimizer == "adamw":
-        optimizer = extended(base, model, [], 0.0, config.ema, ranks, factors)(
-            weight_decay=config.weight_decay, **options
-        )
+    decoupled = config.optimizer == "adamw"
+    penalty = 0.0 if decoupled else config.weight_decay
+    parts = [extensions.of_parts(kernels, penalty, *factors), extensions.summed_over(ranks)]
+    if config.ema:
+        parts.insert(0, extensions.averaging(model, config.ema))
+    if decoupled:
+        options["weight_decay"] = config.weight_decay
+    optimizer = extensions.extended(base, *parts)(**options)
+    if decoupled:
         chosen = {id(kernel) for kernel in kernels}
         optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if id(v) not in chosen])
-    else:
-        optimizer = extended(base, model, kernels, config.weight_decay, config.ema, ranks, factors)(**options)
     # built before it is wrapped: the wrapper's build hides a variable of Nadam's from `variables`
     optimizer.build(model.trainable_variables)
     if config.precision == "mixed_float16":
@@ -91,90 +93,6 @@ def penalised(model: keras.Model) -> list:
         and variable.name != "depthwise_kernel"
         and id(variable) not in depthwise
     ]
-
-
-def extended(
-    base: type,
-    model: keras.Model,
-    kernels: list,
-    penalty: float,
-    ema: float,
-    ranks: Ranks = ALONE,
-    factors: tuple[dict, dict] = ({}, {}),
-) -> type:
-    """The optimizer class `base` with a penalty on `kernels` and the average of the model's weights.
-
-    The rates and the weight decay of variables are multiplied by `factors`, see `stages.factors`.
-
-    Accumulated gradients are summed over the ranks when they are used, once for all the steps.
-
-    The average is of all weights, batch norm's statistics included, and moves at each update by a share of
-    1 - min(ema, (n - 1) / (n + 9)) at the n-th: it starts as the weights and follows them more and more
-    slowly. Keras's own averages trainable weights alone, and moves at every step of an accumulation too.
-    """
-    # held outside the object, which would take variables among its attributes for its own
-    averaged = model.weights if ema else []
-    penalised_ids = {id(kernel) for kernel in kernels}
-    of_rates, of_decay = factors
-
-    class Extended(base):
-        def build(self, variables):
-            if self.built:
-                return
-            super().build(variables)
-            decays = [of_decay.get(id(variable), 1.0) for variable in variables]
-            self.penalties = [
-                penalty * decay if id(variable) in penalised_ids else 0.0
-                for variable, decay in zip(variables, decays)
-            ]
-            self.decays = decays
-            self.rate_factors = [of_rates.get(id(variable)) for variable in variables]
-            if averaged:
-                self.averages = self.add_optimizer_variables(averaged, "average")
-
-        def _clip_gradients(self, gradients):
-            # all that Keras does with the mean of accumulated gradients before it uses them
-            if self.gradient_accumulation_steps:
-                gradients = ranks.sum_gradients(gradients)
-            return super()._clip_gradients(gradients)
-
-        def _all_reduce_sum_gradients(self, grads_and_vars):
-            return grads_and_vars  # they are sums over all replicas already, as a norm is taken of sums
-
-        def update_step(self, gradient, variable, learning_rate):
-            index = self._get_variable_index(variable)
-            if self.penalties[index]:
-                gradient = gradient + self.penalties[index] * variable
-            if factor := self.rate_factors[index]:
-                learning_rate = updates.scaled(learning_rate, factor(self.iterations))
-            super().update_step(gradient, variable, learning_rate)
-
-        def _apply_weight_decay(self, variables):
-            if not (of_rates or of_decay) or not self.weight_decay:
-                super()._apply_weight_decay(variables)
-                return
-            whole = self.weight_decay
-            for variable in variables:  # Keras's takes one number for all
-                index = self._get_variable_index(variable)
-                factor = self.rate_factors[index]
-                self.weight_decay = whole * self.decays[index] * (factor(self.iterations) if factor else 1.0)
-                super()._apply_weight_decay([variable])
-            self.weight_decay = whole
-
-        def apply(self, grads, trainable_variables=None):
-            before = ops.cast(self.iterations, "float32")
-            super().apply(grads, trainable_variables)
-            if averaged:
-                self._follow(ops.cast(self.iterations, "float32"), before)
-
-        def _follow(self, updates, before):
-            updated = updates - before  # 0 in the midst of an accumulation
-            share = updated * (1 - ops.minimum(ema, (updates - 1) / (updates + 9)))
-            for average, weight in zip(self.averages, averaged):
-                average.assign(average + share * (weight - average))
-
-    Extended.__name__ = base.__name__
-    return Extended
 
 
 def inner(optimizer):
@@ -204,7 +122,7 @@ def leave_accumulated_to_first(optimizer, ranks: Ranks) -> None:
     """Forget what has been accumulated, but on the first rank."""
     if not ranks.first:
         for own in _accumulated(optimizer):
-            own.assign(ops.zeros_like(own))
+            own.assign(keras.ops.zeros_like(own))
 
 
 def _accumulated(optimizer) -> list:
