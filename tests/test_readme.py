@@ -5,6 +5,8 @@ import shlex
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from processes import run_script
@@ -23,6 +25,7 @@ SMALL = {  # options to append; the last of an option's values counts
     "train.py -f": "-t 64,128 -b 2",
     "train.py --doctor": "",
     "convert_weights.py": "--size 64,128",
+    "convert_weights.py --list": "",
     "benchmark.py train-step": "-t 64,128 --rounds 1",
     "benchmark.py train": "-m toy -t 32,64 --turns 3 --seconds 0.05",
     "benchmark.py sweep": "--count",
@@ -60,14 +63,13 @@ def whole_cityscapes(root):
         shutil.copy(label, coarse)
 
 
-def segformer_of_the_hub(path):
-    """A file as transformers writes one, of fresh weights."""
+def of_pytorch(path, model, **options):
+    """A file as PyTorch's packages and authors write one, of fresh weights."""
     import models
     from models.weights import native, torch_export
 
-    options = {"encoder": "mit_b0", "preset": "hub"}
-    network = models.build("segformer", (64, 128, 3), 19, **options)
-    origin = native.Origin("segformer", 19, (64, 128), options)
+    network = models.build(model, (64, 128, 3), 19, **options)
+    origin = native.Origin(model, 19, (64, 128), options)
     torch_export.write(path, torch_export.export(network, origin))
 
 
@@ -75,7 +77,9 @@ def segformer_of_the_hub(path):
 def test_every_command_runs(tmp_path):
     data = tmp_path / "cityscapes"
     whole_cityscapes(data)
-    segformer_of_the_hub(tmp_path / "segformer.safetensors")
+    of_pytorch(tmp_path / "segformer.safetensors", "segformer", encoder="mit_b0", preset="hub")
+    of_pytorch(tmp_path / "SINet.pth", "sinet")
+    cv2.imwrite(str(tmp_path / "street.png"), np.zeros((64, 128, 3), np.uint8))
     for command in COMMANDS:
         _, script, *arguments = shlex.split(command)
         # the only trained model here, which has dropout as well
