@@ -30,9 +30,9 @@ TOLERANCE = 1e-4  # of the largest logit
 
 def build(case: str, size=SIZE, precision: str | None = None):
     """The network of a case, in the precision of its golden answer unless another is given."""
-    name, options, usual, _ = CASES[case]
+    about = CASES[case]
     with undrawn():
-        return models.build(name, (*size, 3), CLASSES, precision or usual, **options)
+        return models.build(about.model, (*size, 3), CLASSES, precision or about.precision, **about.options)
 
 
 @contextmanager
