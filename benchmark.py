@@ -12,6 +12,7 @@
     python benchmark.py scaling                  # training by one rank and by two
     python benchmark.py train -m fastscnn unet --precision float32 bfloat16   # training steps
     python benchmark.py peers -m unet --encoder resnet50 --preset smp    # beside PyTorch's own network
+    python benchmark.py zoo -p CITYSCAPES --save     # every published network: fetched, scored, timed
     python benchmark.py sweep benchmarks/sweeps/small.toml --save records     # many of these
 
     python benchmark.py report benchmarks/results -o report    # HTML page, Markdown and charts
@@ -39,7 +40,10 @@ BENCHMARKS = {
     "summary": "benchmarks.summary",
     "accuracy": "benchmarks.accuracy",
 }
-COMMANDS = BENCHMARKS | {"sweep": "benchmarks.sweep_command"}
+COMMANDS = BENCHMARKS | {  # and those that are made of them
+    "sweep": "benchmarks.sweep_command",
+    "zoo": "benchmarks.zoo.zoo_command",
+}
 READERS = {  # of records; they measure nothing
     "report": "benchmarks.report.report_command",
     "compare": "benchmarks.compare.compare_command",

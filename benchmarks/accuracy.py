@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import configurations
 from benchmarks import shared_options as shared
 from benchmarks.inference import subjects
-from benchmarks.inference.inference_options import is_graph
+from benchmarks.inference.inference_options import is_graph, require_there
 from common import cli, left_out
 from common.errors import UserError
 from inference import runtimes
@@ -28,6 +28,9 @@ def add_arguments(parser) -> None:
     cli.add_data_set(parser)
     parser.add_argument("--split", help="split to score (default: val)")
     parser.add_argument(
+        "--images", type=cli.positive_int, metavar="N", help="so many, spread over the split (default: all)"
+    )
+    parser.add_argument(
         "-t", "--target-size", type=cli.size, metavar="Y,X", help="(default: stored with the weights)"
     )
     parser.add_argument(
@@ -43,8 +46,7 @@ def run(options) -> Iterator[dict]:
     Raises:
         UserError: options that contradict each other, scores of other weights, or none.
     """
-    if not options.weights.exists():
-        raise UserError(f"{options.weights} does not exist; correct -w/--weights")
+    require_there(options.weights)
     if options.scores:
         if (
             options.path
@@ -53,6 +55,7 @@ def run(options) -> Iterator[dict]:
             or options.split
             or options.target_size
             or options.provider
+            or options.images
         ):
             raise UserError("--scores knows the data and how they were scored; leave -p, --split, -t out")
         settings, results = read(options)
@@ -60,6 +63,8 @@ def run(options) -> Iterator[dict]:
         return
     root, split = cli.dataset_path(options.path), options.split or "val"
     settings = settings_of(options, root.resolve().name, split, options.target_size, {})
+    if options.images:
+        settings["images"] = options.images
     yield from configurations.measure(
         "accuracy", [settings], lambda _: printed(score(options, root, split)), options
     )
@@ -99,6 +104,9 @@ def score(options, root: Path, split: str) -> dict:
     if not options.classes:
         data_set = data_set.for_model(runtimes.label_set_of(options.weights, options.model))
     samples = data_set.validation() if split == "val" else data_set.labelled(split)
+    if options.images:  # spread over all
+        count = min(options.images, len(samples))
+        samples = [samples[number * len(samples) // count] for number in range(count)]
     runtime = runtimes.load(options.weights, options.model, options.target_size, None, options.provider)
     left_out.tell(options.weights, getattr(runtime, "left_out", ()))
     labels = data_set.label_set

@@ -5,9 +5,12 @@ with TensorFlow or without.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from benchmarks import backend_devices, configurations, costs, pairs
 from benchmarks import shared_options as shared
+from benchmarks.inference import subjects
+from benchmarks.inference.inference_options import require_there
 from common import cli
 from common.errors import UserError
 from models import model_options
@@ -19,6 +22,9 @@ MIB = 2**20
 def add_arguments(parser) -> None:
     """The benchmark's options."""
     parser.add_argument("-m", "--model", help="(default: all, with all variants and encoders)")
+    parser.add_argument(
+        "-w", "--weights", type=Path, metavar="RUN|FILE", help="the model and options of these"
+    )
     parser.add_argument(
         "-t", "--target-size", type=cli.size, default=(1024, 2048), metavar="Y,X", help="(default: 1024,2048)"
     )
@@ -34,10 +40,13 @@ def add_arguments(parser) -> None:
 
 def run(options) -> Iterator[dict]:
     """Count and print; yields the figures of each model."""
-    given = model_options.given(options)
+    model, given = options.model, model_options.given(options)
     require_fitting(options, given)
+    if options.weights:
+        require_there(options.weights)
+        model, given = subjects.of_weights(options.weights, model)
     settings = {
-        "model": options.model,
+        "model": model,
         "options": given,
         "size": list(options.target_size),
         "batch": 1,
@@ -54,6 +63,8 @@ def require_fitting(options, given: dict) -> None:
     if set(given) - free and not options.model:
         name = next(name for name in given if name not in free)
         raise UserError(f"--{name.replace('_', '-')} belongs to a model; name it with -m/--model")
+    if options.weights and (given or options.all):
+        raise UserError("-w knows the options of its model; leave these and --all out")
     if options.all and options.layers:
         raise UserError("--layers is for single models; leave it or --all out")
 

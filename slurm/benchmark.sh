@@ -3,6 +3,7 @@
 #
 #     sbatch slurm/benchmark.sh inference --runtimes keras,onnx --save
 #     sbatch --array=0-151 slurm/benchmark.sh sweep benchmarks/sweeps/gpu.toml --save    # a task for each configuration
+#     sbatch --array=0-54 slurm/benchmark.sh zoo -p $CITYSCAPES_DATASET --save         # a task for each published network
 #
 # How many configurations a sweep has: python benchmark.py sweep benchmarks/sweeps/gpu.toml --count
 #SBATCH --job-name=benchmark

@@ -77,10 +77,7 @@ def _require_packages(options) -> None:
 
 
 def _require_fitting_weights(options) -> None:
-    from models.weights import catalogue
-
-    if not options.weights.exists() and not catalogue.find(options.weights):
-        raise UserError(f"{options.weights} does not exist; correct -w/--weights")
+    require_there(options.weights)
     if options.weights.suffix == ".engine":
         raise UserError(f"{options.weights}: engines are measured by trtexec, see docs/jetson.md")
     if model_options.given(options):
@@ -92,6 +89,14 @@ def _require_fitting_weights(options) -> None:
         raise UserError(
             f"{options.weights} is one model, size and batch: give --runtimes onnx or openvino, no -m, -t, -b"
         )
+
+
+def require_there(weights: Path) -> None:
+    """Raise UserError unless there is such a file or folder, or published weights of that name."""
+    from models.weights import catalogue
+
+    if not weights.exists() and not catalogue.find(weights):
+        raise UserError(f"{weights} does not exist{catalogue.near(weights)}; correct -w/--weights")
 
 
 def is_graph(path: Path | None) -> bool:

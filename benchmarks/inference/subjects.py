@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from benchmarks import backend_devices
 from benchmarks.inference.inference_options import is_graph
 from models import model_options
 
@@ -68,6 +69,7 @@ def of_weights(path: Path, model: str | None) -> tuple[str, dict]:
     Raises:
         UserError: broken, or not of the model that is named.
     """
+    backend_devices.import_keras()  # without notices, at the first import
     from models.weights.loading import origin_of
 
     origin = origin_of(path, model)

@@ -8,9 +8,7 @@ from collections import Counter
 
 from benchmarks.report.page_parts import Choice, Front, significant
 from benchmarks.report.ranking import groups
-from benchmarks.report.rows import Speed
-
-CITYSCAPES = "Cityscapes val"  # what published scores are of
+from benchmarks.report.rows import CITYSCAPES, Speed
 
 
 def front(speeds: list[Speed]) -> Front | None:

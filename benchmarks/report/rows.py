@@ -18,6 +18,8 @@ from benchmarks.report.values import (
 )
 from models.weights import catalogue
 
+CITYSCAPES = "Cityscapes val"  # what published scores are of
+SAME_SCORE = 0.2  # points of mIoU
 WINDOWED = "1024x2048"  # size of the pictures that windows slide over
 
 
@@ -56,6 +58,12 @@ class Speed:
     scored_on: str = ""
     published: float | None = None  # mIoU in % on Cityscapes val of the very network's published weights
     cited: str = ""  # where it is from
+    comparable: bool = False  # whether `miou` is of all images that `published` is of
+
+    @property
+    def differs(self) -> bool:
+        """Whether the score here is another than the published one."""
+        return self.comparable and abs(100 * self.miou - self.published) > SAME_SCORE
 
     @property
     def name(self) -> str:
@@ -92,6 +100,7 @@ class Accuracy:
     miou: float
     iou: dict[str, float | None]
     date: str
+    part: bool = False  # of some of the split's images alone
 
     @property
     def key(self) -> tuple:
@@ -171,6 +180,8 @@ def accuracies(record: dict) -> list[Accuracy]:
     settings, results = record["settings"], record["results"]
     iou = mapping(results.get("iou") or {})
     data = f"{word(settings['dataset'])} {word(settings['split'])}"
+    if "images" in settings:
+        data += f", {int(positive(settings['images']))} images"
     return [
         Accuracy(
             label(settings["model"], settings.get("options")),
@@ -184,5 +195,6 @@ def accuracies(record: dict) -> list[Accuracy]:
             figure(results["miou"]),
             {short(name): None if value is None else figure(value) for name, value in iou.items()},
             record["date"],
+            "images" in settings,
         )
     ]

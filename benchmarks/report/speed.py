@@ -7,7 +7,7 @@ from benchmarks.report.front import filters
 from benchmarks.report.page_parts import DASH, Cell, Column, Row, Section, Table, number, span, text
 from benchmarks.report.ranking import fastest, groups
 from benchmarks.report.reported import ReportedRecords
-from benchmarks.report.rows import Group, Speed
+from benchmarks.report.rows import SAME_SCORE, Group, Speed
 
 PERCENTILES = ("p50", "p90", "p95", "p99", "max")
 MEASURE = "python benchmark.py inference --runtimes keras,onnx --save"
@@ -17,6 +17,7 @@ COLUMNS = [
     Column("images/s"),
     Column(f"least{DASH}most"),
     Column("mIoU, %"),
+    Column("published"),
     *[Column(f"{name}, ms") for name in PERCENTILES],
     Column("memory, MiB"),
     Column("precision", numeric=False),
@@ -52,7 +53,8 @@ def inference(found: dict[Group, list[Speed]]) -> Section:
         "Inference",
         "Rows are ranked within their scope, size, batch and device only. Images per second is the "
         "median of the turns; latency is of a call, nearest rank over all turns, and p99 takes a thousand "
-        "calls.",
+        "calls. mIoU is that of these weights here; published is that of the network's published weights, "
+        f"and is marked where the two differ by more than {SAME_SCORE:g}.",
         lacking="" if found else MEASURE,
     )
     if found:
@@ -83,11 +85,17 @@ def _cells(row: Speed, is_fastest: bool, is_most_accurate: bool) -> Row:
         number(row.rate.median, "best" if is_fastest else ""),
         span(row.rate.least, row.rate.most),
         number(None) if score is None else Cell(f"{score:.1f}", score, "best" if is_most_accurate else ""),
+        number(None) if row.published is None else _published(row),
         *[number(None if value is None else value * speed_charts.MILLI) for value in milliseconds],
         number(None if row.memory is None else row.memory / speed_charts.MIB),
         *known,
     ]
     return Row(cells, filters(row))
+
+
+def _published(row: Speed) -> Cell:
+    """Digit by digit as it was published."""
+    return Cell(f"{row.published:g}", row.published, "differs" if row.differs else "")
 
 
 def _latency(found: dict[Group, list[Speed]]) -> Section:

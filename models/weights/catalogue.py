@@ -47,6 +47,8 @@ class Published:
         tested: the sizes of pictures, or windows, of that score.
         data: what it was trained on, with the terms.
         sha256: the hash, or first digits of it, if published.
+        answer: logits of one pixel of a made-up street, see `benchmarks.zoo.answer`, of weights whose logits
+            have been compared with the original code's.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Published:
     tested: str
     data: str
     sha256: str = ""
+    answer: tuple[float, ...] = ()
 
     @property
     def address(self) -> str:
@@ -114,7 +117,8 @@ def find(name: Path | str) -> Published | None:
 
 def near(name: Path | str) -> str:
     """` (did you mean NAME?)` where the catalogue has a similar one, else nothing."""
-    found = difflib.get_close_matches(str(name), published(), 1)
+    longer = [one for one in published() if one.startswith(str(name))]
+    found = longer or difflib.get_close_matches(str(name), published(), 1)
     return f" (did you mean {found[0]}?)" if found else ""
 
 

@@ -9,6 +9,7 @@ import reports
 from benchmarks.report import published, ranking
 from benchmarks.report.reported import gather
 from benchmarks.report.rows import Group, Speed
+from benchmarks.report.speed import table_rows
 from benchmarks.report.values import Spread
 
 
@@ -137,3 +138,25 @@ def test_published_scores_are_of_the_same_network_and_size(tmp_path):
     rows = gather([reports.save(tmp_path, records)]).speeds
     cited = {(row.rate.median, row.published, row.cited) for row in rows if row.published}
     assert cited == {(rate, 78.55, "mmsegmentation, 1024x2048") for rate in (5, 2)}
+
+
+@pytest.mark.parametrize(
+    ("miou", "more", "differs"),
+    [
+        (0.7874, {}, False),
+        (0.7876, {}, True),
+        (0.783, {}, True),
+        (0.5, {"images": 20}, False),
+        (0.5, {"dataset": "town"}, False),
+    ],
+)
+def test_a_score_other_than_the_published_one_is_marked(miou, more, differs, tmp_path):
+    pspnet = {"encoder": "resnet50_v1c", "preset": "mmseg"}  # 78.55 %
+    scored = reports.accuracy("pspnet", "aa", miou, **pspnet)
+    scored["settings"] |= {"dataset": "cityscapes"} | more
+    timed = reports.inference("pspnet", {"onnx": reports.figures(5)}, options=pspnet, weights="aa")
+    records = [timed, scored]
+    (row,) = gather([reports.save(tmp_path, records)]).speeds
+    assert row.miou == miou and row.published == 78.55 and row.differs == differs
+    (listed,) = table_rows([row])
+    assert [cell.mark for cell in listed if cell.text == "78.55"] == ["differs" if differs else ""]

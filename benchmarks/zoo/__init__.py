@@ -1,0 +1,1 @@
+"""`benchmark.py zoo`: all published weights, fetched, checked, scored and timed."""
