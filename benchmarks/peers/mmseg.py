@@ -17,6 +17,8 @@ HOW_ELSE = "; what mmsegmentation needs beside the extra stands in docs/benchmar
 RESNET50 = {"encoder": "resnet50_v1c", "preset": "mmseg"}
 RESNET101 = {"encoder": "resnet101_v1c", "preset": "mmseg"}
 MOBILENET = {"encoder": "mobilenet_v2", "preset": "mmseg"}
+HRNETS = {"hrnet_w18": "hr18", "hrnet_w18_small": "hr18s", "hrnet_w48": "hr48"}
+HALF = "cityscapes-512x1024.py"
 NETWORKS = (
     Network("pspnet", RESNET50, "pspnet/pspnet_r50-d8_4xb2-80k_cityscapes-512x1024.py"),
     Network("pspnet", RESNET101, "pspnet/pspnet_r101-d8_4xb2-80k_cityscapes-512x1024.py"),
@@ -35,6 +37,21 @@ NETWORKS = (
             f"segformer/segformer_mit-b{size}_8xb1-160k_cityscapes-1024x1024.py",
         )
         for size in range(6)
+    ),
+    *(
+        Network(model, {"encoder": encoder, "preset": "mmseg"}, f"{folder}_{name}_4xb2-160k_{HALF}")
+        for model, folder in (("fcn", "hrnet/fcn"), ("ocrnet", "ocrnet/ocrnet"))
+        for encoder, name in HRNETS.items()
+    ),
+    *(
+        Network("fastfcn", RESNET50 | {"head": head}, f"fastfcn/fastfcn_r50-d32_jpu_{head}_4xb2-80k_{HALF}")
+        for head in ("psp", "aspp", "enc")
+    ),
+    Network("fastscnn", {"preset": "mmseg"}, f"fastscnn/fast_scnn_8xb4-160k_{HALF}"),
+    Network("bisenetv2", {}, "bisenetv2/bisenetv2_fcn_4xb4-160k_cityscapes-1024x1024.py"),
+    *(
+        Network("stdc", {"encoder": name, "preset": "mmseg"}, f"stdc/{name}_in1k-pre_4xb12-80k_{HALF}")
+        for name in ("stdc1", "stdc2")
     ),
     Network("unet", {"preset": "mmseg"}, "unet/unet-s5-d16_fcn_4xb4-160k_cityscapes-512x1024.py"),
     Network(

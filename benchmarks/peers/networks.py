@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from types import ModuleType
 
-from benchmarks.peers import hub, mmseg, smp
+from benchmarks.peers import c3_sinet, edgenets, hub, mmseg, smp
 from benchmarks.peers.network import Network
 from common import packages
 from common.errors import UserError
@@ -11,7 +11,7 @@ from common.errors import UserError
 
 def by_package() -> dict[str, ModuleType]:
     """The packages, by the names that `models.weights.torch_export` has for them; the first found counts."""
-    return {"smp": smp, "hub": hub, "mmseg": mmseg}
+    return {"smp": smp, "hub": hub, "mmseg": mmseg, "c3_sinet": c3_sinet, "edgenets": edgenets}
 
 
 def all_networks() -> Iterator[tuple[str, Network]]:
