@@ -89,7 +89,7 @@ class TestFrozenEncoder:
 @pytest.mark.parametrize(
     ("model", "given", "said"),
     [
-        ("fastscnn", ["--encoder", "resnet50"], "fastscnn has no option 'encoder'; there are: preset, dropout"),
+        ("fastscnn", ["--encoder", "resnet50"], "fastscnn has no option 'encoder'; there are: preset"),
         ("fastscnn", ["--encoder-weights", "imagenet"], "fastscnn has no option 'encoder_weights'"),
         ("fastscnn", ["--freeze-encoder", 1], "fastscnn has no encoder .*leave `freeze_encoder` out"),
         ("deeplabv3+", ["--output-stride", 7], "unknown output stride '7'; there are: 16, 8"),
