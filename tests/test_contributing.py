@@ -1,13 +1,18 @@
-"""The network that CONTRIBUTING.md adds trains, resumes, scores, predicts, exports and is benchmarked."""
+"""The network that CONTRIBUTING.md adds trains, resumes, scores, predicts, exports and is benchmarked.
+
+With weights of the original in docs/adding-a-model.md it gives the original's logits.
+"""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+import types
 
 import pytest
 
+from models import networks
 from tiny import REPO, tiny_dataset
 
 DIFF = re.search(r"```diff\n(.*?)```", (REPO / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
@@ -54,3 +59,16 @@ def test_the_diff_is_the_whole_of_it(tmp_path):
     assert len(log.splitlines()) == 3  # a heading and two epochs
     assert len(list((tmp_path / "predictions" / "labelIds").rglob("*.png"))) == 2
     assert (tmp_path / "scores" / "scores.json").is_file() and (tmp_path / "toy.onnx").is_file()
+
+
+def test_the_original_of_the_guide_gives_the_same_logits(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    guide = (REPO / "docs" / "adding-a-model.md").read_text()
+    added = re.search(r"three_layers\.py\n@@.*?\n(.*?)^---", DIFF, re.DOTALL | re.MULTILINE)[1]
+    module = types.ModuleType("models.networks.three_layers")
+    exec("\n".join(line[1:] for line in added.splitlines()), module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(networks, "three_layers", module, raising=False)
+    told = {}
+    exec("\n".join(re.findall(r"```python\n(.*?)```", guide, re.DOTALL)), told)
+    assert told["difference"] < 1e-5
