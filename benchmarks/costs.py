@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from models.initialization import shapes_alone
+from models.model_options import to_record
 
 
 def count(name: str, options: dict, size: tuple[int, int]) -> dict:
@@ -14,7 +15,7 @@ def count(name: str, options: dict, size: tuple[int, int]) -> dict:
 
     with shapes_alone():
         model = models.build(name, (*size, 3), CITYSCAPES.classes, **options)
-        return {"model": name, "options": options} | figures(graph.trace(model))
+        return {"model": name, "options": to_record(name, options)} | figures(graph.trace(model))
 
 
 def macs_of(call):

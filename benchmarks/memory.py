@@ -33,7 +33,7 @@ def run(options) -> dict:
     """Measure both; returns bytes and seconds of each, or why there are none."""
     settings = {
         "model": options.model,
-        "options": model_options.given(options),
+        "options": model_options.to_record(options.model, model_options.given(options)),
         "size": options.target_size,
         "batch": options.batch,
         "precision": options.precision,

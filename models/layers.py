@@ -5,6 +5,7 @@ exported graphs can be read. Shapes are channels-last; H and W are those of the 
 """
 
 import math
+from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -13,6 +14,7 @@ import numpy as np
 from keras import layers, ops
 
 from models.depthwise import DepthwiseConv2D, SeparableConv2D
+from models.initializers import glorot
 
 BN_MOMENTUM = 0.9  # follows the weights within tens of steps, also in runs of a few hundred
 BN_EPSILON = 1e-3
@@ -218,8 +220,12 @@ def conv(
     dilation: int = 1,
     relu: bool = True,
     epsilon: float = BN_EPSILON,
+    initializer: Callable = glorot,
 ):
-    """Convolution without bias (batch norm has one), batch norm, ReLU."""
+    """Convolution without bias (batch norm has one), batch norm, ReLU.
+
+    `initializer` makes that of the kernel, see `models.initializers`.
+    """
     x = layers.Conv2D(
         filters,
         kernel,
@@ -227,6 +233,7 @@ def conv(
         dilation_rate=dilation,
         padding="same",
         use_bias=False,
+        kernel_initializer=initializer(),
         name=f"{name}_conv",
     )(x)
     return batch_norm(x, name, relu, epsilon)
@@ -240,10 +247,17 @@ def depthwise(
     relu: bool = True,
     norm: bool = True,
     epsilon: float = BN_EPSILON,
+    initializer: Callable = glorot,
 ):
     """3x3 depthwise convolution; batch norm and ReLU unless `norm` is false."""
     x = DepthwiseConv2D(
-        3, strides=stride, dilation_rate=dilation, padding="same", use_bias=False, name=f"{name}_depthwise"
+        3,
+        strides=stride,
+        dilation_rate=dilation,
+        padding="same",
+        use_bias=False,
+        depthwise_initializer=initializer(),
+        name=f"{name}_depthwise",
     )(x)
     return batch_norm(x, name, relu, epsilon) if norm else x
 

@@ -10,6 +10,8 @@ from models import registry
 # as runs and weights files of version 0.1 call options and their values
 RENAMED = {"backbone": "encoder"}
 RENAMED_VALUES = {("backbone", "resnet50"): "resnet50_keras"}
+# architecture -> option -> (what files mean that do not name it, today's default)
+DEFAULTS = {"fastscnn": {"preset": ("paper", "pytorch")}}
 
 
 class OptionError(UserError):
@@ -22,6 +24,16 @@ def current(options: dict) -> dict:
         RENAMED.get(name, name): RENAMED_VALUES.get((name, value), value) if isinstance(value, str) else value
         for name, value in options.items()
     }
+
+
+def to_record(model: str, options: dict) -> dict:
+    """Options as files keep them: those that once had another default are always named."""
+    return {name: today for name, (_, today) in DEFAULTS.get(model, {}).items()} | options
+
+
+def of_record(model: str, options: dict) -> dict:
+    """What a file's options mean: one that it does not name has the default from before that changed."""
+    return {name: before for name, (before, _) in DEFAULTS.get(model, {}).items()} | options
 
 
 def defaults(build, skip: int) -> dict:

@@ -12,40 +12,10 @@ import numpy as np
 from keras import initializers, layers, ops
 
 from models.depthwise import DepthwiseConv2D
+from models.initializers import he_fan_out, he_fan_out_depthwise, narrow_normal
 from models.layers import BN_MOMENTUM, BatchNorm
 
 EPSILON = 1e-5  # of batch norm in PyTorch
-
-
-def he_fan_out():
-    """He's initialisation by the number of outputs (arXiv 1502.01852), as torchvision's.
-
-    A new one for each layer: an initializer has its seed from Keras's, and draws the same numbers again.
-    """
-    return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-
-
-def he_fan_out_depthwise(multiplier: int = 1):
-    """The same for depthwise kernels, whose outputs PyTorch counts in all channels.
-
-    That is h w C times the multiplier. To Keras a kernel [h, w, C, multiplier] has a fan-in of h w C.
-    """
-    return initializers.VarianceScaling(2.0 / multiplier, "fan_in", "untruncated_normal")
-
-
-def uniform():
-    """PyTorch's default for convolutions and dense layers: uniform within 1 / sqrt(inputs of a value)."""
-    return initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-
-
-def uniform_depthwise():
-    """The same for depthwise kernels, of which Keras counts the inputs as their fan-out."""
-    return initializers.VarianceScaling(1 / 3, "fan_out", "uniform")
-
-
-def narrow_normal():
-    """mmsegmentation's initialisation of the last layer of a head, by which all scores are nearly equal."""
-    return initializers.RandomNormal(stddev=0.01)
 
 
 def conv(
@@ -153,9 +123,9 @@ def scores(x, outputs: int, name: str = "scores", bias: bool = True):
     return conv(x, outputs, name, 1, bias=bias, initializer=narrow_normal)
 
 
-def depthwise_bn(x, name: str, relu: bool = False, multiplier: int = 1, **options):
+def depthwise_bn(x, name: str, relu: bool = False, multiplier: int = 1, initializer=None, **options):
     """Depthwise convolution `name_conv`, batch norm `name_bn`, and `name_relu` if wanted."""
-    initializer = partial(he_fan_out_depthwise, multiplier)
+    initializer = initializer or partial(he_fan_out_depthwise, multiplier)
     x = depthwise(x, f"{name}_conv", multiplier=multiplier, initializer=initializer, **options)
     return batch_norm(x, f"{name}_bn", f"{name}_relu" if relu else None)
 

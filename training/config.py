@@ -10,6 +10,7 @@ from data import label_sets
 from data.ranges import NAMED, Ranges
 from data.samples import Sample
 from models import registry
+from models.model_options import of_record, to_record
 from training import losses
 from training.config_fields import Config
 from training.losses import class_weights
@@ -138,7 +139,7 @@ def _require_same(name: str, value, saved) -> None:
 
 def to_json(config: Config) -> str:
     """The configuration as JSON text; the label set, some hundred numbers, is one line of it."""
-    content = asdict(config)
+    content = asdict(config) | {"options": to_record(config.model, config.options)}
     label_set = json.dumps(content.pop("label_set"))
     return json.dumps(content, indent=2).removesuffix("\n}") + f',\n  "label_set": {label_set}\n}}\n'
 
@@ -154,6 +155,7 @@ def read(path: Path) -> Config:
         for name in ("target_size", "crop", "scale", "weight_of_class"):
             if content.get(name) is not None:
                 content[name] = tuple(content[name])
+        content["options"] = of_record(content["model"], content.get("options", {}))
         content["rates"] = Rates(**content["rates"])
         content["stages"] = stages.from_json(content.get("stages", {}))
         content["label_set"] = label_sets.from_json(content.get("label_set"))

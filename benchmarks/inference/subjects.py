@@ -30,7 +30,7 @@ def subjects(options) -> list[dict]:
             "model": name,
             "size": list(size),
             "batch": batch,
-            "options": architecture,
+            "options": model_options.to_record(name, architecture),
             "weights": weights or "random, seed 0",
         }
         for name in names

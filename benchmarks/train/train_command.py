@@ -79,7 +79,7 @@ def settings_of(options) -> Iterator[dict]:
                             "batch": batch,
                             "precision": precision,
                             "backend": backend,
-                            "options": model_options.given(options),
+                            "options": model_options.to_record(model, model_options.given(options)),
                             "input": "synthetic",
                             "ranks": 1,
                             "turns": options.turns or TURNS,

@@ -7,8 +7,9 @@ in which activations are features; and from each other in the last convolution a
 from keras import layers
 
 from models.encoders.imagenet_files import torchvision
+from models.initializers import he_fan_out_depthwise
 from models.model_options import require_one_of
-from models.torch_layers import ImageNetNormalize, batch_norm, conv, depthwise, he_fan_out_depthwise
+from models.torch_layers import ImageNetNormalize, batch_norm, conv, depthwise
 
 # channels are widened by, channels, blocks, stride of the first one; of each stage
 STAGES = (

@@ -5,11 +5,10 @@ norm's epsilon, and in which sums and activations are features. Layers are named
 underscores for dots.
 """
 
-from functools import partial
-
 import keras
-from keras import initializers, layers, ops
+from keras import layers, ops
 
+from models.initializers import uniform, uniform_depthwise
 from models.layers import normalize
 from models.torch_layers import batch_norm, conv, depthwise
 
@@ -18,9 +17,6 @@ from models.torch_layers import batch_norm, conv, depthwise
 BLOCKS = ((128, 2, 2), (256, 2, 2), (728, 2, 2), *(((728, 3, 1),) * 8), (1024, 2, 2))
 LAST = (1536, 2048)
 TAPS = {1: 4, 2: 8, 11: 16}  # block -> stride of the feature that it gives
-# PyTorch's default, uniform in +-1 / sqrt(fan-in)
-DEFAULT = partial(initializers.VarianceScaling, 1 / 3, "fan_in", "uniform")  # a new one for each layer
-DEFAULT_DEPTHWISE = partial(initializers.VarianceScaling, 1 / 3, "fan_out", "uniform")
 
 
 def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
@@ -36,7 +32,7 @@ def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
     """
     x = normalize(image)
     for number, (filters, stride) in enumerate(((32, 2), (64, 1)), start=1):
-        x = conv(x, filters, f"conv{number}", stride=stride, initializer=DEFAULT)
+        x = conv(x, filters, f"conv{number}", stride=stride, initializer=uniform)
         x = batch_norm(x, f"bn{number}", f"relu{number}")
     features = {2: x}
     for number, (filters, count, stride) in enumerate(BLOCKS, start=1):
@@ -50,8 +46,8 @@ def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
 
 def separable(x, filters: int, name: str):
     """3x3 depthwise and 1x1 convolution with nothing between them."""
-    x = depthwise(x, f"{name}_conv1", initializer=DEFAULT_DEPTHWISE)
-    return conv(x, filters, f"{name}_pointwise", 1, initializer=DEFAULT)
+    x = depthwise(x, f"{name}_conv1", initializer=uniform_depthwise)
+    return conv(x, filters, f"{name}_pointwise", 1, initializer=uniform)
 
 
 def block(x, filters: int, name: str, count: int, stride: int, first: bool, last: bool):
@@ -61,7 +57,7 @@ def block(x, filters: int, name: str, count: int, stride: int, first: bool, last
     """
     shortcut, channels = x, x.shape[-1]
     if stride > 1 or channels != filters:
-        shortcut = conv(x, filters, f"{name}_skip", 1, stride=stride, initializer=DEFAULT)
+        shortcut = conv(x, filters, f"{name}_skip", 1, stride=stride, initializer=uniform)
         shortcut = batch_norm(shortcut, f"{name}_skipbn")
     number = 0  # of the original's module: ReLU, separable convolution, batch norm
     for index in range(count):

@@ -14,6 +14,7 @@ import keras
 from keras import layers
 
 from models import torch_layers
+from models.initializers import he_fan_out_depthwise
 from models.layers import Resize
 from models.model_options import require_one_of
 from models.torch_layers import AdaptiveAveragePooling2D, ImageNetNormalize, PReLU, batch_norm
@@ -79,7 +80,7 @@ def conv(x, filters: int, name: str, kernel: int = 1, stride: int = 1, groups: i
 
 def depthwise(x, name: str, stride: int = 1, dilation: int = 1):
     """3x3 depthwise convolution with the repository's initialisation."""
-    return torch_layers.depthwise(x, name, 3, stride, dilation, initializer=torch_layers.he_fan_out_depthwise)
+    return torch_layers.depthwise(x, name, 3, stride, dilation, initializer=he_fan_out_depthwise)
 
 
 def conv_norm_prelu(x, filters: int, name: str, kernel: int = 1, **options):

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from functools import partial
 
 import keras
-from keras import initializers, layers
+from keras import layers
 
+from models.initializers import glorot, narrow_normal, uniform, uniform_depthwise
 from models.layers import Resize, average_pool, conv, depthwise, normalize, separable
 from models.model_options import require_one_of
 from models.torch_layers import (
+    EPSILON,
     AdaptiveAveragePooling2D,
     ImageNetNormalize,
     conv_bn_relu,
     depthwise_bn,
     fcn_head,
-    narrow_normal,
 )
 
 SIZE_MULTIPLE = 32  # the deepest features are at 1/32
@@ -51,7 +52,7 @@ class Style:
 def build(
     input_shape: tuple[int, int, int],
     classes: int,
-    preset: str = "paper",
+    preset: str = "pytorch",
     dropout: float = 0.1,
     auxiliary: bool = False,
 ) -> keras.Model:
@@ -60,8 +61,10 @@ def build(
     Args:
         input_shape: (H, W, 3), H and W multiples of 32.
         classes: output channels.
-        preset: `paper`, or `mmseg`: mmsegmentation's, with a 3x3 convolution behind the pyramid pooling,
-            batch norm between the two parts of separable convolutions, and no dilation in the fusion.
+        preset: `pytorch`, as PyTorch implementations have it: batch norm and ReLU between the two parts of
+            separable convolutions, and PyTorch's initialisation; `paper`: nothing between them, and
+            TensorFlow's initialisation; or `mmseg`: mmsegmentation's, with batch norm alone between them, a
+            3x3 convolution behind the pyramid pooling, and no dilation in the fusion.
         dropout: share of channels' values dropped before the last convolution in training.
         auxiliary: with heads on the shared downsampling and on the global features (section 4.1).
 
@@ -152,13 +155,31 @@ def adaptive_average_pool(x, bins: tuple[int, int], name: str):
     return AdaptiveAveragePooling2D(*bins, name=f"{name}_average")(x)
 
 
+def separable_of_two(x, filters: int, name: str, stride: int = 1):
+    """3x3 depthwise and 1x1 convolution, batch norm and ReLU behind each."""
+    x = pytorch_depthwise(x, f"{name}_spatial", stride=stride)
+    return pytorch_conv(x, filters, name, kernel=1)
+
+
 def separable_with_norm(x, filters: int, name: str, stride: int = 1):
     """3x3 depthwise convolution, batch norm, 1x1 convolution, batch norm, ReLU."""
     x = depthwise_bn(x, f"{name}_depthwise", stride=stride)
     return conv_bn_relu(x, filters, f"{name}_pointwise", kernel=1)
 
 
+pytorch_conv = partial(conv, epsilon=EPSILON, initializer=uniform)
+pytorch_depthwise = partial(depthwise, epsilon=EPSILON, initializer=uniform_depthwise)
 STYLES = {
+    "pytorch": Style(
+        normalize=imagenet_normalize,
+        conv=pytorch_conv,
+        depthwise=pytorch_depthwise,
+        separable=separable_of_two,
+        average=adaptive_average_pool,
+        pool_kernel=1,
+        fuse_dilation=4,
+        scores=uniform,
+    ),
     "paper": Style(
         normalize=normalize,
         conv=conv,
@@ -167,7 +188,7 @@ STYLES = {
         average=average_pool,
         pool_kernel=1,
         fuse_dilation=4,
-        scores=initializers.GlorotUniform,
+        scores=glorot,
     ),
     "mmseg": Style(
         normalize=imagenet_normalize,

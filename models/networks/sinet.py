@@ -13,6 +13,7 @@ import keras
 from keras import layers, ops
 
 from models import torch_layers
+from models.initializers import uniform, uniform_depthwise
 from models.layers import Resize, average_pool
 from models.torch_layers import ImageNetNormalize, PReLU, batch_norm, batch_norm_prelu
 
@@ -71,14 +72,12 @@ def build(input_shape: tuple[int, int, int], classes: int, auxiliary: bool = Fal
 
 def conv(x, filters: int, name: str, kernel: int = 1, stride: int = 1, groups: int = 1):
     """Convolution without bias, with PyTorch's initialisation."""
-    return torch_layers.conv(
-        x, filters, name, kernel, stride, groups=groups, initializer=torch_layers.uniform
-    )
+    return torch_layers.conv(x, filters, name, kernel, stride, groups=groups, initializer=uniform)
 
 
 def depthwise(x, name: str, kernel: int | tuple[int, int] = 3, stride: int = 1):
     """Depthwise convolution without bias, with PyTorch's initialisation."""
-    return torch_layers.depthwise(x, name, kernel, stride, initializer=torch_layers.uniform_depthwise)
+    return torch_layers.depthwise(x, name, kernel, stride, initializer=uniform_depthwise)
 
 
 def norm(x, name: str):
@@ -113,7 +112,7 @@ def channel_weights(x, name: str, reduction: int):
     x = layers.GlobalAveragePooling2D(keepdims=True, dtype="float32", name=f"{name}_average")(x)
     widths = (channels // reduction, channels) if reduction > 1 else (channels,)
     for number, width in enumerate(widths, start=1):
-        dense = layers.Dense(width, kernel_initializer=torch_layers.uniform(), name=f"{name}_dense{number}")
+        dense = layers.Dense(width, kernel_initializer=uniform(), name=f"{name}_dense{number}")
         x = PReLU(name=f"{name}_act{number}")(dense(x))
     return x
 
@@ -176,7 +175,7 @@ def decoder(coarse, at_8, at_4):
         2,
         strides=2,
         use_bias=False,
-        kernel_initializer=torch_layers.uniform(),
+        kernel_initializer=uniform(),
         name="decoder_up",
     )(x)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import models
 from common.errors import UserError
 from data.label_sets import CITYSCAPES, LabelSet
-from models.model_options import OptionError
+from models.model_options import DEFAULTS, OptionError
 from models.weights import keras_hdf5, legacy, native, torch_files
 from models.weights.run_files import weights_file
 
@@ -98,7 +98,8 @@ def fill(source: Path, network) -> None:
 
 
 def options_needed(source: Path, model: str) -> dict:
-    """The options that a model needs to take converted weights; none with those of this project.
+    """The options that a model needs to take weights: all of converted ones, else those that once had another
+    default.
 
     Raises:
         UserError: unreadable, or weights of another model.
@@ -106,7 +107,8 @@ def options_needed(source: Path, model: str) -> dict:
     path = weights_file(source)
     if torch_files.find(path) or native.is_converted(path):
         return origin_of(path, model).options
-    return {}
+    options = {} if keras_hdf5.has_layers(path) else native.read_origin(path).options
+    return {name: value for name, value in options.items() if name in DEFAULTS.get(model, {})}
 
 
 def origin_of(source: Path, model: str | None = None) -> native.Origin:

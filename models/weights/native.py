@@ -16,6 +16,7 @@ import numpy as np
 from common.errors import UserError
 from data import label_sets
 from data.label_sets import CITYSCAPES, LabelSet
+from models.model_options import of_record, to_record
 
 FORMAT = 1
 MAX_BYTES = 2**31  # of one array, far above any model's; a hostile header may claim any size
@@ -35,7 +36,8 @@ class Origin:
 
     def to_json(self) -> dict:
         """As JSON types; where the weights are this project's own, without a word of conversion."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        content = asdict(self) | {"options": to_record(self.model, self.options)}
+        return {name: value for name, value in content.items() if value is not None}
 
 
 def write(path: Path, model, origin: Origin) -> None:
@@ -133,6 +135,7 @@ def _origin(attribute: dict, path) -> Origin:
         origin = Origin(**attribute | {"label_set": label_set})
         origin = replace(origin, size=tuple(origin.size))
         _require_sound(origin)
+        origin = replace(origin, options=of_record(origin.model, origin.options))
     except (TypeError, ValueError) as error:
         raise UserError(f"{path} was written by another version of this project ({_short(error)})") from error
     return origin

@@ -57,6 +57,7 @@ CASES = {
     "fastfcn-psp": Case("fastfcn", {"encoder": "resnet18_v1c", "head": "psp", **NARROW}),
     "fastscnn": Case("fastscnn"),
     "fastscnn-mmseg": Case("fastscnn", {"preset": "mmseg"}),
+    "fastscnn-paper": Case("fastscnn", {"preset": "paper"}),
     "fcn": Case("fcn", {"encoder": "resnet18_v1c"}),
     "fcn-hrnet": Case("fcn", {"encoder": "hrnet_w18_small"}, sibling=True),
     "fpn": Case("fpn", {"encoder": "resnet18"}, sibling=True),
@@ -87,7 +88,7 @@ QUICK = ("fastscnn", "unet")  # what `make test-fast` looks at
 # JAX compiles every network for one image. This suite's own code there is `models.jax_kernels`; the rest is
 # Keras's, of which each kind of layer is in one of these:
 JAX = (
-    "fastscnn",  # depthwise and separable convolutions with strides, average pooling, bilinear resizing
+    "fastscnn-paper",  # depthwise and separable convolutions with strides, average pooling, bilinear resizing
     "separable_unet-original",  # separable convolutions with biases and of even size, nearest neighbours
     "deeplabv3+-mobilenetv2",  # strides turned into dilation, image pooling
     "bayes_segnet",  # pooling with positions, unpooling

@@ -64,13 +64,17 @@ def test_a_configuration_survives_its_file(tmp_path):
         Path("town"),
     )
     (tmp_path / "config.json").write_text(config.to_json(made))
-    assert config.read(tmp_path / "config.json") == made
+    assert config.read(tmp_path / "config.json") == replace(made, options={"preset": "pytorch"})
 
 
 def test_a_file_of_version_0_1_reads(tmp_path):
     (tmp_path / "config.json").write_text(OF_VERSION_0_1)
     expected = config.new(GIVEN | {"workers": 8, "class_weights": "enet", "job": "c-1"}, Path("town"))
-    assert config.read(tmp_path / "config.json") == replace(expected, weight_of_class=(1.5, 0.25))
+    assert config.read(tmp_path / "config.json") == replace(
+        expected,
+        weight_of_class=(1.5, 0.25),
+        options={"preset": "paper"},  # the default at that time
+    )
 
 
 def test_resuming_may_change_where_and_how_long_only():

@@ -13,6 +13,7 @@ from models.networks import fast_scnn
 
 # Hand count after arXiv 1902.04502, table 1, weights and batch-norm scales and offsets:
 # strided layers 3x3x3x32+64, 9x32+32x48+96, 9x48+48x64+128                     = 6,480
+# batch norm between the two parts of separable convolutions: scale and offset of their input's channels
 # inverted residuals (c_in -> 6 c_in -> c_out): c(6c) + 12c + 54c + 12c + 6c*o + 2o
 DOWNSAMPLE = (27 * 32 + 64) + (9 * 32 + 32 * 48 + 96) + (9 * 48 + 48 * 64 + 128)
 RESIDUALS = sum(
@@ -22,6 +23,7 @@ RESIDUALS = sum(
 POOLING = 4 * (128 * 32 + 64) + (256 * 128 + 256)
 FUSION = (9 * 128 + 256) + (128 * 128 + 256) + (64 * 128 + 256)
 CLASSIFIER = 2 * (9 * 128 + 128 * 128 + 256) + (128 * 19 + 19)
+BETWEEN = 2 * (32 + 48 + 128 + 128)
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +31,37 @@ def model():
     return models.build("fastscnn", (64, 96, 3), 19)
 
 
-def test_trainable_parameters_equal_the_hand_count(model):
-    assert sum(math.prod(v.shape) for v in model.trainable_variables) == (
-        DOWNSAMPLE + RESIDUALS + POOLING + FUSION + CLASSIFIER
-    )
+@pytest.fixture(scope="module")
+def papers():
+    return models.build("fastscnn", (64, 96, 3), 19, preset="paper")
 
 
-def test_parameters_are_within_the_published_range(model):
-    assert 1.11e6 <= sum(math.prod(v.shape) for v in model.trainable_variables) <= 1.14e6
+def parameters(network):
+    return sum(math.prod(v.shape) for v in network.trainable_variables)
+
+
+def test_trainable_parameters_equal_the_hand_count(model, papers):
+    assert parameters(papers) == DOWNSAMPLE + RESIDUALS + POOLING + FUSION + CLASSIFIER
+    assert parameters(model) == parameters(papers) + BETWEEN
+
+
+def test_parameters_are_within_the_published_range(model, papers):
+    assert 1.11e6 <= parameters(papers) < parameters(model) <= 1.14e6
+
+
+def test_kernels_are_drawn_as_pytorch_draws_them(model):
+    for layer in model.layers:
+        if not isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+            continue
+        kernel = np.asarray(layer.kernel)
+        inputs = math.prod(kernel.shape[:2]) * (1 if "depthwise" in layer.name else kernel.shape[2])
+        assert 0.9 * inputs**-0.5 < np.abs(kernel).max() <= inputs**-0.5, layer.name
 
 
 @pytest.mark.parametrize(("auxiliary", "count"), [(False, 1_399_939), (True, 1_456_617)])
 def test_mmsegmentations_has_its_parameters(auxiliary, count):
     network = models.build("fastscnn", (64, 96, 3), 19, preset="mmseg", auxiliary=auxiliary)
-    assert sum(math.prod(v.shape) for v in network.trainable_variables) == count
+    assert parameters(network) == count
 
 
 @pytest.mark.parametrize("preset", fast_scnn.STYLES)
@@ -51,13 +70,13 @@ def test_auxiliary_heads_stand_beside_the_logits_over_the_same_layers(preset, mo
     heads = models.ARCHITECTURES["fastscnn"].heads
     assert list(network.output) == ["logits", *heads]
     assert {tuple(output.shape) for output in network.output.values()} == {(None, 64, 96, 19)}
-    if preset == "paper":
+    if preset == "pytorch":
         own = [v.path for v in network.weights if not v.path.startswith("auxiliary")]
         assert sorted(own) == sorted(v.path for v in model.weights)
 
 
 def test_an_unknown_preset_lists_the_known():
-    with pytest.raises(UserError, match="unknown preset of fastscnn 'smp'; there are: paper, mmseg"):
+    with pytest.raises(UserError, match="unknown preset of fastscnn 'smp'; there are: pytorch, paper, mmseg"):
         models.build("fastscnn", (64, 96, 3), 19, preset="smp")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import models
 from common.errors import UserError
-from models.weights import native
+from models.weights import loading, native
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,20 @@ def test_loaded_weights_give_the_same_logits_at_another_size(saved):
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_origin_is_kept(saved):
-    assert native.read_origin(saved[0]) == native.Origin("fastscnn", 19, (32, 64))
+def test_the_origin_is_kept_with_options_whose_default_has_changed(saved):
+    assert native.read_origin(saved[0]) == native.Origin("fastscnn", 19, (32, 64), {"preset": "pytorch"})
+
+
+def test_a_file_that_names_no_preset_is_of_the_network_that_was_the_default(saved, tmp_path):
+    paper = models.build("fastscnn", (32, 64, 3), 19, preset="paper")
+    arrays = {variable.path: np.asarray(variable) for variable in paper.weights}
+    origin = native.read_arrays(saved[0])[1] | {"options": {}}
+    native.write_arrays(tmp_path / "before.weights.h5", arrays, origin)
+    found, origin = loading.load_network(tmp_path / "before.weights.h5")
+    assert origin.options == {"preset": "paper"}
+    assert [v.path for v in found.weights] == list(arrays)
+    assert loading.options_needed(tmp_path / "before.weights.h5", "fastscnn") == {"preset": "paper"}
+    assert loading.options_needed(saved[0], "fastscnn") == {"preset": "pytorch"}
 
 
 def test_another_class_count_names_weight_and_shapes(saved):

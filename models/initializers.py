@@ -1,0 +1,58 @@
+"""How fresh kernels are drawn; docs/models.md says which network draws which, and after whom.
+
+Each function makes a new initializer, one for each layer: an initializer has its seed from Keras's, and draws
+the same numbers again. Fans are those of kernels [h, w, in, out]; a depthwise kernel [h, w, C, multiplier]
+has h w inputs to each value, which Keras takes for its fan-out.
+"""
+
+from functools import partial
+
+from keras import initializers
+
+
+def glorot():
+    """Uniform within sqrt(6 / (fan-in + fan-out)): the default of TensorFlow and Keras."""
+    return initializers.GlorotUniform()
+
+
+def he_fan_in():
+    """He's initialisation by the number of inputs (arXiv 1502.01852, equation 10): deviation sqrt(2 / N)."""
+    return initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+
+
+def he_fan_in_depthwise():
+    """The same for depthwise kernels: deviation sqrt(2 / 9) of 3x3 ones."""
+    return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+
+
+def he_fan_out():
+    """He's initialisation by the number of outputs (equation 14 there), as torchvision's."""
+    return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+
+
+def he_fan_out_depthwise(multiplier: int = 1):
+    """The same for depthwise kernels, whose outputs PyTorch counts in all channels.
+
+    That is h w C times the multiplier. To Keras a kernel [h, w, C, multiplier] has a fan-in of h w C.
+    """
+    return initializers.VarianceScaling(2.0 / multiplier, "fan_in", "untruncated_normal")
+
+
+def uniform():
+    """PyTorch's default for convolutions and dense layers: uniform within 1 / sqrt(inputs of a value)."""
+    return initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
+def uniform_depthwise():
+    """The same for depthwise kernels."""
+    return initializers.VarianceScaling(1 / 3, "fan_out", "uniform")
+
+
+def narrow_normal():
+    """mmsegmentation's initialisation of the last layer of a head, by which all scores are nearly equal."""
+    return initializers.RandomNormal(stddev=0.01)
+
+
+def truncated_normal(deviation: float):
+    """A function that makes a truncated normal distribution of a deviation, as DeepLab's code has it."""
+    return partial(initializers.TruncatedNormal, stddev=deviation)
