@@ -25,6 +25,11 @@ def he_fan_in_depthwise():
     return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
+def he_fan_in_up():
+    """The same for 2x2 up-convolutions, [2, 2, out, in], in which a value has the inputs of one pixel."""
+    return initializers.VarianceScaling(2.0 * 4, "fan_out", "untruncated_normal")
+
+
 def he_fan_out():
     """He's initialisation by the number of outputs (equation 14 there), as torchvision's."""
     return initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")

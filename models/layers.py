@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers, ops
 
 from models.depthwise import DepthwiseConv2D, SeparableConv2D
-from models.initializers import glorot
+from models.initializers import he_fan_in, he_fan_in_depthwise
 
 BN_MOMENTUM = 0.9  # follows the weights within tens of steps, also in runs of a few hundred
 BN_EPSILON = 1e-3
@@ -220,7 +220,7 @@ def conv(
     dilation: int = 1,
     relu: bool = True,
     epsilon: float = BN_EPSILON,
-    initializer: Callable = glorot,
+    initializer: Callable = he_fan_in,
 ):
     """Convolution without bias (batch norm has one), batch norm, ReLU.
 
@@ -247,7 +247,7 @@ def depthwise(
     relu: bool = True,
     norm: bool = True,
     epsilon: float = BN_EPSILON,
-    initializer: Callable = glorot,
+    initializer: Callable = he_fan_in_depthwise,
 ):
     """3x3 depthwise convolution; batch norm and ReLU unless `norm` is false."""
     x = DepthwiseConv2D(
@@ -262,8 +262,20 @@ def depthwise(
     return batch_norm(x, name, relu, epsilon) if norm else x
 
 
-def separable(x, filters: int, name: str, stride: int = 1, dilation: int = 1, relu: bool = True):
-    """3x3 depthwise and 1x1 pointwise convolution with nothing between them, batch norm, ReLU."""
+def separable(
+    x,
+    filters: int,
+    name: str,
+    stride: int = 1,
+    dilation: int = 1,
+    relu: bool = True,
+    initializers: tuple[Callable, Callable] = (he_fan_in_depthwise, he_fan_in),
+):
+    """3x3 depthwise and 1x1 pointwise convolution with nothing between them, batch norm, ReLU.
+
+    `initializers` make those of the two kernels.
+    """
+    of_depthwise, of_pointwise = initializers
     x = SeparableConv2D(
         filters,
         3,
@@ -271,6 +283,8 @@ def separable(x, filters: int, name: str, stride: int = 1, dilation: int = 1, re
         dilation_rate=dilation,
         padding="same",
         use_bias=False,
+        depthwise_initializer=of_depthwise(),
+        pointwise_initializer=of_pointwise(),
         name=f"{name}_separable",
     )(x)
     return batch_norm(x, name, relu)

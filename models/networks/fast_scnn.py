@@ -182,9 +182,9 @@ STYLES = {
     ),
     "paper": Style(
         normalize=normalize,
-        conv=conv,
-        depthwise=depthwise,
-        separable=separable,
+        conv=partial(conv, initializer=glorot),
+        depthwise=partial(depthwise, initializer=glorot),
+        separable=partial(separable, initializers=(glorot, glorot)),
         average=average_pool,
         pool_kernel=1,
         fuse_dilation=4,

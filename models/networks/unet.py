@@ -1,8 +1,12 @@
 """U-Net: Convolutional Networks for Biomedical Image Segmentation (Ronneberger et al.; arXiv 1505.04597)."""
 
+from collections.abc import Callable
+from functools import partial
+
 import keras
 from keras import layers
 
+from models.initializers import he_fan_in, he_fan_in_up, he_fan_out, narrow_normal
 from models.layers import BN_EPSILON, Resize, conv, normalize
 from models.model_options import OptionError, require_one_of
 from models.torch_layers import EPSILON, ImageNetNormalize
@@ -22,7 +26,8 @@ def build(
     """U-Net on RGB in 0..255, with two differences to the paper.
 
     Convolutions are padded, so that the logits have the image's size without mirrored borders, and are
-    followed by batch norm, which also takes the place of the dropout between the two halves.
+    followed by batch norm, which also takes the place of the dropout between the two halves. Kernels are
+    normal with deviation sqrt(2 / inputs of a value), as the paper has it (section 3).
 
     Args:
         input_shape: (H, W, 3), H and W multiples of 16.
@@ -43,41 +48,43 @@ def build(
         raise OptionError(f"unet's width is a whole number of at least 1, not {width!r}")
     require_one_of("preset of unet", preset, PRESETS)
     mmseg = preset == "mmseg"
-    epsilon = EPSILON if mmseg else BN_EPSILON
+    block = partial(
+        conv, epsilon=EPSILON if mmseg else BN_EPSILON, initializer=he_fan_out if mmseg else he_fan_in
+    )
     image = keras.Input(input_shape, name="image")
     x = ImageNetNormalize(name="normalize")(image) if mmseg else normalize(image)
     skips = []
     for level in range(DEPTH):
-        x = double_conv(
-            x, width << level, f"encoder{level + 1}", epsilon
-        )  # [B, H/2^level, ..., width * 2^level]
+        name = f"encoder{level + 1}"
+        x = double_conv(x, width << level, name, block)  # [B, H/2^level, ..., width * 2^level]
         skips.append(x)
-        x = layers.MaxPooling2D(2, name=f"encoder{level + 1}_pool")(x)
-    x = double_conv(x, width << DEPTH, "bottom", epsilon)  # [B, H/16, W/16, 16 width]
+        x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
+    x = double_conv(x, width << DEPTH, "bottom", block)  # [B, H/16, W/16, 16 width]
     for level in reversed(range(DEPTH)):
-        enlarge = bilinear_up if mmseg else transposed_up
-        x = enlarge(x, skips[level], f"decoder{level + 1}")
-        x = layers.Concatenate(name=f"decoder{level + 1}_concat")([skips[level], x])
-        x = double_conv(
-            x, width << level, f"decoder{level + 1}", epsilon
-        )  # [B, H/2^level, ..., width * 2^level]
+        name = f"decoder{level + 1}"
+        x = bilinear_up(x, skips[level], name, block) if mmseg else transposed_up(x, skips[level], name)
+        x = layers.Concatenate(name=f"{name}_concat")([skips[level], x])
+        x = double_conv(x, width << level, name, block)  # [B, H/2^level, ..., width * 2^level]
     if mmseg:
-        x = layers.Dropout(dropout, name="head_dropout")(conv(x, width, "head", epsilon=epsilon))
-    logits = layers.Conv2D(classes, 1, dtype="float32", name="logits")(x)  # [B, H, W, classes]
+        x = layers.Dropout(dropout, name="head_dropout")(block(x, width, "head"))
+    initializer = narrow_normal() if mmseg else he_fan_in()
+    scores = layers.Conv2D(classes, 1, kernel_initializer=initializer, dtype="float32", name="logits")
+    logits = scores(x)  # [B, H, W, classes]
     return keras.Model(image, logits, name="unet")
 
 
-def double_conv(x, filters: int, name: str, epsilon: float):
+def double_conv(x, filters: int, name: str, block: Callable):
     """Two 3x3 convolutions: [B, h, w, C] -> [B, h, w, filters]."""
-    return conv(conv(x, filters, f"{name}a", epsilon=epsilon), filters, f"{name}b", epsilon=epsilon)
+    return block(block(x, filters, f"{name}a"), filters, f"{name}b")
 
 
 def transposed_up(x, skip, name: str):
     """Up-convolution: [B, h, w, 2C] -> [B, 2h, 2w, C], the skip's channels."""
-    return layers.Conv2DTranspose(skip.shape[-1], 2, strides=2, name=f"{name}_up")(x)
+    up = {"kernel_initializer": he_fan_in_up(), "name": f"{name}_up"}
+    return layers.Conv2DTranspose(skip.shape[-1], 2, strides=2, **up)(x)
 
 
-def bilinear_up(x, skip, name: str):
+def bilinear_up(x, skip, name: str, block: Callable):
     """Bilinear enlargement and a 1x1 convolution: [B, h, w, 2C] -> [B, 2h, 2w, C], the skip's channels."""
     x = Resize(*skip.shape[1:3], name=f"{name}_up_resize")(x)
-    return conv(x, skip.shape[-1], f"{name}_up", kernel=1, epsilon=EPSILON)
+    return block(x, skip.shape[-1], f"{name}_up", kernel=1)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from models import initializers, torch_layers
+from models import torch_layers
 from models.torch_layers import AdaptiveAveragePooling2D, BicubicResize, PReLU
 
 torch = pytest.importorskip("torch")
@@ -96,23 +96,3 @@ def test_depthwise_convolution_with_stride_and_dilation(stride, dilation, size):
     weights = torch.from_numpy(np.array(model.get_layer("a").kernel).transpose(2, 3, 0, 1).copy())
     theirs = functional.conv2d(channels_first(x), weights, None, stride, dilation, dilation, 4)
     assert_same(ours, theirs)
-
-
-@pytest.mark.parametrize(
-    ("initializer", "shape", "expected"),
-    [
-        (initializers.uniform, (3, 3, 8, 64), (3 * 3 * 8) ** -0.5),
-        (initializers.uniform_depthwise, (3, 3, 256, 1), (3 * 3) ** -0.5),
-    ],
-)
-def test_uniform_initialisation_reaches_to_one_over_the_root_of_the_inputs(initializer, shape, expected):
-    keras.utils.set_random_seed(0)
-    largest = np.abs(np.asarray(initializer()(shape))).max()
-    assert 0.99 * expected < largest <= expected
-
-
-def test_depthwise_kernels_are_drawn_as_pytorch_draws_them():
-    keras.utils.set_random_seed(0)
-    weights = torch.nn.init.kaiming_normal_(torch.empty(512, 1, 3, 3), mode="fan_out")
-    ours = np.asarray(initializers.he_fan_out_depthwise()((3, 3, 512, 1)))
-    assert ours.std() == pytest.approx(float(weights.std()), rel=0.06)

@@ -1,0 +1,45 @@
+"""Fresh kernels: as PyTorch draws them, and of each network as its paper or original code does."""
+
+import keras
+import numpy as np
+import pytest
+
+import models
+from models import initializers
+
+
+@pytest.mark.parametrize(
+    ("initializer", "shape", "expected"),
+    [
+        (initializers.uniform, (3, 3, 8, 64), (3 * 3 * 8) ** -0.5),
+        (initializers.uniform_depthwise, (3, 3, 256, 1), (3 * 3) ** -0.5),
+    ],
+)
+def test_uniform_initialisation_reaches_to_one_over_the_root_of_the_inputs(initializer, shape, expected):
+    keras.utils.set_random_seed(0)
+    largest = np.abs(np.asarray(initializer()(shape))).max()
+    assert 0.99 * expected < largest <= expected
+
+
+def test_depthwise_kernels_are_drawn_as_pytorch_draws_them():
+    torch = pytest.importorskip("torch")
+    keras.utils.set_random_seed(0)
+    weights = torch.nn.init.kaiming_normal_(torch.empty(512, 1, 3, 3), mode="fan_out")
+    ours = np.asarray(initializers.he_fan_out_depthwise()((3, 3, 512, 1)))
+    assert ours.std() == pytest.approx(float(weights.std()), rel=0.06)
+
+
+# deviations by hand: He's sqrt(2 / fan-in), 9 values of 3x3 depthwise kernels
+DEVIATIONS = [
+    ("unet", {"width": 16}, "bottomb_conv", (2 / (9 * 256)) ** 0.5),
+    ("unet", {"width": 16}, "decoder4_up", (2 / 256) ** 0.5),  # one pixel's inputs
+    ("unet", {"width": 16, "preset": "mmseg"}, "decoder4b_conv", (2 / (9 * 128)) ** 0.5),
+    ("unet", {"width": 64, "preset": "mmseg"}, "logits", 0.01),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "layer", "deviation"), DEVIATIONS)
+def test_kernels_have_the_deviation_of_paper_or_original(name, options, layer, deviation):
+    keras.utils.set_random_seed(0)
+    kernel = np.asarray(models.build(name, (32, 32, 3), 19, **options).get_layer(layer).kernel)
+    assert kernel.std() == pytest.approx(deviation, rel=0.1)
