@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from models.depthwise import SeparableConv2D
+from models.initializers import he_fan_in, he_fan_in_depthwise
 from models.layers import Resize, batch_norm, conv, normalize, separable
 from models.model_options import require_one_of
 
@@ -62,12 +63,16 @@ def original(image, classes: int):
         x = biased(x, SeparableConv2D, filters, f"{name}a")
         x = biased(x, SeparableConv2D, filters, f"{name}b")  # [B, H/2^(level-1), ..., filters]
     x = biased(x, layers.Conv2D, 2, "squeeze")  # [B, H, W, 2]
-    return layers.Conv2D(classes, 1, dtype="float32", name="logits")(x)
+    return layers.Conv2D(classes, 1, kernel_initializer=he_fan_in(), dtype="float32", name="logits")(x)
 
 
 def biased(x, kind, filters: int, name: str, kernel: int = 3):
-    """A convolution of that kind with a bias, batch norm, ReLU."""
-    return batch_norm(kind(filters, kernel, padding="same", name=f"{name}_conv")(x), name)
+    """A convolution of that kind with a bias, batch norm, ReLU; kernels after He (arXiv 1502.01852)."""
+    if kind is SeparableConv2D:
+        drawn = {"depthwise_initializer": he_fan_in_depthwise(), "pointwise_initializer": he_fan_in()}
+    else:
+        drawn = {"kernel_initializer": he_fan_in()}
+    return batch_norm(kind(filters, kernel, padding="same", name=f"{name}_conv", **drawn)(x), name)
 
 
 def large(image, classes: int):
@@ -87,7 +92,9 @@ def large(image, classes: int):
         x = residual(x, 384, f"bottom{block}", dilation=dilation)
     for stage in (3, 2, 1):
         x = up(x, skips[stage - 1], f"decoder{stage}")
-    scores = layers.Conv2D(classes, 1, name="scores")(x)  # [B, H/4, W/4, classes]
+    scores = layers.Conv2D(classes, 1, kernel_initializer=he_fan_in(), name="scores")(
+        x
+    )  # [B, H/4, W/4, classes]
     return Resize(*image.shape[1:3], dtype="float32", name="logits")(scores)
 
 

@@ -35,6 +35,8 @@ DEVIATIONS = [
     ("unet", {"width": 16}, "decoder4_up", (2 / 256) ** 0.5),  # one pixel's inputs
     ("unet", {"width": 16, "preset": "mmseg"}, "decoder4b_conv", (2 / (9 * 128)) ** 0.5),
     ("unet", {"width": 64, "preset": "mmseg"}, "logits", 0.01),
+    ("separable_unet", {}, "encoder4a_conv", (2 / (9 * 64)) ** 0.5),
+    ("separable_unet", {"variant": "large"}, "bottom1_shortcut_conv", (2 / 256) ** 0.5),
 ]
 
 
