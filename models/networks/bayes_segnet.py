@@ -1,13 +1,15 @@
 """Bayesian SegNet (Kendall, Badrinarayanan, Cipolla; arXiv 1511.02680).
 
 SegNet (arXiv 1511.00561) with dropout in its six central blocks, "Bayesian Central Enc-Dec", the best of
-the paper's variants. Left active in prediction (see `inference.sampling`), the dropout samples networks.
+the paper's variants. Kernels are drawn after He (arXiv 1502.01852), as those of SegNet (section 3.2). Left
+active in prediction (see `inference.sampling`), the dropout samples networks.
 """
 
 import keras
 from keras import layers
 
 from models.encoders import vgg16
+from models.initializers import he_fan_in
 from models.layers import conv
 from models.pooling import PoolWithPosition, Unpool
 from models.weights import keras_vgg16
@@ -36,7 +38,10 @@ def build(
     image = keras.Input(input_shape, name="image")
     x, positions = encoder(vgg16.subtract_mean(image), dropout)  # [B, H/32, W/32, 512]
     x = decoder(x, positions, dropout)  # [B, H, W, 64]
-    logits = layers.Conv2D(classes, 3, padding="same", dtype="float32", name="logits")(x)
+    scores = layers.Conv2D(
+        classes, 3, padding="same", kernel_initializer=he_fan_in(), dtype="float32", name="logits"
+    )
+    logits = scores(x)  # [B, H, W, classes]
     model = keras.Model(image, logits, name="bayes_segnet")
     keras_vgg16.load(model, encoder_weights)
     return model

@@ -37,6 +37,7 @@ DEVIATIONS = [
     ("unet", {"width": 64, "preset": "mmseg"}, "logits", 0.01),
     ("separable_unet", {}, "encoder4a_conv", (2 / (9 * 64)) ** 0.5),
     ("separable_unet", {"variant": "large"}, "bottom1_shortcut_conv", (2 / 256) ** 0.5),
+    ("bayes_segnet", {}, "decoder1_2_conv", (2 / (9 * 64)) ** 0.5),
 ]
 
 
