@@ -53,6 +53,16 @@ def uniform_depthwise():
     return initializers.VarianceScaling(1 / 3, "fan_out", "uniform")
 
 
+def he_uniform():
+    """As `he_fan_in`, of a uniform distribution: segmentation_models.pytorch's for decoders."""
+    return initializers.VarianceScaling(2.0, "fan_in", "uniform")
+
+
+def he_uniform_depthwise():
+    """The same for depthwise kernels."""
+    return initializers.VarianceScaling(2.0, "fan_out", "uniform")
+
+
 def narrow_normal():
     """mmsegmentation's initialisation of the last layer of a head, by which all scores are nearly equal."""
     return initializers.RandomNormal(stddev=0.01)

@@ -1,35 +1,66 @@
 """Atrous spatial pyramid pooling (Chen et al.; arXiv 1706.05587, section 3.3; 1802.02611, section 3.1)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from keras import layers
 
+from models.initializers import (
+    glorot,
+    he_fan_out,
+    he_fan_out_depthwise,
+    he_uniform,
+    he_uniform_depthwise,
+    narrow_normal,
+    truncated_normal,
+)
 from models.layers import Resize, conv, depthwise
 
 RATES = {16: (6, 12, 18), 8: (12, 24, 36)}  # output stride -> the pyramid's dilations
 
 
+class Kernels(NamedTuple):
+    """Initializers: of convolutions, of the two parts of separable ones, and of the last layer."""
+
+    conv: Callable
+    depthwise: Callable
+    pointwise: Callable
+    scores: Callable
+
+
+KERNELS = {
+    # DeepLab's code, research/deeplab/model.py; where it names none, TF-Slim's is Glorot's
+    "deeplab": Kernels(glorot, truncated_normal(0.33), truncated_normal(0.06), truncated_normal(0.01)),
+    "mmseg": Kernels(he_fan_out, he_fan_out_depthwise, he_fan_out, narrow_normal),
+    "smp": Kernels(he_uniform, he_uniform_depthwise, he_uniform, glorot),
+}
+
+
 @dataclass(frozen=True)
 class Style:
-    """How convolutions are made: separable or not, with batch norm inside, its epsilon."""
+    """How convolutions are made: separable or not, with batch norm inside, its epsilon, their kernels."""
 
     separable: bool
     inner_norm: bool
     epsilon: float
+    kernels: Kernels = KERNELS["mmseg"]
 
     def conv(self, x, filters: int, name: str, kernel: int = 1):
         """A convolution, batch norm, ReLU."""
-        return conv(x, filters, name, kernel, epsilon=self.epsilon)
+        return conv(x, filters, name, kernel, epsilon=self.epsilon, initializer=self.kernels.conv)
 
     def conv3x3(self, x, filters: int, name: str, dilation: int = 1):
         """3x3 convolution, batch norm, ReLU; separable: depthwise 3x3 and 1x1, each with both."""
         # From the map's size on, only the centre still reads pixels. A larger dilation would compute the
         # same, but TensorFlow on a CPU pads the map to a multiple of it: 1.2 s, not 0.06 s, for 4x8 at 36.
         dilation = min(dilation, max(x.shape[1:3]))
+        batch_norm, kernels = {"epsilon": self.epsilon}, self.kernels
         if not self.separable:
-            return conv(x, filters, name, dilation=dilation, epsilon=self.epsilon)
-        x = depthwise(x, name, dilation=dilation, norm=self.inner_norm, epsilon=self.epsilon)
-        return conv(x, filters, f"{name}_pointwise", kernel=1, epsilon=self.epsilon)
+            return conv(x, filters, name, dilation=dilation, initializer=kernels.conv, **batch_norm)
+        inner = {"norm": self.inner_norm, "initializer": kernels.depthwise} | batch_norm
+        x = depthwise(x, name, dilation=dilation, **inner)
+        return conv(x, filters, f"{name}_pointwise", 1, initializer=kernels.pointwise, **batch_norm)
 
 
 def aspp(

@@ -2,10 +2,11 @@
 
 from keras import layers
 
-from models.decoders.aspp import RATES, Style, aspp
+from models.decoders.aspp import KERNELS, RATES, Style, aspp
 from models.decoders.auxiliary import auxiliary
 from models.encoders import Features
 from models.layers import BN_EPSILON, Resize
+from models.model_options import require_one_of
 
 __all__ = ["auxiliary", "build"]
 NAME = "deeplabv3plus"  # TensorFlow's scopes take no '+'
@@ -22,6 +23,7 @@ PRESETS = {
         "epsilon": 1e-5,
         "dilated_blocks": "first",
         "last_conv": False,
+        "initialization": "mmseg",
     },
     "smp": {
         "rates": (12, 24, 36),
@@ -33,6 +35,7 @@ PRESETS = {
         "epsilon": 1e-5,
         "align_corners": True,
         "first_dilation": "everywhere",
+        "initialization": "smp",
     },
 }
 
@@ -53,6 +56,7 @@ def build(
     convolutions: int = 2,
     dropout: float = 0.1,
     epsilon: float = BN_EPSILON,
+    initialization: str = "deeplab",
 ):
     """Scores at 1/4 from features at 1/4 and at the output stride.
 
@@ -76,13 +80,15 @@ def build(
         convolutions: 3x3 ones in the decoder.
         dropout: share of the pyramid's values dropped in training.
         epsilon: of batch norm.
+        initialization: of the kernels, a key of `models.decoders.aspp.KERNELS`.
 
     Returns:
         [B, H/4, W/4, classes].
     """
     if separable is None:
         separable = features.encoder not in PLAIN
-    style = Style(separable, inner_norm, epsilon)
+    require_one_of("initialization", initialization, KERNELS)
+    style = Style(separable, inner_norm, epsilon, KERNELS[initialization])
     x = aspp(
         features.at[32], rates or RATES[output_stride], style, channels, pool_first, project_kernel
     )  # [B, H/16, W/16, channels], or 1/8
@@ -92,7 +98,7 @@ def build(
     x = decoder(
         features.at[4], x, style, convolutions, align_corners, low_channels
     )  # [B, H/4, W/4, channels]
-    return layers.Conv2D(classes, 1, name="scores")(x)
+    return layers.Conv2D(classes, 1, kernel_initializer=style.kernels.scores(), name="scores")(x)
 
 
 def decoder(low, x, style: Style, convolutions: int, align_corners: bool, low_channels: int):

@@ -52,6 +52,7 @@ ENCODERS = {
 # options that change no arithmetic, and those that shapes show
 FREE = (
     "dropout",
+    "initialization",
     "encoder_weights",
     "preset",
     "channels",

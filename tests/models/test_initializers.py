@@ -29,7 +29,8 @@ def test_depthwise_kernels_are_drawn_as_pytorch_draws_them():
     assert ours.std() == pytest.approx(float(weights.std()), rel=0.06)
 
 
-# deviations by hand: He's sqrt(2 / fan-in), 9 values of 3x3 depthwise kernels
+TRUNCATED = 0.8796  # deviation of a normal distribution within two deviations
+# by hand: He's is sqrt(2 / fan-in), of a 3x3 depthwise kernel's 9
 DEVIATIONS = [
     ("unet", {"width": 16}, "bottomb_conv", (2 / (9 * 256)) ** 0.5),
     ("unet", {"width": 16}, "decoder4_up", (2 / 256) ** 0.5),  # one pixel's inputs
@@ -38,6 +39,9 @@ DEVIATIONS = [
     ("separable_unet", {}, "encoder4a_conv", (2 / (9 * 64)) ** 0.5),
     ("separable_unet", {"variant": "large"}, "bottom1_shortcut_conv", (2 / 256) ** 0.5),
     ("bayes_segnet", {}, "decoder1_2_conv", (2 / (9 * 64)) ** 0.5),
+    ("deeplabv3+", {}, "aspp_atrous1_depthwise", TRUNCATED * 0.33),
+    ("deeplabv3+", {}, "aspp_atrous1_pointwise_conv", TRUNCATED * 0.06),
+    ("deeplabv3+", {"preset": "mmseg", "encoder": "resnet18_v1c"}, "scores", 0.01),
 ]
 
 

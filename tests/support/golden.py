@@ -7,12 +7,13 @@ else, or names or shapes a variable otherwise, and then published weights do not
 
 import json
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest import mock
 
 import keras
 import numpy as np
+from keras import initializers
 
 import models
 from cases import CASES
@@ -42,7 +43,9 @@ def undrawn():
     def zeros(self, shape, dtype=None):
         return keras.ops.convert_to_tensor(np.zeros(shape, dtype or "float32"))
 
-    with mock.patch.object(keras.initializers.VarianceScaling, "__call__", zeros):
+    with ExitStack() as patches:
+        for drawn in (initializers.VarianceScaling, initializers.RandomNormal, initializers.TruncatedNormal):
+            patches.enter_context(mock.patch.object(drawn, "__call__", zeros))
         yield
 
 
