@@ -71,3 +71,9 @@ def narrow_normal():
 def truncated_normal(deviation: float):
     """A function that makes a truncated normal distribution of a deviation, as DeepLab's code has it."""
     return partial(initializers.TruncatedNormal, stddev=deviation)
+
+
+def all_kernels(initializer) -> dict:
+    """The same for every kind of kernel, as `models.encoders.dilation.dilate` takes it."""
+    kinds = ("kernel", "depthwise", "pointwise")
+    return {f"{kind}_initializer": initializer for kind in kinds}

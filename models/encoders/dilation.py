@@ -13,7 +13,9 @@ far as the smallest of them, often a 1x1 shortcut, has room for it.
 """
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import keras
 from keras import layers
@@ -23,6 +25,7 @@ from models.pooling import DilatedMaxPooling2D
 
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
+KEPT = MappingProxyType({})  # no other initializers than the network's
 
 
 @dataclass
@@ -49,7 +52,9 @@ class Kernel:
         return before, self.dilation * (self.size - 1) - before
 
 
-def dilate(network: keras.Model, image, output_stride: int) -> keras.Model:
+def dilate(
+    network: keras.Model, image, output_stride: int, initializers: Mapping[str, Callable] = KEPT
+) -> keras.Model:
     """Rebuild a network on `image` with features no coarser than `output_stride`, with fresh weights.
 
     Sizes become exact: 'valid' convolutions without a padding layer before them are padded, so that every
@@ -60,6 +65,8 @@ def dilate(network: keras.Model, image, output_stride: int) -> keras.Model:
         network: a functional model of one tensor, with strides of 1 and 2, each layer used once.
         image: Keras tensor [B, H, W, C] of static size, H and W multiples of `output_stride`.
         output_stride: a power of two; at the network's own stride or above, no stride is changed.
+        initializers: by their argument of Keras's layers, such as `depthwise_initializer`, functions that
+            make them; those that are not given stay the network's.
 
     Returns:
         A model with the layers' names and the weights' shapes of `network`.
@@ -74,7 +81,7 @@ def dilate(network: keras.Model, image, output_stride: int) -> keras.Model:
         if layer.name in paddings and paddings[layer.name].dense:
             return layers.ZeroPadding2D((paddings[layer.name].padding,) * 2, name=layer.name)
         if layer.name in kernels:
-            return rebuilt_kernel(layer, kernels[layer.name])
+            return rebuilt_kernel(layer, kernels[layer.name], initializers)
         config = layer.get_config()
         if isinstance(layer, layers.BatchNormalization):
             # ImageNet's 0.99 or 0.999 would follow the weights too slowly for runs of a few hundred steps.
@@ -128,9 +135,10 @@ def _kernel(layer, parent, stride: int, output_stride: int) -> Kernel:
     return kernel
 
 
-def rebuilt_kernel(layer, kernel: Kernel):
-    """The layer anew, with its stride, dilation and padding after the plan."""
+def rebuilt_kernel(layer, kernel: Kernel, initializers: Mapping[str, Callable] = KEPT):
+    """The layer anew, with its stride, dilation and padding after the plan, and with other initializers."""
     config = layer.get_config()
+    config |= {argument: make() for argument, make in initializers.items() if argument in config}
     if not kernel.padding_layer:
         config["padding"] = "same"
     if not kernel.dense:

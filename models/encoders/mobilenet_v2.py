@@ -1,9 +1,13 @@
-"""MobileNetV2 (arXiv 1801.04381), width 1, as in keras.applications."""
+"""MobileNetV2 (arXiv 1801.04381), width 1, as in keras.applications.
+
+Kernels are drawn as in its authors' code, which is TF-Slim's.
+"""
 
 import keras
 
 from models.encoders import applications
 from models.encoders.imagenet_files import Published
+from models.initializers import all_kernels, truncated_normal
 from models.layers import normalize
 
 # the last activation before each stride
@@ -18,11 +22,12 @@ IMAGENET = Published(
     "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
     "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/",
 )
+KERNELS = all_kernels(truncated_normal(0.09))  # research/slim/nets/mobilenet/mobilenet.py
 
 
 def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
     """Features by their stride, see `models.encoders.applications.build`."""
-    return applications.build(network, TAPS, image, output_stride)
+    return applications.build(network, TAPS, image, output_stride, KERNELS)
 
 
 def network(image) -> keras.Model:

@@ -10,6 +10,7 @@ from keras import layers
 
 from models.depthwise import DepthwiseConv2D
 from models.encoders import applications
+from models.initializers import all_kernels, truncated_normal
 from models.layers import batch_norm, conv, normalize
 
 TAPS = {
@@ -21,11 +22,12 @@ TAPS = {
 }
 IMAGENET = None  # published as TensorFlow 1 checkpoints only
 MIDDLE_UNITS = 16
+KERNELS = all_kernels(truncated_normal(0.09))  # research/deeplab/core/xception.py
 
 
 def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
     """Features by their stride, see `models.encoders.applications.build`."""
-    return applications.build(network, TAPS, image, output_stride)
+    return applications.build(network, TAPS, image, output_stride, KERNELS)
 
 
 def network(image) -> keras.Model:

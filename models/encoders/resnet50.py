@@ -1,10 +1,14 @@
-"""ResNet-50 (arXiv 1512.03385), as in keras.applications."""
+"""ResNet-50 (arXiv 1512.03385), as in keras.applications.
+
+Kernels are drawn after He, as the paper has it (section 3.4).
+"""
 
 import keras
 from keras import layers, ops
 
 from models.encoders import applications
 from models.encoders.imagenet_files import Published
+from models.initializers import all_kernels, he_fan_in
 
 TAPS = {
     2: "conv1_relu",  # [B, H/2, W/2, 64]
@@ -39,7 +43,7 @@ class CaffeNormalize(layers.Layer):
 
 def build(name: str, image, output_stride: int = 32) -> dict[int, object]:
     """Features by their stride, see `models.encoders.applications.build`."""
-    return applications.build(network, TAPS, image, output_stride)
+    return applications.build(network, TAPS, image, output_stride, all_kernels(he_fan_in))
 
 
 def network(image) -> keras.Model:

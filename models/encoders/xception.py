@@ -1,4 +1,7 @@
-"""Xception (arXiv 1610.02357), as in keras.applications, with every layer named."""
+"""Xception (arXiv 1610.02357), as in keras.applications, with every layer named.
+
+That is its author's own code, whose kernels have Glorot's initialisation.
+"""
 
 import re
 

@@ -42,6 +42,9 @@ DEVIATIONS = [
     ("deeplabv3+", {}, "aspp_atrous1_depthwise", TRUNCATED * 0.33),
     ("deeplabv3+", {}, "aspp_atrous1_pointwise_conv", TRUNCATED * 0.06),
     ("deeplabv3+", {"preset": "mmseg", "encoder": "resnet18_v1c"}, "scores", 0.01),
+    ("deeplabv3+", {}, "block_13_depthwise", TRUNCATED * 0.09),
+    ("deeplabv3+", {}, "block_13_expand", TRUNCATED * 0.09),
+    ("deeplabv3+", {"encoder": "resnet50_keras"}, "conv3_block1_2_conv", (2 / (9 * 128)) ** 0.5),
 ]
 
 
