@@ -63,9 +63,12 @@ def he_uniform_depthwise():
     return initializers.VarianceScaling(2.0, "fan_out", "uniform")
 
 
-def narrow_normal():
-    """mmsegmentation's initialisation of the last layer of a head, by which all scores are nearly equal."""
-    return initializers.RandomNormal(stddev=0.01)
+def normal(deviation: float):
+    """A function that makes a normal distribution of a deviation."""
+    return partial(initializers.RandomNormal, stddev=deviation)
+
+
+narrow_normal = normal(0.01)  # mmsegmentation's of the last layer of a head: all scores are nearly equal
 
 
 def truncated_normal(deviation: float):

@@ -6,7 +6,7 @@ It serves training alone, where its loss shortens the way to the encoder's middl
 from keras import layers
 
 from models.encoders import Features
-from models.torch_layers import conv_bn_relu
+from models.torch_layers import conv_bn_relu, scores
 
 CHANNELS = 256
 
@@ -15,4 +15,4 @@ def auxiliary(features: Features, classes: int, dropout: float = 0.1):
     """[B, h, w, classes] from the features whose strided network is at 1/16 there."""
     x = conv_bn_relu(features.at[16], CHANNELS, "auxiliary")
     x = layers.Dropout(dropout, name="auxiliary_dropout")(x)
-    return layers.Conv2D(classes, 1, name="auxiliary_scores")(x)
+    return scores(x, classes, "auxiliary_scores")

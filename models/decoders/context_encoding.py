@@ -3,6 +3,7 @@
 import keras
 from keras import initializers, layers, ops
 
+from models.initializers import uniform
 from models.layers import BN_MOMENTUM, BatchNorm
 from models.torch_layers import EPSILON, conv_bn_relu
 
@@ -26,7 +27,8 @@ def context_encoding(x, codes: int):
     encoding = BatchNorm(momentum=BN_MOMENTUM, epsilon=EPSILON, name="encoding_bn", **single)(encoding)
     encoding = layers.ReLU(name="encoding_relu", **single)(encoding)
     encoding = layers.GlobalAveragePooling1D("channels_first", name=ENCODING, **single)(encoding)
-    weights = layers.Dense(channels, "sigmoid", name="encoding_weights", **single)(encoding)  # [B, C]
+    weigh = layers.Dense(channels, "sigmoid", kernel_initializer=uniform(), name="encoding_weights", **single)
+    weights = weigh(encoding)  # [B, C]
     weights = layers.Reshape((1, 1, channels), name="encoding_reshape")(weights)
     weighed = layers.Multiply(name="encoding_multiply")([x, weights])
     x = layers.Add(name="encoding_add")([x, weighed])

@@ -3,8 +3,8 @@
 from keras import layers
 
 from models.encoders import Features
-from models.encoders.efficientvit import add, conv_norm_act, mobile_block
-from models.torch_layers import BicubicResize, conv
+from models.encoders.efficientvit import add, conv, conv_norm_act, mobile_block
+from models.torch_layers import BicubicResize
 
 NAME = "efficientvit"
 OUTPUT_STRIDES = (32,)

@@ -11,8 +11,9 @@ from models.decoders.context_encoding import ENCODING, context_encoding
 from models.decoders.jpu import joint_pyramid_upsampling
 from models.decoders.pyramid_pooling import pyramid_pooling
 from models.encoders import Features
+from models.initializers import uniform
 from models.model_options import require_one_of
-from models.torch_layers import EPSILON, conv, conv_bn_relu
+from models.torch_layers import EPSILON, conv_bn_relu, scores
 
 NAME = "fastfcn"
 OUTPUT_STRIDES = (32,)
@@ -63,7 +64,7 @@ def build(
     else:
         x = context_encoding(conv_bn_relu(x, channels, "bottleneck"), codes)
     x = layers.Dropout(dropout, name="head_dropout")(x)  # [B, H/8, W/8, channels]
-    return conv(x, classes, "scores", 1, bias=True)
+    return scores(x, classes)
 
 
 def heads(model, features: Features, classes: int) -> dict:
@@ -74,5 +75,6 @@ def heads(model, features: Features, classes: int) -> dict:
     found = {"auxiliary": auxiliary(features, classes)}
     if any(layer.name == ENCODING for layer in model.layers):
         encoding = model.get_layer(ENCODING).output
-        found["presence"] = layers.Dense(classes, dtype="float32", name="presence")(encoding)
+        presence = layers.Dense(classes, kernel_initializer=uniform(), dtype="float32", name="presence")
+        found["presence"] = presence(encoding)
     return found

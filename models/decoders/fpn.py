@@ -4,7 +4,7 @@ from keras import layers
 
 from models.encoders import Features
 from models.layers import Resize
-from models.torch_layers import EPSILON, conv, conv_bn_relu
+from models.torch_layers import EPSILON, conv, conv_bn_relu, scores
 
 NAME = "fpn"
 OUTPUT_STRIDES = (32,)
@@ -54,7 +54,7 @@ def build(
         summed.append(x)  # [B, H/4, W/4, head_channels]
     x = layers.Add(name="head_add")(summed)
     x = layers.Dropout(dropout, name="head_dropout")(x)
-    return conv(x, classes, "scores", 1, bias=True)
+    return scores(x, classes)
 
 
 def pyramid(features: Features, channels: int) -> list:

@@ -10,7 +10,7 @@ from keras import layers, ops
 from models.decoders.unet import CHANNELS, up
 from models.encoders import Features
 from models.layers import Resize
-from models.torch_layers import conv, conv_bn_relu
+from models.smp_layers import conv, conv_bn_relu, scores
 
 NAME = "manet"
 OUTPUT_STRIDES = (32,)
@@ -35,7 +35,7 @@ def build(features: Features, classes: int, output_stride: int):
     for index, (stride, filters) in enumerate(zip((16, 8, 4, 2, 1), CHANNELS)):
         skip, name = features.at.get(stride), f"decoder{index}"
         x = up(x, None, filters, name) if skip is None else fused(x, skip, filters, name)
-    return conv(x, classes, "scores", 3, bias=True)
+    return scores(x, classes)
 
 
 def position_attention(x):

@@ -5,6 +5,7 @@ from keras import layers
 from models.decoders.auxiliary import auxiliary
 from models.decoders.pyramid_pooling import pyramid_pooling
 from models.encoders import Features
+from models.initializers import narrow_normal
 from models.torch_layers import conv
 
 __all__ = ["auxiliary", "build"]
@@ -60,4 +61,4 @@ def build(
         features.at[level], channels, bin_channels, bottleneck, bin_norm, align_corners
     )  # [B, h, w, channels]
     x = layers.Dropout(dropout, name="psp_dropout")(x)
-    return conv(x, classes, "scores", head_kernel, bias=True)
+    return conv(x, classes, "scores", head_kernel, bias=True, initializer=narrow_normal)

@@ -3,8 +3,9 @@
 from keras import layers
 
 from models.encoders import Features
+from models.initializers import uniform
 from models.layers import Resize
-from models.torch_layers import batch_norm, conv, conv_bn_relu
+from models.torch_layers import batch_norm, conv, conv_bn_relu, scores
 
 NAME = "segformer"
 OUTPUT_STRIDES = (32,)
@@ -53,7 +54,7 @@ def build(
         if projection == "conv":
             x = conv_bn_relu(x, channels, name, 1)
         else:
-            x = layers.Dense(channels, name=f"{name}_linear")(x)
+            x = layers.Dense(channels, kernel_initializer=uniform(), name=f"{name}_linear")(x)
         if stride != 4:
             corners = levels_align_corners
             x = Resize(height, width, align_corners=corners, name=f"{name}_resize")(x)
@@ -62,4 +63,4 @@ def build(
     x = layers.Concatenate(name="fuse_concat")(joined)  # [B, H/4, W/4, 4 or 5 * channels]
     x = batch_norm(conv(x, channels, "fuse_conv", 1), "fuse_bn", "fuse_relu")
     x = layers.Dropout(dropout, name="fuse_dropout")(x)
-    return conv(x, classes, "scores", 1, bias=True)
+    return scores(x, classes)

@@ -1,14 +1,14 @@
 """U-Net's decoder (arXiv 1505.04597) on any encoder, as in segmentation_models.pytorch.
 
 Against the paper: nearest-neighbour enlargement in the place of up-convolutions, batch norm after each
-convolution, and a last level at the image's resolution without a skip.
+convolution, and a last level at the image's resolution without a skip. Kernels are drawn as there.
 """
 
 from keras import layers
 
 from models.encoders import Features
 from models.layers import Resize
-from models.torch_layers import conv_bn_relu
+from models.smp_layers import conv_bn_relu, scores
 
 NAME = "unet"
 OUTPUT_STRIDES = (32,)
@@ -34,7 +34,7 @@ def build(features: Features, classes: int, output_stride: int, center: bool | N
         x = conv_bn_relu(conv_bn_relu(x, x.shape[-1], "center1"), x.shape[-1], "center2")
     for index, (stride, filters) in enumerate(zip((16, 8, 4, 2, 1), CHANNELS)):
         x = up(x, features.at.get(stride), filters, f"decoder{index}")  # [B, H/stride, W/stride, filters]
-    return layers.Conv2D(classes, 3, padding="same", name="scores")(x)
+    return scores(x, classes)
 
 
 def up(x, skip, filters: int, name: str):

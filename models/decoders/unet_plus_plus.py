@@ -4,7 +4,7 @@ from keras import layers
 
 from models.decoders.unet import CHANNELS, up
 from models.encoders import Features
-from models.torch_layers import conv
+from models.smp_layers import scores
 
 NAME = "unet_plus_plus"
 OUTPUT_STRIDES = (32,)
@@ -38,7 +38,7 @@ def build(features: Features, classes: int, output_stride: int):
             beside = [nodes[other, level] for other in range(first + 1, level + 1)]
             nodes[first, level] = node(nodes[first, level - 1], [*beside, skips[level]], first, level)
     x = up(nodes[0, depth - 1], None, CHANNELS[depth], f"x_0_{depth}")  # [B, H, W, 16]
-    return conv(x, classes, "scores", 3, bias=True)
+    return scores(x, classes)
 
 
 def node(below, beside: list, first: int, level: int):

@@ -5,15 +5,21 @@ Not the network of the same name in arXiv 2305.07027. Layers are named after the
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 from keras import layers, ops
 
-from models.torch_layers import ImageNetNormalize, batch_norm, conv, depthwise
+from models import torch_layers
+from models.initializers import normal
+from models.torch_layers import ImageNetNormalize, batch_norm
 
 EXPANSION = 4  # of a mobile block's channels
 AGGREGATION = 5  # kernel of the second scale of queries, keys and values
 TINY = 1e-15  # added to what attention is divided by
+# drawn as in the original, efficientvit/apps/utils/init.py
+conv = partial(torch_layers.conv, initializer=normal(0.02))
+depthwise = partial(torch_layers.depthwise, initializer=normal(0.02))
 
 
 @dataclass(frozen=True)

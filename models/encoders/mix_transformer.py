@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers
 
 from models.attention import ScaledDotProduct
+from models.initializers import truncated_normal
 from models.torch_layers import ImageNetNormalize, conv, depthwise
 
 HEADS = (1, 2, 5, 8)  # of a stage
@@ -73,6 +74,11 @@ def build(name: str, image, output_stride: int = 32, epsilons: str = "original")
     return features
 
 
+def linear(outputs: int, name: str):
+    """A dense layer, drawn as in the authors' code."""
+    return layers.Dense(outputs, kernel_initializer=truncated_normal(0.02)(), name=name)
+
+
 def norm(x, name: str, epsilon: float):
     """Layer normalisation over the channels."""
     return layers.LayerNormalization(epsilon=epsilon, name=name)(x)
@@ -92,16 +98,16 @@ def attention(x, name: str, heads: int, reduction: int, epsilon: float):
     if reduction > 1:
         coarse = conv(x, channels, f"{name}_sr", reduction, stride=reduction, padding=0, bias=True)
         coarse = norm(coarse, f"{name}_norm", epsilon)  # [B, h/reduction, w/reduction, C]
-    query = layers.Dense(channels, name=f"{name}_q")(x)
-    key, value = (layers.Dense(channels, name=f"{name}_{part}")(coarse) for part in "kv")
+    query = linear(channels, f"{name}_q")(x)
+    key, value = (linear(channels, f"{name}_{part}")(coarse) for part in "kv")
     x = ScaledDotProduct(heads, name=f"{name}_product")([query, key, value])
-    return layers.Dense(channels, name=f"{name}_proj")(x)
+    return linear(channels, f"{name}_proj")(x)
 
 
 def mix_ffn(x, name: str):
     """Dense, depthwise 3x3, GELU, dense; the convolution takes the place of positional encodings."""
     channels = x.shape[-1]
-    x = layers.Dense(MLP_RATIO * channels, name=f"{name}_fc1")(x)
+    x = linear(MLP_RATIO * channels, f"{name}_fc1")(x)
     x = depthwise(x, f"{name}_dwconv", bias=True)
     x = layers.Activation("gelu", name=f"{name}_gelu")(x)
-    return layers.Dense(channels, name=f"{name}_fc2")(x)
+    return linear(channels, f"{name}_fc2")(x)
