@@ -2,6 +2,7 @@
 
 from keras import layers
 
+from models.initializers import he_fan_out_depthwise
 from models.layers import Resize
 from models.torch_layers import batch_norm, conv_bn_relu, depthwise
 
@@ -36,5 +37,6 @@ def joint_pyramid_upsampling(levels: list, width: int, align_corners: bool = Fal
 
 def separable(x, filters: int, name: str, dilation: int):
     """Depthwise 3x3 convolution with batch norm alone, then 1x1 with batch norm and ReLU."""
-    x = batch_norm(depthwise(x, f"{name}_depthwise", dilation=dilation), f"{name}_bn")
+    drawn = {"initializer": he_fan_out_depthwise}
+    x = batch_norm(depthwise(x, f"{name}_depthwise", dilation=dilation, **drawn), f"{name}_bn")
     return conv_bn_relu(x, filters, f"{name}_pointwise", 1)
