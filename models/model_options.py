@@ -103,9 +103,9 @@ def add_arguments(parser) -> None:
     )
     group.add_argument(
         "--preset",
-        metavar="smp|mmseg|hub",
-        help="decoders, unet, fastscnn: as segmentation_models.pytorch, mmsegmentation or the hub has them "
-        "(default: docs/models.md says which)",
+        metavar="smp|mmseg|hub|paper",
+        help="decoders, unet, fastscnn: as segmentation_models.pytorch, mmsegmentation or the hub has them; "
+        "unet, fastscnn: paper (default: docs/models.md says which)",
     )
 
 

@@ -6,6 +6,7 @@ they should take no more than 15 s of a processor on a quiet machine.
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -60,6 +61,14 @@ NETWORKS = [case for case in CASES if case not in SIBLINGS]
 def case(request):
     """The name of a case that is no sibling."""
     return request.param
+
+
+# cases -> layers whose original has Glorot's initialisation, see docs/models.md
+GLOROT = {
+    r"fastscnn-paper|deeplabv3\+-xception": ".*",
+    r"deeplabv3\+-smp|unet-mobilenetv2|unet\+\+|manet": "scores",
+    r"deeplabv3\+-(?!mmseg).*": "(aspp|decoder)_.*conv",
+}
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +194,17 @@ def test_a_finite_gradient_reaches_every_weight(case, model):
     assert not [path for path, gradient in largest.items() if gradient == 0 and path not in useless]
     for path, kernels in useless.items():
         assert largest[path] < 1e-2 * max(largest[kernel] for kernel in kernels), path
+
+
+def test_no_kernel_has_kerass_default_initialisation_but_those_of_originals_that_have_it(case, model):
+    original = next((known for of, known in GLOROT.items() if re.fullmatch(of, case)), "")
+    kinds = ("kernel_initializer", "depthwise_initializer", "pointwise_initializer")
+    drawn = {layer.name for layer in model.layers for kind in kinds if is_glorot(getattr(layer, kind, None))}
+    assert not [name for name in drawn if not re.fullmatch(original, name)]
+
+
+def is_glorot(initializer) -> bool:
+    return isinstance(initializer, keras.initializers.GlorotUniform)
 
 
 def biases_without_effect(model) -> dict[str, list[str]]:
