@@ -18,6 +18,7 @@ from benchmarks.graph import Call, Graph
 from models.encoders.resnet50 import CaffeNormalize
 from models.layers import Resize
 from models.pooling import DilatedMaxPooling2D, PoolWithPosition, Unpool
+from models.torch_layers import AdaptiveAveragePooling2D, BicubicResize, ImageNetNormalize
 
 FLOAT32 = 4  # bytes
 
@@ -161,6 +162,9 @@ LINEAR = (
     layers.GlobalAveragePooling1D,
     layers.GlobalAveragePooling2D,
     layers.UpSampling2D,
+    AdaptiveAveragePooling2D,
+    BicubicResize,
+    ImageNetNormalize,
     Resize,
 )
 # a layer is of the first kind that it inherits from

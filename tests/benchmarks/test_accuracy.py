@@ -35,7 +35,7 @@ def test_scored_here_and_by_evaluate_it_is_the_same(town, weights, tmp_path):
     assert scored["settings"] == read["settings"] and scored["id"] == read["id"]
     assert scored["settings"] == {
         "model": "fastscnn",
-        "options": {},
+        "options": {"preset": "pytorch"},
         "weights": {
             "file": "model.weights.h5",
             "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),

@@ -76,7 +76,7 @@ class TestWeights:
         runtimes.load(
             copy_with_origin(trained, tmp_path / "a.h5", options={"encoder_weights": "/etc/passwd"})
         )
-        assert asked == {}
+        assert "encoder_weights" not in asked
 
     def test_that_are_missing(self, tmp_path):
         with pytest.raises(UserError, match=f"no weights at {tmp_path}/missing; give a run folder"):

@@ -125,7 +125,7 @@ def test_three_steps_of_every_optimizer_with_the_penalty(name):
 
 
 def test_the_penalty_is_on_kernels_alone_and_not_on_depthwise_ones():
-    model = models.build("fastscnn", (32, 64, 3), 19)
+    model = models.build("fastscnn", (32, 64, 3), 19, preset="paper")  # has separable ones as well
     penalised = {variable.path for variable in optimizers.penalised(model)}
     spared = {variable.path for variable in model.trainable_variables} - penalised
     endings = ("gamma", "beta", "bias", "depthwise_kernel", "depthwise/kernel")
