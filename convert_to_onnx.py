@@ -6,6 +6,7 @@
     python convert_to_onnx.py -w logs/fastscnn/RUN --verify-on DATASET       # and mIoU before and after
     python convert_to_onnx.py -w logs/fastscnn/RUN --int8 --calibration DATASET          # for TensorRT
     python convert_to_onnx.py -w logs/fastscnn/RUN --int8 cpu --calibration DATASET      # for ONNX Runtime
+    python convert_to_onnx.py -w SINet.pth --int8 cpu --calibration my_images  # judged by equal labels alone
     python convert_to_onnx.py -w logs/fastscnn/RUN --fp16 --verify-on DATASET
     python convert_to_onnx.py -w logs/bayes_segnet/RUN --samples 20          # Monte-Carlo dropout inside
     python convert_to_onnx.py --tensorrt --onnx fastscnn.onnx --fp16         # engine, on the machine for it
@@ -25,6 +26,8 @@ from pathlib import Path
 from common import cli, packages
 from common.errors import UserError
 from deploy.tensorrt import engine_command
+
+MIN_AGREEMENT = 98.0  # of labels of --int8, in 100
 
 
 def arguments():
@@ -105,6 +108,13 @@ def add_small_arguments(small) -> None:
     small.add_argument(
         "--max-drop", type=cli.non_negative_float, metavar="POINTS", help="of mIoU, in 100 (default: 1.0)"
     )
+    small.add_argument(
+        "--min-agreement",
+        type=cli.non_negative_float,
+        metavar="SHARE",
+        help="of pixels with the label of float32 on --calibration, in 100, for --int8 "
+        f"(default: {MIN_AGREEMENT:g})",
+    )
 
 
 def main() -> int:
@@ -156,10 +166,14 @@ def require_fitting(options) -> None:
         raise UserError("--int8 measures ranges on images: give --calibration DATASET or a folder of them")
     if not options.int8 and (options.calibration or options.calibration_pictures):
         raise UserError("--calibration and --calibration-pictures belong to --int8; add it or leave them out")
+    if options.min_agreement is not None and not options.int8:
+        raise UserError("--min-agreement belongs to --int8; add it or leave --min-agreement out")
     if options.max_drop is not None and not (options.int8 or options.fp16):
         raise UserError("--max-drop belongs to --int8 and --fp16; add one or leave it out")
-    if (options.int8 or options.fp16) and not (options.verify_on or labelled_calibration(options)):
-        raise UserError("smaller numbers are judged by mIoU: give labelled images with --verify-on DATASET")
+    if options.max_drop is not None and not (options.verify_on or labelled_calibration(options)):
+        raise UserError("--max-drop is of mIoU: give labelled images with --verify-on DATASET")
+    if options.fp16 and not options.verify_on:
+        raise UserError("float16 is judged by mIoU: give labelled images with --verify-on DATASET")
 
 
 def labelled_calibration(options):
@@ -195,9 +209,12 @@ def smaller(made, interface, options, samples, paths):
         model, after = convert.float16(made, samples, max_drop)
         print(f"mIoU of float16: {after:.4f}")
         return model
-    found = convert.int8(made, interface, options.int8, paths, samples, max_drop)
-    kept = f"; kept in float: {', '.join(found.kept)}" if found.kept else ""
-    print(f"mIoU of int8, calibrated on {len(paths)} images: {found.miou:.4f}{kept}")
+    agreement = MIN_AGREEMENT if options.min_agreement is None else options.min_agreement
+    found = convert.int8(made, interface, options.int8, paths, samples, max_drop, agreement)
+    told = [f"labels as of float32 in {100 * found.agreement:.2f} % of the pixels"] if agreement else []
+    told += [f"mIoU {found.miou:.4f}"] if samples else []
+    told += [f"{len(found.kept)} convolutions kept in float: {', '.join(found.kept)}"] if found.kept else []
+    print(f"int8, calibrated on {len(paths)} images: {'; '.join(told)}")
     return found.model
 
 

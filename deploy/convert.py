@@ -130,17 +130,24 @@ def scores(made: Conversion, samples) -> tuple[float, float]:
 
 
 def int8(
-    made: Conversion, interface: GraphInterface, target: str, paths: list[Path], samples, max_drop: float
+    made: Conversion,
+    interface: GraphInterface,
+    target: str,
+    paths: list[Path],
+    samples,
+    max_drop: float,
+    min_agreement: float,
 ):
     """The graph in int8, see `deploy.quantize.int8`, checked for its target.
 
     Args:
         made: the float32 graph.
         interface: what it takes and returns.
-        target: a key of `deploy.quantize.TARGETS`.
-        paths: images to measure ranges on.
-        samples: labelled images to judge by.
+        target: a key of `deploy.qdq.TARGETS`.
+        paths: images to measure ranges and to compare labels on.
+        samples: labelled images to judge by, if there are any.
         max_drop: of mIoU, in points of 100.
+        min_agreement: share of pixels with the float32 graph's label, in 100.
 
     Raises:
         UserError: too much is lost, or TensorRT lacks an operator.
@@ -148,7 +155,8 @@ def int8(
     from deploy import quantize
 
     images = np.stack([resize_image(image_files.decode(path), made.size) for path in paths])
-    found = quantize.int8(made.model, interface, target, images, _score(samples), max_drop)
+    gate = quantize.Gate(min_agreement / 100, _score(samples) if samples else None, max_drop)
+    found = quantize.int8(made.model, interface, target, images, gate)
     if target == "tensorrt":
         require_operators(found.model)
     _note_precision(found.model, f"int8 for {target}")
@@ -166,7 +174,6 @@ def float16(made: Conversion, samples, max_drop: float) -> tuple[onnx.ModelProto
 
 
 def _score(samples):
-
     return lambda model: miou(OnnxRuntime(model, "the exported graph"), samples)
 
 

@@ -1,58 +1,41 @@
-"""Int8 and float16 versions of an exported graph, gated on mIoU.
+"""Int8 and float16 versions of an exported graph, gated on labels and mIoU.
 
-Int8 is QDQ: QuantizeLinear and DequantizeLinear around float operators, with a scale for each channel of the
-weights and ranges of the activations measured on images. TensorRT wants zero points of 0 and biases in
-float; ONNX Runtime on a CPU is faster with unsigned bytes, zero points, and operators between convolutions
-quantized as well.
+TensorRT wants int8 with zero points of 0 and biases in float; ONNX Runtime on a CPU is faster with unsigned
+bytes, zero points, and operators between convolutions quantized as well; see `deploy.qdq`.
 """
 
-import logging
-import tempfile
-from collections.abc import Callable
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
+from tqdm import tqdm
 
 from common.errors import UserError
 from deploy import onnx_samples
-from inference import onnx_tail
+from deploy.qdq import TARGETS, Judge, Quantizer, by_harm, infer
 from inference.graph_interface import GraphInterface
 
-CONVOLUTIONS = ["Conv", "ConvTranspose"]
-BETWEEN = ["Add", "AveragePool", "Concat", "MaxPool", "Relu", "Resize"]
-AT_A_TIME = 3  # layers put back to float, with those before them, after a round that lost too much
-ROUNDS = 4
-NAMED = 5  # layers in a message
+JUDGED = 4  # images that labels are compared on
+RANKED = 1  # images that the harm of each convolution is measured on
+NAMED = 5  # convolutions in a message
 
 
 @dataclass(frozen=True)
-class Target:
-    """How a machine wants its int8.
+class Gate:
+    """What an int8 graph has to keep.
 
     Attributes:
-        activations: their type.
-        symmetric: zero points are 0.
-        bias: biases are int32 instead of float32.
-        operators: what is quantized.
+        agreement: least share of pixels with the label of float32, 0..1; 0 does not look.
+        score: mIoU of a graph, 0..1; None does not look.
+        max_drop: of mIoU, in points of 100.
     """
 
-    activations: QuantType
-    symmetric: bool
-    bias: bool
-    operators: list[str]
-
-
-TARGETS = {
-    "tensorrt": Target(QuantType.QInt8, symmetric=True, bias=False, operators=CONVOLUTIONS),
-    "cpu": Target(QuantType.QUInt8, symmetric=False, bias=True, operators=["Conv", *BETWEEN]),
-}
+    agreement: float = 0.98
+    score: Callable[[onnx.ModelProto], float] | None = None
+    max_drop: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -61,73 +44,88 @@ class Quantized:
 
     Attributes:
         model: the graph.
-        miou: its mean IoU, 0..1.
+        agreement: share of pixels with the label of float32, 0..1; None where the gate does not look.
+        miou: its mean IoU, 0..1; None where the gate does not look.
         kept: convolutions left in float, because they hurt.
     """
 
     model: onnx.ModelProto
-    miou: float
+    agreement: float | None
+    miou: float | None
     kept: list[str]
 
 
-class Images(CalibrationDataReader):
-    """Images uint8 [N, H, W, 3] as a graph's inputs, one batch after the other."""
-
-    def __init__(self, name: str, interface: GraphInterface, images: np.ndarray):
-        self._batches = (
-            {
-                name: interface.arrange(
-                    np.resize(images[start : start + interface.batch], (interface.batch, *images.shape[1:]))
-                )
-            }
-            for start in range(0, len(images), interface.batch)
-        )
-
-    def get_next(self):
-        return next(self._batches, None)
-
-
 def int8(
-    model: onnx.ModelProto,
-    interface: GraphInterface,
-    target: str,
-    images: np.ndarray,
-    score: Callable[[onnx.ModelProto], float],
-    max_drop: float,
+    model: onnx.ModelProto, interface: GraphInterface, target: str, images: np.ndarray, gate: Gate
 ) -> Quantized:
-    """Quantize a graph; layers that hurt are put back to float until the loss is small enough.
+    """Quantize a graph; as few convolutions as the gate allows stay in float, those that hurt most.
 
     Args:
         model: a float32 graph.
         interface: what it takes and returns.
-        target: a key of `TARGETS`.
-        images: to measure ranges on, uint8 [N, H, W, 3] of the model's size.
-        score: mIoU of a graph, 0..1.
-        max_drop: of mIoU, in points of 100.
+        target: a key of `deploy.qdq.TARGETS`.
+        images: to measure ranges and to compare labels on, uint8 [N, H, W, 3] of the model's size.
+        gate: what has to be kept.
 
     Raises:
-        UserError: more is lost, however many rounds; names the layers with the largest errors.
+        UserError: no convolution can be in int8; names those that hurt most.
     """
-    before, kept = score(model), []
-    for _ in range(ROUNDS):
-        made = _quantize(model, interface, TARGETS[target], images, kept)
-        after = score(made)
-        if _drop(before, after) <= max_drop:
-            return Quantized(made, after, kept)
-        errors = layer_errors(model, made, interface, images[: interface.batch])
-        before_it = predecessors(model)
-        added = {
-            name: errors[name] - max((errors[p] for p in before_it[name]), default=0.0) for name in errors
-        }
-        worst = [name for name in sorted(errors, key=added.get, reverse=True) if name not in kept]
-        # a layer's error arises where its input is rounded, which the layer before it has done already
-        hurt = {name for layer in worst[:AT_A_TIME] for name in (layer, *before_it[layer])}
-        kept = [name for name in errors if name in hurt or name in kept]
-    named = ", ".join(f"{name} {added[name]:.2f}" for name in worst[:NAMED])
-    raise UserError(
-        f"int8 {_loss(before, after)}, more than `max_drop` {max_drop}; "
-        f"layers that add most error: {named}; no file written"
-    )
+    quantizer = Quantizer(model, interface, TARGETS[target], images)
+    judge = Judge(model, interface, spread(images, JUDGED)) if gate.agreement else None
+    before = gate.score(model) if gate.score else 0.0
+
+    def attempt(kept: Collection[str]) -> tuple[Quantized, bool]:
+        made = quantizer.without(kept)
+        floats = [name for name in quantizer.parts if name in kept]
+        agreement = judge.agreement(made) if judge else None
+        if judge and agreement < gate.agreement:
+            return Quantized(made, agreement, None, floats), False
+        miou = gate.score(made) if gate.score else None
+        passed = miou is None or _drop(before, miou) <= gate.max_drop
+        return Quantized(made, agreement, miou, floats), passed
+
+    found, passed = attempt(())
+    if passed:
+        return found
+    ranked = by_harm(quantizer, Judge(model, interface, spread(images, RANKED)))
+    with tqdm(desc="how many in float", unit="try", leave=False, disable=None) as bar:
+
+        def of_count(count: int) -> tuple[Quantized, bool]:
+            bar.update()
+            bar.set_postfix_str(f"{count} of {len(ranked)}")
+            return attempt(set(ranked[:count]))
+
+        best = fewest(of_count, len(ranked))
+    if len(best.kept) == len(quantizer.parts):
+        loss = f"agrees in {100 * found.agreement:.1f} % of the pixels" if found.miou is None else ""
+        raise UserError(
+            f"int8 {loss or _loss(before, found.miou)}, and every convolution hurts, most of all "
+            f"{', '.join(ranked[:NAMED])}; allow more by `max_drop` or `min_agreement`; no file written"
+        )
+    return best
+
+
+def fewest(attempt: Callable[[int], tuple[Quantized, bool]], most: int) -> Quantized:
+    """The result of the smallest number that passes, by doubling and then halving; that of `most` passes."""
+    low, high, best = 0, 1, None  # `low` does not pass
+    while best is None:
+        high = min(high, most)
+        found, passed = attempt(high)
+        if passed or high == most:
+            best = found
+        else:
+            low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        found, passed = attempt(middle)
+        low, high, best = (low, middle, found) if passed else (middle, high, best)
+    return best
+
+
+def spread(images: np.ndarray, count: int) -> np.ndarray:
+    """So many of the images, spread over all of them."""
+    count = min(count, len(images))
+    return images[[number * len(images) // count for number in range(count)]]
 
 
 def float16(
@@ -139,10 +137,12 @@ def float16(
         UserError: more than `max_drop` points of mIoU are lost.
     """
     exact = onnx_samples.exact_nodes(model)
-    made = convert_float_to_float16(_copy(model), keep_io_types=True, op_block_list=[], node_block_list=exact)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    made = convert_float_to_float16(copy, keep_io_types=True, op_block_list=[], node_block_list=exact)
     if exact:
         _drop_round_trips(made)
-    made = _infer(made)
+    made = infer(made)
     before, after = score(model), score(made)
     if _drop(before, after) > max_drop:
         raise UserError(f"float16 {_loss(before, after)}, more than `max_drop` {max_drop}; no file written")
@@ -171,90 +171,6 @@ def _drop_round_trips(model) -> None:
 
 def _casts_to(node, kind: int) -> bool:
     return node.op_type == "Cast" and node.attribute[0].i == kind
-
-
-def layer_errors(model, quantized, interface: GraphInterface, images: np.ndarray) -> dict[str, float]:
-    """Relative error of each convolution's output in a quantized graph, of the 2-norm, with equal masks."""
-    feed = {model.graph.input[0].name: interface.arrange(images)} | onnx_samples.draw(model)
-    exact, rough = (_convolutions(onnx_samples.pinned(graph), feed) for graph in (model, quantized))
-    return {
-        name: float(np.linalg.norm(rough[name] - exact[name]) / max(np.linalg.norm(exact[name]), 1e-12))
-        for name in exact
-    }
-
-
-def predecessors(model) -> dict[str, set[str]]:
-    """The convolutions whose outputs reach each convolution without another one between."""
-    reaching, found = {}, {}  # tensor or node -> names of convolutions
-    for node in model.graph.node:  # inputs precede what is made of them
-        names = set().union(*(reaching.get(name, set()) for name in node.input))
-        if node.op_type in CONVOLUTIONS:
-            found[node.name] = names
-            names = {node.name}
-        reaching |= dict.fromkeys(node.output, names)
-    return found
-
-
-def _convolutions(model, feed) -> dict[str, np.ndarray]:
-    copy = _copy(model)
-    nodes = [node for node in copy.graph.node if node.op_type in CONVOLUTIONS]
-    del copy.graph.output[:]
-    for node in nodes:
-        copy.graph.output.append(
-            onnx.helper.make_tensor_value_info(node.output[0], onnx.TensorProto.FLOAT, None)
-        )
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    session = ort.InferenceSession(copy.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return dict(zip((node.name for node in nodes), session.run(None, feed)))
-
-
-def _quantize(model, interface, target: Target, images, kept):
-    model = _copy(model)  # whose data the library moves to files
-    if target.operators != CONVOLUTIONS:  # logits at full size are many, and would be rounded for nothing
-        kept = kept + onnx_tail.channels_last(model)
-        model = _infer(model)
-    with tempfile.TemporaryDirectory() as folder, _no_advice():
-        path = Path(folder) / "int8.onnx"
-        quantize_static(
-            model,
-            path,
-            Images(model.graph.input[0].name, interface, images),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=target.operators,
-            per_channel=True,
-            activation_type=target.activations,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=kept,
-            extra_options={
-                "ActivationSymmetric": target.symmetric,
-                "WeightSymmetric": True,
-                "QuantizeBias": target.bias,
-            },
-        )
-        return _infer(onnx.load(path))
-
-
-@contextmanager
-def _no_advice():
-    """Without the library's advice to prepare the graph, which `deploy.onnx_graph` has done."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
-
-
-def _infer(model):
-    del model.graph.value_info[:]
-    return onnx.shape_inference.infer_shapes(model, data_prop=True)
-
-
-def _copy(model):
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    return copy
 
 
 def _drop(before: float, after: float) -> float:

@@ -151,7 +151,7 @@ class TestSmaller:
             path = tmp_path / f"{name}.onnx"
             done = run_script("convert_to_onnx.py", "-w", trained, *options, "--max-drop", 100, "-o", path)
             assert done.returncode == 0 and done.stderr.splitlines() == [f"wrote {path}"], done.stderr
-            assert "mIoU of " in done.stdout.splitlines()[2]
+            assert "mIoU " in done.stdout.splitlines()[2]
             assert metadata(onnx.load(path))["precision"].startswith(
                 {"int8": "int8", "fp16": "float16"}[name]
             )
@@ -164,9 +164,10 @@ class TestSmaller:
             (["--int8"], "--int8 measures ranges on images: give --calibration"),
             (["--int8", "--fp16", "--calibration", "."], "one file after the other"),
             (["--fp16"], "judged by mIoU: give labelled images with --verify-on"),
-            (["--int8", "--calibration", "."], "judged by mIoU"),
+            (["--fp16", "--verify-on", ".", "--min-agreement", 90], "--min-agreement belongs to --int8"),
             (["--calibration", "."], "belong to --int8"),
             (["--max-drop", 2], "--max-drop belongs to"),
+            (["--int8", "--calibration", ".", "--max-drop", 2], "--max-drop is of mIoU"),
         ],
     )
     def test_options_that_do_not_fit(self, trained, here, options, words):

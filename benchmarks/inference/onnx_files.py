@@ -47,7 +47,7 @@ def graph(numbers: str, exact, interface, settings: dict):
     if numbers == "int8":
         target = "tensorrt" if settings["provider"] == "tensorrt" else "cpu"
         images = calibration(settings["calibration"], tuple(settings["size"]))
-        return quantize.int8(exact, interface, target, images, ungated, 0.0).model
+        return quantize.int8(exact, interface, target, images, quantize.Gate(agreement=0)).model
     return exact
 
 

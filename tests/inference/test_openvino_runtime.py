@@ -64,7 +64,7 @@ def test_labels_and_logits_are_those_of_onnx_runtime(model, interface, tmp_path)
 def test_a_graph_in_int8(model, tmp_path):
     interface = GraphInterface(2)
     exact = export.export(model, interface, CITYSCAPES, {"model": "toy"})
-    small = quantize.int8(exact, interface, "cpu", images(4), lambda _: 0.0, 0.0).model
+    small = quantize.int8(exact, interface, "cpu", images(4), quantize.Gate(agreement=0)).model
     reference, found = both(small, tmp_path / "a.onnx")
     expected = reference.predict(images(4, seed=9))
     assert (found.predict(images(4, seed=9)) == expected).mean() > 0.98  # activations round differently
