@@ -145,7 +145,7 @@ class TestSmaller:
     @pytest.mark.slow
     def test_int8_and_float16_from_the_command_line(self, trained, town, tmp_path):
         for name, options in (
-            ("int8", ["--int8", "--calibration", town]),
+            ("int8", ["--int8", "--calibration", town, "--min-agreement", 50]),
             ("fp16", ["--fp16", "--verify-on", town]),
         ):
             path = tmp_path / f"{name}.onnx"

@@ -107,7 +107,10 @@ def options_needed(source: Path, model: str) -> dict:
     path = weights_file(source)
     if torch_files.find(path) or native.is_converted(path):
         return origin_of(path, model).options
-    options = {} if keras_hdf5.has_layers(path) else native.read_origin(path).options
+    try:
+        options = {} if keras_hdf5.has_layers(path) else native.read_origin(path).options
+    except UserError:  # told by whoever reads the weights, who knows what they are for
+        return {}
     return {name: value for name, value in options.items() if name in DEFAULTS.get(model, {})}
 
 

@@ -39,7 +39,7 @@ def agreement(reference):
 
 def gate(reference):
     """One that looks at what `agreement` scores alone."""
-    return quantize.Gate(0, agreement(reference), 20.0)
+    return quantize.Gate(0, agreement(reference), 30.0)
 
 
 @pytest.mark.parametrize("interface", [GraphInterface(), GraphInterface(2, "nchw", argmax=True)], ids=str)
@@ -47,7 +47,7 @@ def gate(reference):
 def test_int8_is_close_and_as_its_target_wants_it(target, interface):
     graph = export.export(network("unet", SIZE, width=8), interface, CITYSCAPES)
     found = quantize.int8(graph, interface, target, images(), gate(graph))
-    assert 0.8 < found.miou <= 1.0 and found.kept == []
+    assert 0.7 < found.miou <= 1.0 and found.kept == []
     onnx.checker.check_model(found.model, full_check=True)
     assert found.model.ByteSize() < 0.5 * graph.ByteSize()
     kinds = Counter(node.op_type for node in found.model.graph.node)
@@ -120,7 +120,7 @@ def test_harm_is_that_of_a_layer_alone(graph):
     ranked = qdq.by_harm(quantizer, judge)
     assert sorted(ranked) == sorted(quantizer.parts) and len(ranked) == 19 + 4
     alone = [judge.agreement(quantizer.quantized([name])) for name in ranked]
-    assert alone == sorted(alone) and alone[0] < 0.9 < alone[2]
+    assert alone == sorted(alone) and alone[1] < 0.5 < alone[2]
 
 
 def test_what_follows_a_convolution_is_quantized_with_it():

@@ -20,8 +20,7 @@ def drawn(shape):
     return keras.ops.ones(shape)
 
 seen, before = [], unoptimized()
-keras.initializers.GlorotUniform.__call__ = lambda self, shape, dtype=None: drawn(shape)
-keras.initializers.HeNormal.__call__ = lambda self, shape, dtype=None: drawn(shape)
+keras.initializers.VarianceScaling.__call__ = lambda self, shape, dtype=None: drawn(shape)
 models.build("unet", (32, 32, 3), 3, width=4)
 assert seen and all(seen), seen
 assert unoptimized() == before
