@@ -99,7 +99,7 @@ def test_two_commits_of_this_repository():
     line = "inference -t 64,128 --turns 3 --seconds 0.05"
     outcomes = rounds.commits(["HEAD", "HEAD"], line, 3)
     (found,) = outcomes
-    assert found.name.startswith("Fast-SCNN, keras") and 0.2 < found.interval.ratio < 5
+    assert found.name.startswith("Fast-SCNN pytorch, keras") and 0.2 < found.interval.ratio < 5
 
 
 def test_mistakes_are_one_line(tmp_path):
