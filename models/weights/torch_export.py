@@ -17,29 +17,10 @@ from models import encoders, registry
 from models.encoders import efficientnet, vgg
 from models.weights import native, torch_files, torch_state
 from models.weights.torch_layout import places
-from models.weights.torch_maps import (
-    Network,
-    ddrnet,
-    efficientvit,
-    espnetv2,
-    hub,
-    mmseg,
-    pidnet,
-    sinet,
-    smp,
-)
+from models.weights.torch_maps import Network, espnetv2, smp
 from models.weights.torch_maps import encoders as maps
+from models.weights.torch_state import PACKAGES
 
-PACKAGES = {
-    "smp": smp,
-    "mmseg": mmseg,
-    "hub": hub,
-    "c3_sinet": sinet,
-    "edgenets": espnetv2,
-    "efficientvit": efficientvit,
-    "ddrnet": ddrnet,
-    "pidnet": pidnet,
-}
 TORCHVISION = "torchvision"
 # encoders that they have, by our names
 ENCODERS = {

@@ -91,7 +91,7 @@ def read(path: Path, model: str | None = None, options: dict | None = None) -> T
     """
     content = torch_files.read(path)
     state = content.tensors
-    if not any(source.recognise(state) for source in torch_state.SOURCES):
+    if not any(source.recognise(state) for source in torch_state.PACKAGES.values()):
         torch_encoder.require_no_classifier(state, path)
     source, network = torch_state.recognise(state, path)
     shown = torch_options.shown(source, network, content, path)

@@ -20,7 +20,17 @@ from models.weights.torch_maps import (
     smp,
 )
 
-SOURCES = (smp, mmseg, hub, sinet, espnetv2, efficientvit, ddrnet, pidnet)
+# name on the command line -> who names layers how; looked at in this order
+PACKAGES = {
+    "smp": smp,
+    "mmseg": mmseg,
+    "hub": hub,
+    "c3_sinet": sinet,
+    "edgenets": espnetv2,
+    "efficientvit": efficientvit,
+    "ddrnet": ddrnet.SOURCE,
+    "pidnet": pidnet.SOURCE,
+}
 COUNTERS = r".*num_batches_tracked"  # of PyTorch's batch norm; nothing here reads them
 
 
@@ -34,10 +44,10 @@ def recognise(state: dict[str, np.ndarray], path) -> tuple[ModuleType, Network]:
     Raises:
         UserError: of no source, or no network, that is known here.
     """
-    for source in SOURCES:
+    for source in PACKAGES.values():
         if source.recognise(state):
             return source, source.network(state, path)
-    known = ", ".join(source.TITLE for source in SOURCES)
+    known = ", ".join(source.TITLE for source in PACKAGES.values())
     raise UserError(f"{path} is of none of the packages whose weights are known here: {known}")
 
 

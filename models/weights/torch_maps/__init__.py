@@ -78,6 +78,35 @@ def rules_of_whole(among: tuple[Whole, ...], network: Network) -> list[Rule]:
     return next(one for one in among if one.architecture == network.architecture).rules(network.options)
 
 
+@dataclass(frozen=True)
+class Source:
+    """A source that has nothing but whole networks, with what `models.weights.torch_state` asks of a module.
+
+    Attributes:
+        TITLE: in messages.
+        WHOLE: its networks.
+    """
+
+    TITLE: str
+    WHOLE: tuple[Whole, ...]
+
+    def recognise(self, state: dict) -> bool:
+        """Whether a state dict is of this source."""
+        return whole(self.WHOLE, state) is not None
+
+    def network(self, state: dict, source) -> Network:
+        """What a state dict holds.
+
+        Raises:
+            UserError: a network of other widths than those that are known here.
+        """
+        return whole(self.WHOLE, state).network(state, source)
+
+    def rules(self, network: Network) -> list[Rule]:
+        """The rules of a network's layers."""
+        return rules_of_whole(self.WHOLE, network)
+
+
 def widths(state, keys: dict[str, str], source, most: int = MOST_CHANNELS) -> dict[str, int]:
     """Numbers of channels, which are options, by the tensors that show them.
 
