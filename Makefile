@@ -17,7 +17,7 @@ PIP := $(PY) -m pip --disable-pip-version-check
 demo: $(VENV)/.run
 	rm -rf $(DEMO)
 	$(PY) prepare_data.py synthesize $(DEMO)/town --train 96 --val 24 --size 256x512 --seed 0
-	$(PY) train.py -m fastscnn -p $(DEMO)/town -t 256,512 -e $(EPOCHS) --cache memory --logs $(DEMO)/logs
+	$(PY) train.py -m fastscnn -p $(DEMO)/town -t 256,512 -b 4 -e $(EPOCHS) --cache memory --logs $(DEMO)/logs
 	$(PY) predict.py -m fastscnn -w $(DEMO)/logs/fastscnn/* -p $(DEMO)/town -r $(DEMO)/predictions
 	$(PY) evaluate.py --baseline majority -p $(DEMO)/town -r $(DEMO)/majority > /dev/null
 	$(PY) evaluate.py --baseline colour -p $(DEMO)/town -r $(DEMO)/colour > /dev/null

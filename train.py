@@ -2,7 +2,7 @@
 
     python train.py -m fastscnn                                    # $CITYSCAPES_DATASET at 1024x2048
     python train.py -m fastscnn -p /data/cityscapes -t 512,1024 -b 8 --mixed-precision --cache memory
-    python train.py -m fastscnn -p town -t 256,512 -e 20           # a town of prepare_data.py synthesize
+    python train.py -m fastscnn -p town -t 256,512 -b 4 -e 20      # a town of prepare_data.py synthesize
     python train.py -m deeplabv3+ --encoder resnet50 --encoder-weights imagenet --freeze-encoder 5
     python train.py -m fastscnn -p camvid -t 352,480               # recognised by its folders
     python train.py -m fastscnn --classes categories               # seven categories instead of 19 classes

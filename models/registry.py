@@ -9,25 +9,6 @@ from common.errors import UserError
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What an architecture is trained with where nothing else is said.
-
-    Attributes:
-        learning_rate: the highest one, for one GPU.
-        optimizer: a key of `training.optimization.recipes.OPTIMIZERS`.
-        momentum: of the optimizer, 0 where it has none.
-        schedule: a key of `training.optimization.rates.SCHEDULES`.
-        auxiliary: the weight of the auxiliary heads' losses; 0 trains without these heads.
-    """
-
-    learning_rate: float
-    optimizer: str = "sgd"
-    momentum: float = 0.9
-    schedule: str = "polynomial"
-    auxiliary: float = 0.0
-
-
-@dataclass(frozen=True)
 class Head:
     """An output that serves training alone.
 
@@ -47,7 +28,6 @@ class Architecture:
     Attributes:
         title: its name in tables and charts.
         paper: where it is from.
-        recipe: what it is trained with.
         network: module with `build(input_shape, classes, **options)` and `SIZE_MULTIPLE`; of a decoder that
             is also a network of its own, what is built where no encoder is named. With an option
             `auxiliary` it may return a dict of `logits` and its heads' outputs.
@@ -62,7 +42,6 @@ class Architecture:
 
     title: str
     paper: str
-    recipe: Recipe
     network: str | None = None
     decoder: str | None = None
     encoder: str | None = None
@@ -96,40 +75,29 @@ ARCHITECTURES = {
     "fastscnn": Architecture(
         "Fast-SCNN",
         "arXiv 1902.04502",
-        Recipe(0.045),  # section 4.1
         network="models.networks.fast_scnn",
         heads={"auxiliary8": Head(), "auxiliary32": Head()},
     ),
-    # No paper. On a made-up town both variants learn most at 0.05, of 0.003, 0.05 and 0.1; at 0.003 the
-    # original has barely begun when the run ends. Its published weights were written at a rate of 0.046.
-    # After 160 steps Nesterov's momentum has a loss of 1.59 on validation images, plain momentum 1.64.
     "separable_unet": Architecture(
         "Separable U-Net",
         "none",
-        Recipe(0.05, "sgd_nesterov"),
         network="models.networks.separable_unet",
         variants=({"variant": "original"}, {"variant": "large"}),
     ),
     "bayes_segnet": Architecture(
         "Bayesian SegNet",
         "arXiv 1511.02680",
-        Recipe(0.1),  # best of 0.001, 0.01, 0.1 on a small town
         network="models.networks.bayes_segnet",
     ),
-    # The paper's SGD is for batches of one image. The finder's minimum / 10 for Adam is 0.0026 at a width
-    # of 32 on a made-up town; there 96 steps at 0.003 end with less loss than at 0.01 or 0.001. (A width of
-    # 8 bears 0.01: the wider, the lower.)
     "unet": Architecture(
         "U-Net",
         "arXiv 1505.04597",
-        Recipe(0.003, "adam", 0.0),
         network="models.networks.unet",
         decoder="models.decoders.unet",
     ),
     "deeplabv3+": Architecture(
         "DeepLabV3+",
         "arXiv 1802.02611",
-        Recipe(0.007),  # section 4
         decoder="models.decoders.deeplabv3plus",
         encoder="mobilenetv2",
         variants=tuple(
@@ -139,56 +107,48 @@ ARCHITECTURES = {
     "pspnet": Architecture(
         "PSPNet",
         "arXiv 1612.01105",
-        Recipe(0.01),  # section 4
         decoder="models.decoders.pspnet",
         encoder="resnet50_v1c",
     ),
     "fcn": Architecture(
         "FCN",
         "arXiv 1411.4038",
-        Recipe(0.01),  # of mmsegmentation's schedules
         decoder="models.decoders.fcn",
         encoder="resnet50_v1c",
     ),
     "unet++": Architecture(
         "U-Net++",
         "arXiv 1807.10165",
-        Recipe(3e-4, "adam", 0.0),  # section IV
         decoder="models.decoders.unet_plus_plus",
         encoder="resnet34",
     ),
     "manet": Architecture(
         "MAnet",
         "10.1109/ACCESS.2020.3025372",
-        Recipe(0.001, "adam", 0.0),
         decoder="models.decoders.manet",
         encoder="resnet34",
     ),
     "fpn": Architecture(
         "FPN",
         "arXiv 1901.02446",
-        Recipe(0.01),
         decoder="models.decoders.fpn",
         encoder="resnet50",
     ),
     "segformer": Architecture(
         "SegFormer",
         "arXiv 2105.15203",
-        Recipe(6e-5, "adamw", 0.0),  # section 4.1
         decoder="models.decoders.segformer",
         encoder="mit_b0",
     ),
     "ocrnet": Architecture(
         "OCRNet",
         "arXiv 1909.11065",
-        Recipe(0.01, auxiliary=0.4),  # section 4.2
         decoder="models.decoders.ocrnet",
         encoder="hrnet_w18",
     ),
     "fastfcn": Architecture(
         "FastFCN",
         "arXiv 1903.11816",
-        Recipe(0.01, auxiliary=0.4),  # of mmsegmentation's configurations, where `presence` weighs 0.2
         decoder="models.decoders.fastfcn",
         encoder="resnet50_v1c",
         variants=({"head": "psp"}, {"head": "aspp"}, {"head": "enc"}),
@@ -197,7 +157,6 @@ ARCHITECTURES = {
     "segfix": Architecture(
         "SegFix",
         "arXiv 2007.04269",
-        Recipe(0.01),  # section 4.1 has 0.04 for four GPUs
         decoder="models.decoders.segfix",
         encoder="hrnet_w18_small",
         loss="segfix",
@@ -206,33 +165,28 @@ ARCHITECTURES = {
     "sinet": Architecture(
         "SINet",
         "arXiv 1911.09099",
-        Recipe(0.045, "sgd_nesterov", auxiliary=0.25),  # of its repository, setting/SINet.json
         network="models.networks.sinet",
     ),
     "espnetv2": Architecture(
         "ESPNetv2",
         "arXiv 1811.11431",
-        Recipe(0.009),  # of its repository, README_Segmentation.md
         network="models.networks.espnetv2",
     ),
     "efficientvit": Architecture(
         "EfficientViT",
         "arXiv 2205.14756",
-        Recipe(0.001, "adamw", 0.0, "cosine"),  # section 4; the rate is a usual one
         decoder="models.decoders.efficientvit",
         encoder="efficientvit_b0",
     ),
     "bisenetv2": Architecture(
         "BiSeNet V2",
         "arXiv 2004.02147",
-        Recipe(0.05, auxiliary=1.0),  # section 5.1; the heads' weight is mmsegmentation's
         network="models.networks.bisenetv2",
         heads={f"auxiliary{stride}": Head() for stride in (4, 8, 16, 32)},
     ),
     "stdc": Architecture(
         "STDC",
         "arXiv 2104.13188",
-        Recipe(0.01, auxiliary=1.0),  # section 4.1, which has ohem as the loss of scores
         decoder="models.decoders.stdc",
         encoder="stdc1",
         heads={"auxiliary8": Head(), "auxiliary16": Head(), "detail": Head("detail")},
@@ -240,14 +194,12 @@ ARCHITECTURES = {
     "ddrnet": Architecture(
         "DDRNet",
         "arXiv 2101.06085",
-        Recipe(0.01, auxiliary=0.4),  # of the authors and mmsegmentation
         network="models.networks.ddrnet",
         variants=({"variant": "23_slim"}, {"variant": "23"}),
     ),
     "pidnet": Architecture(
         "PIDNet",
         "arXiv 2206.02066",
-        Recipe(0.01, auxiliary=1.0),  # of the authors; heads and their losses have the paper's weights
         network="models.networks.pidnet",
         variants=({"variant": "s"}, {"variant": "m"}, {"variant": "l"}),
         heads={"auxiliary": Head(weight=0.4), "border": Head("borders")},

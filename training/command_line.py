@@ -7,8 +7,9 @@ from common import cli
 from common.errors import UserError
 from models import model_options
 from training import options as fields
+from training import recipes
 from training.config_fields import Config, general, ranks
-from training.optimization import rates, recipes
+from training.optimization import defaults, rates
 from training.options import Group, Option
 
 # options that are no field of the configuration, by the field whose option they precede in --help
@@ -72,10 +73,10 @@ BEFORE = {
 FINDER = Group("learning-rate finder", "instead of training").option(
     "-f",
     "--lrfinder",
-    choices=recipes.FOUND,
+    choices=defaults.FOUND,
     metavar="OPTIMIZER",
-    help=f"{' | '.join(recipes.FOUND)}: train a few steps at rates from --min-lr (default: "
-    f"{recipes.FINDER_BOUNDS[0]:g}) to --max-lr ({recipes.FINDER_BOUNDS[1]:g}) and suggest a rate",
+    help=f"{' | '.join(defaults.FOUND)}: train a few steps at rates from --min-lr (default: "
+    f"{defaults.FINDER_BOUNDS[0]:g}) to --max-lr ({defaults.FINDER_BOUNDS[1]:g}) and suggest a rate",
 )
 
 
@@ -119,7 +120,7 @@ def _optimizer_or_rates(options) -> dict:
         finder_bounds(options)
         return {"optimizer": options.lrfinder}
     chosen = rates.choose(
-        recipes.recipe(options.model, options.optimizer).rates,
+        recipes.optimization(options.model, options.optimizer)["rates"],
         learning_rate=options.learning_rate,
         **{name: getattr(options, name) for name in fields.of(rates.Rates)},
     )
@@ -145,8 +146,8 @@ def finder_bounds(options) -> tuple[float, float]:
     Raises:
         UserError: bounds that are none.
     """
-    low = recipes.FINDER_BOUNDS[0] if options.minimum is None else options.minimum
-    high = options.maximum or recipes.FINDER_BOUNDS[1]
+    low = defaults.FINDER_BOUNDS[0] if options.minimum is None else options.minimum
+    high = options.maximum or defaults.FINDER_BOUNDS[1]
     if not 0 < low < high:
         raise UserError(
             f"-f/--lrfinder goes up from --min-lr, above 0, to --max-lr; not from {low:g} to {high:g}"

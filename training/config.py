@@ -7,14 +7,14 @@ from pathlib import Path
 from common.errors import UserError
 from common.threads import usable_cpus
 from data import label_sets
-from data.ranges import NAMED, Ranges
+from data.ranges import Ranges
 from data.samples import Sample
 from models import registry
 from models.model_options import of_record, to_record
-from training import losses
+from training import losses, recipes
 from training.config_fields import Config
 from training.losses import class_weights
-from training.optimization import rates, recipes, stages
+from training.optimization import defaults, rates, stages
 from training.optimization.rates import Rates
 
 MAY_CHANGE = tuple(part.name for part in fields(Config) if part.metadata.get("resume"))
@@ -28,19 +28,9 @@ def new(given: dict, path: Path) -> Config:
     Raises:
         UserError: settings that contradict each other.
     """
-    recipe = recipes.recipe(given["model"], given.get("optimizer"))
-    auxiliary = registry.architecture(given["model"]).recipe.auxiliary
-    recipes.require_momentum_fits(recipe.optimizer, given.get("momentum"))
-    made = {
-        "rates": recipe.rates,
-        "optimizer": recipe.optimizer,
-        "momentum": recipe.momentum,
-        "auxiliary": auxiliary,
-        **asdict(NAMED[given.get("augment", "standard")]),
-        "weight_decay": recipes.weight_decay(recipe.optimizer),
-        "workers": usable_cpus(),
-    }
-    config = Config(path=str(path), **{**made, **given})
+    made = recipes.settings(given["model"], given)
+    defaults.require_momentum_fits(made["optimizer"], given.get("momentum"))
+    config = Config(path=str(path), **{"workers": usable_cpus(), **made, **given})
     if not config.steps:  # in which an epoch has a length that the data set decides
         rates.require_fitting(config.rates, config.epochs)
     losses.require_fitting(config.loss, config.label_smoothing)

@@ -14,7 +14,7 @@ from data.label_sets import CITYSCAPES, LabelSet
 from data.ranges import COLORS, NAMED, Ranges
 from models import ARCHITECTURES
 from training import losses
-from training.optimization import recipes
+from training.optimization import defaults
 from training.optimization.rates import Rates
 from training.optimization.stages import Stages
 from training.optimization.stages import read as read_stages
@@ -52,7 +52,7 @@ class Config:
         default=500,
         resume=True,
         with_finder=False,
-        help="passes over the data, whatever the number of GPUs (default: {})",
+        help="passes over the data, whatever the number of GPUs (default: the recipe's)",
     )
     steps: int = general.field(  # 0: by `epochs`
         "--steps",
@@ -120,7 +120,7 @@ class Config:
         type=cli.positive_float,
         default=1.0,
         metavar="FACTOR",
-        help="the learning rate of all behind the encoder, as a multiple of the run's (default: {})",
+        help="the rate of all behind the encoder, as a multiple of the run's (default: the recipe's)",
     )
     stages: Stages = encoder.field(  # noqa: RUF009
         "--stages",
@@ -137,7 +137,7 @@ class Config:
         default=0.0,
         metavar="WEIGHT",
         help="train auxiliary heads as well, of models that have any, with this weight of their losses, or "
-        "without them with 0; 0.4 in most papers (default: the model's recipe)",
+        "without them with 0; 0.4 in most papers (default: the recipe's)",
     )
 
     path: str = data.field(
@@ -170,7 +170,8 @@ class Config:
         default=None,
         metavar="Y,X",
         text=as_size,
-        help="height and width that training cuts out of them, after scaling (default: the whole size)",
+        help="height and width that training cuts out of them, after scaling (default: the recipe's; where "
+        "--target-size is given, the whole size)",
     )
     balance: float = data.field(  # 1: any crop
         "--balance",
@@ -186,7 +187,7 @@ class Config:
         choices=tuple(NAMED),
         default="standard",
         help="none; flip: mirrored, every other image; standard: also scaled by 0.5 to 2 and changes of "
-        "light; strong: instead of these, stronger changes of light and colour (default: {})",
+        "light; strong: instead of these, stronger changes of light and colour (default: the recipe's)",
     )
     scale: tuple[float, float] = data.field(
         "--scale",
@@ -209,7 +210,11 @@ class Config:
         help="changes of light and colour (default: those of --augment)",
     )
     batch: int = data.field(
-        "-b", "--batch", type=cli.positive_int, default=4, help="images per GPU and step (default: {})"
+        "-b",
+        "--batch",
+        type=cli.positive_int,
+        default=4,
+        help="images per GPU and step (default: the recipe's)",
     )
     cache: str = data.field(
         "--cache",
@@ -302,7 +307,7 @@ class Config:
     rates: Rates = field(metadata={"optimizer": True})
     optimizer: str = optimization.field(
         "--optimizer",
-        choices=tuple(recipes.OPTIMIZERS),
+        choices=tuple(defaults.OPTIMIZERS),
         default="sgd",
         optimizer=True,
         with_finder=False,
@@ -312,15 +317,15 @@ class Config:
         "--momentum",
         type=cli.share,
         optimizer=True,
-        help=f"of {', '.join(recipes.WITH_MOMENTUM)} (default: 0.9; rmsprop 0)",
+        help=f"of {', '.join(defaults.WITH_MOMENTUM)} (default: 0.9; rmsprop 0)",
     )
     weight_decay: float = optimization.field(
         "--weight-decay",
         type=cli.non_negative_float,
         default=0.0,
         optimizer=True,
-        help=f"L2 penalty on kernels, but depthwise ones (default: {recipes.WEIGHT_DECAY:g}; "
-        f"adamw, decoupled: {recipes.DECOUPLED_WEIGHT_DECAY:g})",
+        help=f"L2 penalty on kernels, but depthwise ones (default: {defaults.WEIGHT_DECAY:g}; "
+        f"adamw, decoupled: {defaults.DECOUPLED_WEIGHT_DECAY:g})",
     )
     clip_norm: float = optimization.field(  # 0: no limit
         "--clip-norm",
@@ -368,7 +373,7 @@ class Config:
         "--loss",
         default="ce",
         metavar="TERMS",
-        help=f"{' | '.join(losses.NAMES)}, or a sum such as ce+dice (default: {{}})",
+        help=f"{' | '.join(losses.NAMES)}, or a sum such as ce+dice (default: the recipe's)",
     )
     class_weights: str = losses_group.field(
         "--class-weights",

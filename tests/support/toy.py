@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import children
 from models import registry
+from training.recipes import RECIPES, Recipe, polynomial
 
 NAME = "toy"
 SIZE_MULTIPLE = 32  # that of real networks, so that tests can have wrong sizes; 4 would do
@@ -43,7 +44,8 @@ def build(
 
 def register() -> None:
     """Make it known in this process, to command lines as well."""
-    registry.ARCHITECTURES[NAME] = registry.Architecture("Toy", "none", registry.Recipe(0.045), __name__)
+    registry.ARCHITECTURES[NAME] = registry.Architecture("Toy", "none", __name__)
+    RECIPES[NAME] = Recipe(source="none", rates=polynomial(0.045))
 
 
 def reach_children() -> None:

@@ -62,7 +62,8 @@ class Rates:
         type=cli.non_negative_float,
         default=None,
         metavar="EPOCHS",
-        help=f"rise to the first rate (default: {WARMUP_EPOCHS} with more than one GPU, else 0)",
+        help="rise to the first rate (default: the recipe's, mostly 0; with more than one GPU at least "
+        f"{WARMUP_EPOCHS})",
     )
     scaling: str = group.field(
         "--lr-scaling",
@@ -70,6 +71,7 @@ class Rates:
         default="linear",
         help="of rates with the number of GPUs (default: {})",
     )
+    warmup_share: float = 0.0  # of a recipe: share of the run, where `warmup_epochs` is None
 
 
 def scale(scaling: str, gpus: int) -> float:
@@ -82,10 +84,11 @@ def scale(scaling: str, gpus: int) -> float:
 
 
 def warmup_epochs(rates: Rates, epochs: float, gpus: int) -> float:
-    """Epochs of warm-up; the default is at most half of the run."""
+    """Epochs of warm-up; the default for several GPUs is at most half of the run."""
     if rates.warmup_epochs is not None:
         return rates.warmup_epochs
-    return min(WARMUP_EPOCHS, epochs / 2) if gpus > 1 else 0.0
+    of_several = min(WARMUP_EPOCHS, epochs / 2) if gpus > 1 else 0.0
+    return max(rates.warmup_share * epochs, of_several)
 
 
 def choose(

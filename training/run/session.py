@@ -20,7 +20,7 @@ from data.pipeline import Batches, Shard
 from data.samples import Sample
 from models import registry
 from models.weights import loading, run_files
-from training import config
+from training import config, recipes
 from training.config_fields import Config
 from training.optimization import optimizers
 from training.ranks import seeds, xla
@@ -158,9 +158,9 @@ def describe(settings: Config, run: Path, model, training: int, validation: int,
     several = f"{ranks.gpus} {ranks.kind}, " if ranks.gpus > 1 else ""
     print(
         f"{settings.model}: {model.count_params():,} parameters, {several}"
-        f"{training} training and {validation} validation images, run folder {run}",
-        flush=True,
+        f"{training} training and {validation} validation images, run folder {run}"
     )
+    print(recipes.described(settings), flush=True)
 
 
 def resharded_steps(progress: Progress, batches: Batches) -> int:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import models
 from training import config
-from training.optimization import optimizers, recipes, schedules
+from training.optimization import defaults, optimizers, schedules
 from training.optimization.rates import Rates
 from training.run import checkpoints
 
@@ -105,7 +105,7 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(recipes.OPTIMIZERS))
+@pytest.mark.parametrize("name", sorted(defaults.OPTIMIZERS))
 def test_three_steps_of_every_optimizer_with_the_penalty(name):
     given = {"momentum": 0.5} if name == "rmsprop" else {}
     model = dense()
@@ -269,7 +269,7 @@ def test_a_step_that_overflows_in_float16_changes_nothing_but_the_scale():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", sorted(recipes.OPTIMIZERS))
+@pytest.mark.parametrize("name", sorted(defaults.OPTIMIZERS))
 def test_its_variables_are_all_that_a_resumed_run_needs(name):
     given = {"precision": "mixed_float16", "accumulate": 2, "ema": 0.9, "weight_decay": PENALTY}
     given |= {"rates": Rates("cosine", 0.1)}
