@@ -1,5 +1,6 @@
 """ONNX files as a runtime, by OpenVINO on the CPU."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,18 @@ class OpenVINORuntime(GraphRuntime):
         return lambda feed: request.infer([feed])[0]
 
 
+@functools.cache
+def shared_core():
+    """The process's `openvino.Core`.
+
+    Each core has its signals handled on a stack of its own and, when it goes, on that of the core before.
+    Where that one went first its memory is gone, and the next signal ends the process.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 def compiled(model, source: str):
     """An `openvino.CompiledModel` of a graph, for single calls on all processors that this process may use.
 
@@ -60,7 +73,7 @@ def compiled(model, source: str):
         properties.hint.inference_precision(): openvino.Type.f32,
         properties.inference_num_threads(): usable_cpus(),
     }
-    core = openvino.Core()
+    core = shared_core()
     try:
         return core.compile_model(core.read_model(model.SerializeToString()), "CPU", settings)
     except Exception as error:  # a RuntimeError, or whatever its C++ throws

@@ -1,6 +1,7 @@
 """OpenVINO on the files of ONNX Runtime: the same logits and labels, and mistakes in one line."""
 
 import importlib.util
+import subprocess
 import sys
 
 import numpy as np
@@ -15,6 +16,7 @@ from deploy import export, quantize
 from inference import runtimes
 from inference.graph_interface import GraphInterface
 from processes import assert_one_line_error, run_script
+from tiny import REPO
 from trained import network, noise
 
 installed = pytest.mark.skipif(
@@ -22,6 +24,18 @@ installed = pytest.mark.skipif(
     reason="openvino is not installed: pip install -c constraints.txt -e .[openvino]",
 )
 SIZE = (64, 128)
+COME_AND_GO = """
+import faulthandler, os, signal, sys
+from pathlib import Path
+from inference import openvino_runtime
+
+faulthandler.enable()  # its stack for signals is there before OpenVINO's
+first, second = (openvino_runtime.load(Path(sys.argv[1])) for _ in range(2))
+del first
+del second
+signal.signal(signal.SIGTERM, lambda *_: print("arrived"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
 
 
 def images(count, seed=0):
@@ -112,3 +126,13 @@ def test_without_openvino_says_what_to_install(tmp_path, monkeypatch):
     if not importlib.util.find_spec("openvino"):
         done = run_script("benchmark.py", "inference", "--runtimes", "onnx,openvino")
         assert_one_line_error(done, "--runtimes openvino needs openvino; `pip install")
+
+
+@installed
+def test_a_signal_arrives_after_graphs_have_come_and_gone(model, tmp_path):
+    path = tmp_path / "a.onnx"
+    onnx.save(export.export(model, GraphInterface(), CITYSCAPES, {"model": "toy"}), path)
+    done = subprocess.run(
+        [sys.executable, "-c", COME_AND_GO, path], capture_output=True, text=True, cwd=REPO, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "arrived\n"), done.stderr
