@@ -17,6 +17,7 @@ class Editing:
         self.nodes = list(graph.node)
         self._constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
         self._outputs = {value.name for value in graph.output}
+        self._taken = {output for node in self.nodes for output in node.output} | set(self._constants)
 
     def of_kind(self, kind: str) -> list[onnx.NodeProto]:
         """The nodes of one operator, in a list of its own."""
@@ -93,11 +94,11 @@ class Editing:
         self._graph.initializer.extend(tensors)
 
     def _free(self, name: str) -> str:
-        taken = {output for node in self.nodes for output in node.output} | set(self._constants)
         free, number = name, 1
-        while free in taken:
+        while free in self._taken:
             number += 1
             free = f"{name}_{number}"
+        self._taken.add(free)
         return free
 
 
