@@ -51,11 +51,11 @@ results: $(VENV)/.run
 
 # Three files at a time on two processors, as some tests wait for SLURM; in the order of tests/conftest.py.
 test: $(VENV)/.test
-	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -n 3 --dist loadfile --max-worker-restart=0 --no-loadscope-reorder
 
 # What a developer runs before each commit.
 test-fast: $(VENV)/.test
-	$(PY) -m pytest -n 3 --dist loadfile -m "not slow"
+	$(PY) -m pytest -n 3 --dist loadfile --max-worker-restart=0 -m "not slow"
 
 lint: $(VENV)/.test
 	$(PY) -m ruff check .
