@@ -14,6 +14,7 @@ from benchmarks.inference.inference_options import require_there
 from common import cli
 from common.errors import UserError
 from models import model_options
+from models.weights import catalogue
 
 HELP = "parameters, multiply-accumulates, weight size and activation memory of the models"
 MIB = 2**20
@@ -33,6 +34,9 @@ def add_arguments(parser) -> None:
         "--all",
         action="store_true",
         help="every decoder on every encoder; of -m or --encoder, if one is named",
+    )
+    parser.add_argument(
+        "--published", action="store_true", help="the networks of the catalogue of published weights"
     )
     shared.add_continue(parser)
     model_options.add_arguments(parser)
@@ -54,11 +58,17 @@ def run(options) -> Iterator[dict]:
     }
     if options.all:
         settings["all"] = True
+    if options.published:
+        settings["published"] = True
     yield from configurations.measure("summary", [settings], summarise, options)
 
 
 def require_fitting(options, given: dict) -> None:
     """Raise UserError for options that contradict each other."""
+    if options.published and (options.model or options.weights or options.all or given):
+        raise UserError(
+            "--published names its networks itself; leave -m, -w, --all and options of models out"
+        )
     free = {"encoder"} if options.all else set()
     if set(given) - free and not options.model:
         name = next(name for name in given if name not in free)
@@ -80,7 +90,11 @@ def summarise(settings: dict) -> dict:
         return {"models": counted}
     backend_devices.import_keras()
     counted = []
-    for name, choice in variants(settings["model"], settings["options"]):
+    if settings.get("published"):
+        chosen = [(one.model, one.options) for one in catalogue.networks()]
+    else:
+        chosen = variants(settings["model"], settings["options"])
+    for name, choice in chosen:
         found = costs.count(name, choice, (height, width))
         print(row(found))
         if settings["layers"]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.report import costs, markdown, peers, speed, training, weights
+from benchmarks.report import costs, markdown, peers, recipe_table, speed, training, weights, zoo_table
 from benchmarks.report.page_parts import Section
 from benchmarks.report.ranking import groups
 from benchmarks.report.reported import ReportedRecords, gather
@@ -20,12 +20,16 @@ TABLES: dict[str, Callable[[ReportedRecords], Section]] = {
     "runtimes": lambda reported: costs.ratios(reported.runtime_ratios),
     "costs": costs.costs,
     "models": lambda reported: speed.inference(dict(islice(groups(reported.speeds).items(), 1))),
+    "front": zoo_table.front_section,
     "inference": lambda reported: speed.inference(groups(reported.speeds)),
     "training": lambda reported: training.speed(reported.trainings),
     "training-memory": training.memory,
     "scaling": training.scaling,
     "weights": lambda reported: weights.section(),
     "peers": peers.section,
+    "zoo": zoo_table.section,
+    "networks": lambda reported: zoo_table.section(reported, whole=False),
+    "recipes": lambda reported: recipe_table.section(),
 }
 
 

@@ -3,10 +3,12 @@
 Each step is a benchmark of its own in processes of its own, whose record names the SHA-256 of the weights: a
 report joins score, speed and costs by that. What --save's folder has a record of is passed over, so that it
 goes on where it stopped; a file that cannot be fetched, or a network that does not fit, does not end it.
+
+Speed and costs depend on no weights: --random counts and times the networks where files cannot be fetched.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmarks import children, sweep_command
@@ -38,6 +40,11 @@ def add_arguments(parser) -> None:
     parser.add_argument(
         "--only", nargs="+", metavar="NAME", help="of these weights, by name or counted from 0 (default: all)"
     )
+    parser.add_argument(
+        "--random",
+        action="store_true",
+        help="fetch nothing: count and time the networks with random weights, beside the published scores",
+    )
     parser.add_argument("--images", type=cli.positive_int, metavar="N", help="score on N images of val alone")
     parser.add_argument(
         "-t", "--target-size", type=cli.size, nargs="+", default=SIZES, metavar="Y,X",
@@ -66,11 +73,17 @@ def run(options) -> Iterator[dict]:
     chosen = [entry(name) for name in options.only or catalogue.published()]
     if not options.save:
         raise UserError("scores, speed and costs are joined by their records; add --save")
-    data = cli.named_dataset(options.path)
+    if options.random and (options.path or options.images):
+        raise UserError("--random scores nothing; leave -p/--path and --images out")
+    data = None if options.random else cli.named_dataset(options.path)
     if options.images and not data:
         raise UserError("--images are those of a data set; add -p/--path or leave --images out")
-    if not data:
+    if options.random:
+        chosen = [one for one in catalogue.networks() if one.network in {one.network for one in chosen}]
+    elif not data:
         print("no data set: scores are the published ones; -p CITYSCAPES scores the weights here", flush=True)
+    for height, width in options.target_size if options.random else ():
+        sweep_command.is_done(["summary", "--published", "-t", f"{height},{width}"], options.save)
     timings = [["--runtimes", ",".join(options.runtimes)]] if options.runtimes else timings_here()
     whole = 0
     for number, one in enumerate(chosen, start=1):
@@ -79,7 +92,8 @@ def run(options) -> Iterator[dict]:
             f"by {one.source.title}; {one.terms}",
             flush=True,
         )
-        whole += measure(one, list(steps(one, options, data, timings)), options.save)
+        ready = options.random or fetched(one)
+        whole += ready and all_done(steps(one, options, data, timings), options.save)
     print(f"{whole} of {len(chosen)} measured completely", flush=True)
     if not whole:
         raise UserError("nothing was measured completely, see above")
@@ -117,8 +131,8 @@ def timings_here() -> list[list[str]]:
 
 def steps(one: Published, options, data: Path | None, timings: list[list[str]]) -> Iterator[list[str]]:
     """The command lines of benchmark.py for an entry, the quick ones first."""
-    weights = ["-w", one.name]
-    for height, width in options.target_size:
+    weights = network(one) if options.random else ["-w", one.name]
+    for height, width in () if options.random else options.target_size:
         yield ["summary", *weights, "-t", f"{height},{width}"]
     for height, width in options.target_size:
         for words in timings:
@@ -130,14 +144,25 @@ def steps(one: Published, options, data: Path | None, timings: list[list[str]]) 
         yield ["accuracy", *weights, "-p", str(data), *size, *images]
 
 
-def measure(one: Published, commands: list[list[str]], folder: Path) -> bool:
-    """Fetch an entry, check its answer and run its commands; whether all of it went well."""
+def network(one: Published) -> list[str]:
+    """The options of `inference` and `summary` that build an entry's network, with random weights."""
+    options = ((f"--{name.replace('_', '-')}", str(value)) for name, value in one.options.items())
+    return ["-m", one.model, *(word for option in options for word in option)]
+
+
+def fetched(one: Published) -> bool:
+    """Fetch an entry and check its answer; whether that went well."""
     try:
         catalogue.fetch(one)
         check(one)
     except UserError as error:
         print(f"  passed over: {error}", flush=True)
         return False
+    return True
+
+
+def all_done(commands: Iterable[list[str]], folder: Path) -> bool:
+    """Run commands; whether all of them gave figures."""
     done = [sweep_command.is_done(words, folder) for words in commands]
     return all(done)
 

@@ -110,6 +110,14 @@ def published() -> dict[str, Published]:
     }
 
 
+def networks() -> list[Published]:
+    """The entries of different networks, of each the first."""
+    found: dict[str, Published] = {}
+    for one in published().values():
+        found.setdefault(one.network, one)
+    return list(found.values())
+
+
 def find(name: Path | str) -> Published | None:
     """What is called so in the catalogue, unless there is a file or folder of that name."""
     return None if Path(name).exists() else published().get(str(name))

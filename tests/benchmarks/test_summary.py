@@ -14,6 +14,7 @@ import models
 from benchmarks import activations, costs, macs, summary
 from benchmarks import graph as graphs
 from models import ARCHITECTURES
+from models.weights import catalogue
 from processes import assert_one_line_error, run_script
 from tiny import REPO
 
@@ -155,3 +156,15 @@ def test_mistakes_are_told_in_one_line():
     done = run_script("benchmark.py", "summary", "--output-stride", 8)
     assert_one_line_error(done, "--output-stride belongs to a model; name it with -m/--model")
     assert_one_line_error(run_script("benchmark.py", "summary", "-m", "vgg"), "unknown model 'vgg'")
+    done = run_script("benchmark.py", "summary", "--published", "-m", "unet")
+    assert_one_line_error(done, "--published names its networks itself")
+
+
+def test_the_networks_of_the_catalogue_are_counted_together(monkeypatch, capsys):
+    chosen = [catalogue.published()[f"{name}-cityscapes"] for name in ("sinet", "espnetv2-0.5")]
+    monkeypatch.setattr(catalogue, "networks", lambda: chosen)
+    settings = {"model": None, "options": {}, "size": [64, 128], "layers": False, "published": True}
+    found = summary.summarise(settings)["models"]
+    assert [(one["model"], one["options"]) for one in found] == [(one.model, one.options) for one in chosen]
+    assert found[0]["parameters"] == 119_418
+    assert "espnetv2 0.5" in capsys.readouterr().out

@@ -61,6 +61,7 @@ def test_mistakes_are_told_in_one_line(tmp_path):
         (("--only", "999"), "numbered from 0 to"),
         ((), "add --save"),
         (("--images", "2", "--save", tmp_path), "add -p/--path"),
+        (("--random", "--images", "2", "--save", tmp_path), "--random scores nothing"),
         (("-p", tmp_path / "nowhere", "--save", tmp_path), "the folder does not exist"),
     ):
         assert_one_line_error(zoo(*words), message)
@@ -73,12 +74,33 @@ def test_entries_have_names_and_numbers():
 
 
 def test_the_quick_commands_come_first():
-    options = type("Options", (), {"target_size": [(64, 128), (128, 256)], "seconds": 1.0, "images": 3})
+    options = type(
+        "Options", (), {"target_size": [(64, 128), (128, 256)], "seconds": 1.0, "images": 3, "random": False}
+    )
     one = catalogue.published()["pspnet-r50-d8-cityscapes"]
     commands = list(zoo_command.steps(one, options, Path("data"), [["--runtimes", "onnx"]]))
     assert [words[0] for words in commands] == ["summary", "summary", "inference", "inference", "accuracy"]
     assert commands[-1] == ["accuracy", "-w", one.name, "-p", "data", "-t", "1024,2048", "--images", "3"]
     assert commands[2] == f"inference -w {one.name} -t 64,128 --runtimes onnx --seconds 1.0".split()
+
+
+@pytest.mark.slow
+def test_without_weights_networks_are_counted_and_timed_once(tmp_path):
+    words = [
+        "--random",
+        "--only",
+        "sinet-cityscapes",
+        "segformer-b0-cityscapes",
+        "segformer-b0-nvidia-cityscapes",
+    ]
+    words += ["--save", tmp_path, "-t", "64,128", "--runtimes", "keras", "--seconds", 0.02]
+    done = zoo(*words)
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 measured completely" in done.stdout
+    records, _ = record.read_folder(tmp_path)
+    assert sorted(one["benchmark"] for one in records) == ["inference", "inference", "summary"]
+    options = [one["settings"]["options"] for one in records if one["benchmark"] == "inference"]
+    assert {"encoder": "mit_b0", "preset": "mmseg"} in options
 
 
 def test_an_answer_is_compared_with_its_largest_logit():

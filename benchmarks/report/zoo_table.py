@@ -1,0 +1,128 @@
+"""The networks of the catalogue in one table: what they cost, how good, and how fast they are."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from benchmarks.report.cost_rows import Cost
+from benchmarks.report.page_parts import Cell, Column, Section, Table, number, text
+from benchmarks.report.reported import ReportedRecords
+from benchmarks.report.rows import Speed
+from benchmarks.report.values import label
+from models import registry
+from models.weights import catalogue
+from models.weights.catalogue import Published
+
+SIZE = "1024x2048"
+COLUMNS = [
+    Column("network", numeric=False),
+    Column("encoder", numeric=False),
+    Column("parameters, M"),
+    Column("GMACs"),
+    Column("mIoU, %"),
+    Column("by", numeric=False),
+    Column("images/s"),
+    Column("images/s on a GPU"),
+    Column("weights that load", numeric=False),
+]
+
+
+def section(reported: ReportedRecords, whole: bool = True) -> Section:
+    """A row for each network; without `whole`, of each architecture the smallest and the best alone."""
+    costs = {cost.model: cost for cost in reported.costs if cost.size == SIZE}
+    found = [one for one in catalogue.networks() if label(one.model, one.options) in costs]
+    shown = found if whole else smallest_and_best(found, costs)
+    cpu, gpu = fastest(reported.speeds, on_cpu=True), fastest(reported.speeds, on_cpu=False)
+    rows = [_row(one, costs[label(one.model, one.options)], cpu, gpu) for one in shown]
+    rows.sort(key=lambda row: (row[6].value is None, -(row[6].value or 0), row[3].value))
+    device = next((speed.group.device for speed in cpu.values()), "CPU")
+    title = f"one image of {SIZE} in float32, speed on {device}"
+    return Section(
+        "zoo",
+        "The zoo",
+        "Networks whose trained weights load here; speed is of the graph alone, on the fastest runtime.",
+        tables=[Table("Networks", COLUMNS, [(title, rows)])] if rows else [],
+        lacking="" if rows else "python benchmark.py zoo --random --save",
+    )
+
+
+def front_section(reported: ReportedRecords) -> Section:
+    """The networks that no other beats in both published mIoU and speed on the processor, fastest first."""
+    cpu = fastest(reported.speeds, on_cpu=True)
+    rows = [
+        (one, cpu[name]) for one in catalogue.networks() if (name := label(one.model, one.options)) in cpu
+    ]
+    rows = [(one, speed) for one, speed in rows if one.tested == SIZE or "windows" in one.tested]
+    rows.sort(key=lambda row: (-row[1].rate.median, -row[0].miou))
+    best, front = 0.0, []
+    for one, speed in rows:
+        if one.miou > best:
+            best = one.miou
+            front.append(
+                [
+                    text(one.network),
+                    number(speed.rate.median),
+                    Cell(f"{one.miou:.2f}", one.miou),
+                    text(speed.runtime),
+                ]
+            )
+    columns = [Column("best up to this speed", numeric=False), Column("images/s"), Column("mIoU, %")]
+    columns.append(Column("by", numeric=False))
+    title = f"{SIZE}, batch 1, {rows[0][1].group.device}" if rows else ""
+    return Section(
+        "front",
+        "The front",
+        tables=[Table("Front", columns, [(title, front)])] if rows else [],
+        lacking="" if rows else "python benchmark.py zoo --random --save",
+    )
+
+
+def smallest_and_best(found: Iterable[Published], costs: dict[str, Cost]) -> list[Published]:
+    """Of each architecture the network of the fewest multiply-accumulates, and that of the highest mIoU."""
+    by_model = defaultdict(list)
+    for one in found:
+        by_model[one.model].append(one)
+    chosen = []
+    for several in by_model.values():
+        smallest = min(several, key=lambda one: costs[label(one.model, one.options)].macs)
+        best = max(several, key=lambda one: one.miou)
+        chosen += [smallest] if best is smallest else [smallest, best]
+    return chosen
+
+
+def fastest(speeds: list[Speed], on_cpu: bool) -> dict[str, Speed]:
+    """The fastest row of each network, on the processor, or the GPU, with most rows of whole float graphs."""
+    rows = [
+        row
+        for row in speeds
+        if row.rate
+        and row.group.scope == "model"
+        and (row.group.size, row.group.batch) == (SIZE, 1)
+        and row.numbers != "int8"
+        and ("core" in row.group.device) == on_cpu
+    ]
+    if not rows:
+        return {}
+    device = Counter(row.group.device for row in rows).most_common(1)[0][0]
+    best: dict[str, Speed] = {}
+    for row in rows:
+        known = best.get(row.model)
+        if row.group.device == device and (known is None or row.rate.median > known.rate.median):
+            best[row.model] = row
+    return best
+
+
+def _row(one: Published, cost: Cost, cpu: dict[str, Speed], gpu: dict[str, Speed]) -> list[Cell]:
+    name = label(one.model, one.options)
+    encoder = registry.ENCODERS.get(one.options.get("encoder"))
+    others = [str(value) for option, value in one.options.items() if option not in ("encoder", "preset")]
+    rates = [number(found[name].rate.median) if name in found else number(None) for found in (cpu, gpu)]
+    return [
+        text(" ".join([registry.title(one.model), *others])),
+        text(encoder.title if encoder else ""),
+        number(cost.parameters / 1e6),
+        number(cost.macs / 1e9, "at least" if cost.lower_bound else ""),
+        Cell(f"{one.miou:.2f}", one.miou),
+        text(one.source.title.removesuffix("'s repository").removesuffix(", ESPNetv2")),
+        *rates,
+        text(one.name, "checked" if one.answer else ""),
+    ]

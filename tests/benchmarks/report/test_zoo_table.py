@@ -1,0 +1,64 @@
+"""The table of the zoo, and the networks that no other beats."""
+
+import pytest
+
+import reports
+from benchmarks.report import zoo_table
+from benchmarks.report.reported import gather
+from models.weights import catalogue
+
+NAMES = ("fastscnn-cityscapes", "pidnet-s-cityscapes", "pidnet-m-cityscapes", "pidnet-l-cityscapes")
+SPEEDS = (8.0, 5.0, 2.0, 0.5)
+SIZE = (1024, 2048)
+
+
+@pytest.fixture
+def reported(tmp_path):
+    """Four networks with costs and speeds; U-Net, slower and worse than three of them, without costs."""
+    found = [catalogue.published()[name] for name in NAMES]
+    models = [
+        {"model": one.model, "options": one.options, "parameters": 10**6 * place, "macs": 10**9 * place}
+        | {f"{kind}_bytes": 2**20 for kind in ("weight", "inference", "training")}
+        for place, one in enumerate(found, start=1)
+    ]
+    records = [reports.record("summary", {"size": list(SIZE), "batch": 1}, {"models": models})]
+    unet = catalogue.published()["unet-s5-d16-cityscapes"]
+    for one, rate in zip((*found, unet), (*SPEEDS, 0.9)):
+        runtimes = {"keras": reports.figures(rate / 2), "onnx": reports.figures(rate)}
+        records.append(reports.inference(one.model, runtimes, SIZE, options=one.options))
+    records.append(reports.inference("fastscnn", {"onnx": reports.figures(99.0)}, (512, 1024)))
+    return gather([reports.save(tmp_path, records)])
+
+
+def cells(section, *columns):
+    ((_, rows),) = section.tables[0].groups
+    return [tuple(row[column].text for column in columns) for row in rows]
+
+
+def test_each_network_has_costs_score_speed_and_a_name(reported):
+    assert cells(zoo_table.section(reported), 0, 2, 3, 4, 6, 8) == [
+        ("Fast-SCNN", "1.00", "1.00", "70.96", "8.00", "fastscnn-cityscapes"),
+        ("PIDNet s", "2.00", "2.00", "78.74", "5.00", "pidnet-s-cityscapes"),
+        ("PIDNet m", "3.00", "3.00", "80.22", "2.00", "pidnet-m-cityscapes"),
+        ("PIDNet l", "4.00", "4.00", "80.89", "0.500", "pidnet-l-cityscapes"),
+    ]
+
+
+def test_the_short_table_has_the_smallest_and_the_best_of_each_architecture(reported):
+    names = [name for (name,) in cells(zoo_table.section(reported, whole=False), 0)]
+    assert names == ["Fast-SCNN", "PIDNet s", "PIDNet l"]
+
+
+def test_the_front_leaves_out_what_another_network_beats_in_both(reported):
+    assert cells(zoo_table.front_section(reported), 0, 1, 2) == [
+        ("Fast-SCNN", "8.00", "70.96"),
+        ("PIDNet, s", "5.00", "78.74"),
+        ("PIDNet, m", "2.00", "80.22"),
+        ("PIDNet, l", "0.500", "80.89"),
+    ]
+
+
+def test_without_records_the_command_that_makes_them_is_named(tmp_path):
+    reported = gather([reports.save(tmp_path, [reports.train("unet", 1.0)])])
+    for section in (zoo_table.section(reported), zoo_table.front_section(reported)):
+        assert section.lacking == "python benchmark.py zoo --random --save" and not section.tables
