@@ -4,10 +4,13 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
 EPOCHS ?= 45
+SIZE ?= 256x512
 MEASURED ?= measured
 SWEEP ?= training/sweeps/town.toml
 LOGS ?= logs
 EXTRAS ?= test
+comma := ,
+AT := -t $(subst x,$(comma),$(SIZE))
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
@@ -16,8 +19,8 @@ PIP := $(PY) -m pip --disable-pip-version-check
 # A made-up town, Fast-SCNN trained on it, scored, and imaged: a few minutes on two cores.
 demo: $(VENV)/.run
 	rm -rf $(DEMO)
-	$(PY) prepare_data.py synthesize $(DEMO)/town --train 96 --val 24 --size 256x512 --seed 0
-	$(PY) train.py -m fastscnn -p $(DEMO)/town -t 256,512 -b 4 -e $(EPOCHS) --cache memory --logs $(DEMO)/logs
+	$(PY) prepare_data.py synthesize $(DEMO)/town --train 96 --val 24 --size $(SIZE) --seed 0
+	$(PY) train.py -m fastscnn -p $(DEMO)/town $(AT) -b 4 -e $(EPOCHS) --cache memory --logs $(DEMO)/logs
 	$(PY) predict.py -m fastscnn -w $(DEMO)/logs/fastscnn/* -p $(DEMO)/town -r $(DEMO)/predictions
 	$(PY) evaluate.py --baseline majority -p $(DEMO)/town -r $(DEMO)/majority > /dev/null
 	$(PY) evaluate.py --baseline colour -p $(DEMO)/town -r $(DEMO)/colour > /dev/null
@@ -26,7 +29,7 @@ demo: $(VENV)/.run
 	@echo "images: $(DEMO)/predictions/overlay, and $(DEMO)/logs/fastscnn/*/images for each epoch"
 	@echo "curves:   $(DEMO)/logs/fastscnn/*/curves.png"
 	@echo "scores:   $(DEMO)/fastscnn/scores.csv"
-	$(PY) benchmark.py inference -w $(DEMO)/logs/fastscnn/* -t 256,512 --turns 5 --seconds 1 --save $(DEMO)/records
+	$(PY) benchmark.py inference -w $(DEMO)/logs/fastscnn/* $(AT) --turns 5 --seconds 1 --save $(DEMO)/records
 	$(PY) benchmark.py accuracy -w $(DEMO)/logs/fastscnn/* --scores $(DEMO)/fastscnn --save $(DEMO)/records
 	$(PY) benchmark.py report $(DEMO)/records --runs $(DEMO)/logs/fastscnn/* -o $(DEMO)/report \
 	    --pictures picture=$(DEMO)/town/leftImg8bit/val truth=$(DEMO)/town/gtFine/val \

@@ -17,11 +17,13 @@ toy.register()
 
 LONG = (  # minutes each: where two files run at a time, none of them may be the last
     "slurm/test_jobs.py",
+    "models/test_contract.py",
     "training/steps/test_every_model.py",
     "training/ranks/test_distributed.py",
     "test_demo.py",
     "test_readme.py",
     "training/ranks/test_mirrored.py",
+    "models/weights/test_published_weights.py",
 )
 
 

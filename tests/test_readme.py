@@ -1,4 +1,4 @@
-"""Every command of the README runs; the two of `make` are run by people, CI and tests/test_demo.py."""
+"""Every command of README and docs/commands.md runs, and README's Python; `make` is run by people and CI."""
 
 import re
 import shlex
@@ -12,11 +12,13 @@ import pytest
 from processes import run_script
 from tiny import REPO, tiny_dataset
 
-COSTLY = "some forty commands, each as a user types it"
+COSTLY = "some fifty commands, each as a user types it"
 
-BLOCKS = re.findall(r"```sh\n(.*?)```", (REPO / "README.md").read_text(), flags=re.DOTALL)
-LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
+TEXTS = [(REPO / name).read_text() for name in ("README.md", "docs/commands.md")]
+BLOCKS = [block for text in TEXTS for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)]
+LINES = list(dict.fromkeys(line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()))
 COMMANDS = [line for line in LINES if line.startswith("python ")]
+(PYTHON,) = re.findall(r"```python\n(.*?)```", TEXTS[0], flags=re.DOTALL)
 SMALL = {  # options to append; the last of an option's values counts
     "train.py": "-t 64,128 -b 2 -e 1",
     "train.py --resume": "-e 2",
@@ -51,7 +53,21 @@ def test_the_other_lines_are_known():
         "sbatch --array=0-20 slurm/train.sh --mixed-precision",
         "source .venv/bin/activate",
         "export CITYSCAPES_DATASET=/data/cityscapes",
+        "pip install -c constraints.txt -e .[torch]",
     }
+
+
+def test_readme_is_short():
+    assert len(TEXTS[0].splitlines()) <= 120
+
+
+@pytest.mark.slow
+def test_the_lines_of_python_run_as_they_are_written(tmp_path, monkeypatch):
+    of_pytorch(tmp_path / "SINet.pth", "sinet")
+    cv2.imwrite(str(tmp_path / "street.png"), np.zeros((64, 128, 3), np.uint8))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(PYTHON, "README.md", "exec"), {})
+    assert cv2.imread("classes.png").shape == (512, 1024, 3)
 
 
 def whole_cityscapes(root):

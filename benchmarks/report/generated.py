@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 
 from benchmarks.report import costs, markdown, peers, recipe_table, speed, training, weights, zoo_table
@@ -19,7 +18,6 @@ TABLES: dict[str, Callable[[ReportedRecords], Section]] = {
     "parts": lambda reported: costs.ratios(reported.ratios),
     "runtimes": lambda reported: costs.ratios(reported.runtime_ratios),
     "costs": costs.costs,
-    "models": lambda reported: speed.inference(dict(islice(groups(reported.speeds).items(), 1))),
     "front": zoo_table.front_section,
     "inference": lambda reported: speed.inference(groups(reported.speeds)),
     "training": lambda reported: training.speed(reported.trainings),

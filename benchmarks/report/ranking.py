@@ -1,7 +1,7 @@
 """Who is best: only among rows of one scope, size, batch and device, and one data set's scores."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from benchmarks.report.page_parts import Headline, Step, significant
 from benchmarks.report.rows import Group, Speed
@@ -33,14 +33,24 @@ def by_score(rows: list[Speed]) -> dict[str, list[Speed]]:
     return dict(found)
 
 
-def front(rows: list[Speed]) -> list[Speed]:
-    """The rows that no other beats in speed and mIoU (Pareto), fastest first."""
+def front(rows: Iterable[Speed], score: Callable[[Speed], float]) -> list[Speed]:
+    """The rows that no other beats in speed and score (Pareto), fastest first."""
     found, best = [], -1.0
-    for row in sorted(rows, key=lambda row: (-row.rate.median, -row.miou)):
-        if row.miou > best:
+    for row in sorted(rows, key=lambda row: (-row.rate.median, -score(row))):
+        if score(row) > best:
             found.append(row)
-            best = row.miou
+            best = score(row)
     return found
+
+
+def own(row: Speed) -> float:
+    """The mIoU of a row's own weights, in %."""
+    return 100 * row.miou
+
+
+def published(row: Speed) -> float:
+    """The published mIoU of a row's network, in %."""
+    return row.published
 
 
 def fastest(rows: list[Speed]) -> Speed | None:
@@ -49,15 +59,16 @@ def fastest(rows: list[Speed]) -> Speed | None:
 
 
 def headlines(found: dict[Group, list[Speed]]) -> list[Headline]:
-    """For each group the model to take at each speed; without scores the fastest."""
+    """For each group the model to take at each speed, by own or published scores; without any the fastest."""
     answers = []
     for group, rows in found.items():
         for data, scored in by_score(rows).items():
-            steps = [_step(row, "up to ", f"{100 * row.miou:.1f} % mIoU") for row in front(scored)]
+            steps = [_step(row, "up to ", f"{own(row):.1f} % mIoU") for row in front(scored, own)]
             answers.append(Headline(f"{group.title}; scored on {data}", steps))
-        best = fastest(rows)
-        if best and not by_score(rows):
-            answers.append(Headline(group.title, [_step(best, "", "not scored")]))
+        if not by_score(rows) and fastest(rows):
+            cited = front((row for row in rows if row.rate and row.published is not None), published)
+            steps = [_step(row, "up to ", f"{published(row):g} % mIoU, published") for row in cited]
+            answers.append(Headline(group.title, steps or [_step(fastest(rows), "", "not scored")]))
     return answers
 
 

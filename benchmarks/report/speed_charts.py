@@ -8,7 +8,7 @@ from matplotlib import ticker
 from benchmarks.report import point_names
 from benchmarks.report.canvas import BAR, Canvas, colors, dashes, drawn, markers
 from benchmarks.report.page_parts import Figure, significant
-from benchmarks.report.ranking import by_score, front
+from benchmarks.report.ranking import by_score, front, own
 from benchmarks.report.rows import Group, Speed
 from benchmarks.report.themes import LIGHT
 
@@ -24,7 +24,7 @@ def tradeoff(number: int, group: Group, rows: list[Speed]) -> list[Figure]:
     for index, (data, scored) in enumerate(by_score(rows).items()):
         canvas = Canvas(f"tradeoff-{number}-{index}", f"mIoU on {data} against speed: {group.title}", 320)
         color, marker = colors([row.model for row in scored]), markers([row.runtime for row in scored])
-        best = front(scored)
+        best = front(scored, own)
         for row in scored:
             _point(canvas, row, color[row.model], marker[row.runtime])
         x, y = [row.rate.median for row in best], [100 * row.miou for row in best]

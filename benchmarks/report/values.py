@@ -17,8 +17,8 @@ class Spread(NamedTuple):
 
 
 def label(model: object, options: object) -> str:
-    """A model's name with the values of its options."""
-    chosen = [str(value) for value in mapping(options or {}).values()]
+    """A model's name with the values of its options, in the order of the options' names."""
+    chosen = [str(value) for _, value in sorted(mapping(options or {}).items())]
     return short(" ".join([registry.title(word(model)), *chosen]))
 
 

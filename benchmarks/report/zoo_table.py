@@ -1,8 +1,9 @@
 """The networks of the catalogue in one table: what they cost, how good, and how fast they are."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 
+from benchmarks.report import ranking
 from benchmarks.report.cost_rows import Cost
 from benchmarks.report.page_parts import Cell, Column, Section, Table, number, text
 from benchmarks.report.reported import ReportedRecords
@@ -27,11 +28,12 @@ COLUMNS = [
 
 
 def section(reported: ReportedRecords, whole: bool = True) -> Section:
-    """A row for each network; without `whole`, of each architecture the smallest and the best alone."""
+    """A row for each network; without `whole`, of each architecture the smallest of those timed."""
     costs = {cost.model: cost for cost in reported.costs if cost.size == SIZE}
-    found = [one for one in catalogue.networks() if label(one.model, one.options) in costs]
-    shown = found if whole else smallest_and_best(found, costs)
     cpu, gpu = fastest(reported.speeds, on_cpu=True), fastest(reported.speeds, on_cpu=False)
+    found = [one for one in catalogue.networks() if label(one.model, one.options) in costs]
+    timed = [one for one in found if label(one.model, one.options) in cpu]
+    shown = found if whole else smallest(timed, costs)
     rows = [_row(one, costs[label(one.model, one.options)], cpu, gpu) for one in shown]
     rows.sort(key=lambda row: (row[6].value is None, -(row[6].value or 0), row[3].value))
     device = next((speed.group.device for speed in cpu.values()), "CPU")
@@ -47,27 +49,20 @@ def section(reported: ReportedRecords, whole: bool = True) -> Section:
 
 def front_section(reported: ReportedRecords) -> Section:
     """The networks that no other beats in both published mIoU and speed on the processor, fastest first."""
-    cpu = fastest(reported.speeds, on_cpu=True)
-    rows = [
-        (one, cpu[name]) for one in catalogue.networks() if (name := label(one.model, one.options)) in cpu
+    rows = [row for row in fastest(reported.speeds, on_cpu=True).values() if row.published is not None]
+    named = {label(one.model, one.options): one.network for one in catalogue.networks()}
+    front = [
+        [
+            text(named.get(row.model, row.model)),
+            number(row.rate.median),
+            Cell(f"{row.published:.2f}", row.published),
+            text(row.runtime),
+        ]
+        for row in ranking.front(rows, ranking.published)
     ]
-    rows = [(one, speed) for one, speed in rows if one.tested == SIZE or "windows" in one.tested]
-    rows.sort(key=lambda row: (-row[1].rate.median, -row[0].miou))
-    best, front = 0.0, []
-    for one, speed in rows:
-        if one.miou > best:
-            best = one.miou
-            front.append(
-                [
-                    text(one.network),
-                    number(speed.rate.median),
-                    Cell(f"{one.miou:.2f}", one.miou),
-                    text(speed.runtime),
-                ]
-            )
     columns = [Column("best up to this speed", numeric=False), Column("images/s"), Column("mIoU, %")]
     columns.append(Column("by", numeric=False))
-    title = f"{SIZE}, batch 1, {rows[0][1].group.device}" if rows else ""
+    title = f"{SIZE}, batch 1, {rows[0].group.device}" if rows else ""
     return Section(
         "front",
         "The front",
@@ -76,17 +71,12 @@ def front_section(reported: ReportedRecords) -> Section:
     )
 
 
-def smallest_and_best(found: Iterable[Published], costs: dict[str, Cost]) -> list[Published]:
-    """Of each architecture the network of the fewest multiply-accumulates, and that of the highest mIoU."""
-    by_model = defaultdict(list)
-    for one in found:
-        by_model[one.model].append(one)
-    chosen = []
-    for several in by_model.values():
-        smallest = min(several, key=lambda one: costs[label(one.model, one.options)].macs)
-        best = max(several, key=lambda one: one.miou)
-        chosen += [smallest] if best is smallest else [smallest, best]
-    return chosen
+def smallest(found: Iterable[Published], costs: dict[str, Cost]) -> list[Published]:
+    """Of each architecture the network of the fewest multiply-accumulates."""
+    chosen: dict[str, Published] = {}
+    for one in sorted(found, key=lambda one: costs[label(one.model, one.options)].macs):
+        chosen.setdefault(one.model, one)
+    return list(chosen.values())
 
 
 def fastest(speeds: list[Speed], on_cpu: bool) -> dict[str, Speed]:

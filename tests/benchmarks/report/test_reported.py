@@ -89,7 +89,7 @@ def test_front_is_what_no_other_beats():
             and (other.rate.median, other.miou) != (one.rate.median, one.miou)
         }
         points = {(row.rate.median, row.miou) for row in rows if id(row) not in beaten}
-        front = [(row.rate.median, row.miou) for row in ranking.front(rows)]
+        front = [(row.rate.median, row.miou) for row in ranking.front(rows, ranking.own)]
         assert set(front) == points and front == sorted(front, reverse=True)
 
 
@@ -104,6 +104,10 @@ def test_headline_says_what_to_take_at_which_speed():
     unscored = speed(9, None)
     (headline,) = ranking.headlines(ranking.groups([unscored]))
     assert headline.steps[0].quality == "not scored"
+    rows = [speed(9, None), speed(10, None), speed(99, None)]
+    rows[0].published, rows[1].published = 80.5, 70.25
+    (headline,) = ranking.headlines(ranking.groups(rows))
+    assert [step.quality for step in headline.steps] == ["70.25 % mIoU, published", "80.5 % mIoU, published"]
 
 
 @pytest.mark.parametrize("failed", [False, True])

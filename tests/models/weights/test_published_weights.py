@@ -117,7 +117,9 @@ def test_the_street_is_scored_as_by_the_original(trained, truth):
         assert {key: found[key] for key in SINET_IOU} == pytest.approx(SINET_IOU, abs=2e-3)
 
 
-@EACH
+@pytest.mark.parametrize(  # the least and the largest width; those between have no other layers
+    "trained", ["sinet", "espnetv2-0.5", pytest.param("espnetv2-2.0", marks=pytest.mark.slow)], indirect=True
+)
 def test_onnx_runtime_gives_the_logits_of_the_original(trained, graph):
     name, network = trained
     session = onnx_runtime.session(graph, name, "cpu")
