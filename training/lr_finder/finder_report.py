@@ -67,7 +67,8 @@ def commands(config: Config, suggestions: Suggestions) -> list[str]:
 
 def words(config: Config) -> list[str]:
     """The options of train.py that make this configuration, its rates aside."""
-    usual = new({"model": config.model, "optimizer": config.optimizer}, Path(config.path))
+    named = {name: getattr(config, name) for name in ("model", "optimizer", "target_size")}
+    usual = new(named, Path(config.path))  # where a size is given, there is no crop by itself
     found = []
     for name, option in options.of(Config, nested=False).items():
         value = getattr(config, name)

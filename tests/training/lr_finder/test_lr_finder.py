@@ -220,6 +220,14 @@ class TestReport:
             options = command_line.arguments("", shlex.split(command)[2:])
             assert config.new(command_line.given(options), options.path) == replace(swept, rates=rates)
 
+    def test_its_commands_name_the_crop_of_a_recipe(self):
+        swept = config.new({"model": "pspnet", "optimizer": "sgd"}, "my town")
+        polynomial, _ = finder_report.commands(swept, sweep.Suggestions(0.001, 0.002, 0.0005, 0.0123))
+        assert "-t 1024,2048 --crop 512,1024 --balance 0.75" in polynomial
+        options = command_line.arguments("", shlex.split(polynomial)[2:])
+        made = config.new(command_line.given(options), options.path)
+        assert made == replace(swept, rates=Rates("polynomial", 0.002, 0.0, 0.9))
+
     def test_says_so_where_there_is_nothing_to_suggest(self, tmp_path):
         rising = Sweep([1e-6, 1e-5], [1.0, 2.0], [1.0, 1.5])
         assert "the loss never fell" in finder_report.text(settings(), rising, None)
