@@ -75,6 +75,9 @@ MMSEG = Recipe(
     augment="strong",
 )
 SQUARE = (1024, 1024)
+OF_TWO_GPUS = replace(  # its newer configurations, 2xb6-120k
+    MMSEG, rates=polynomial(0.01), batch=12, iterations=120_000, crop=SQUARE, loss="ohem"
+)
 
 RECIPES = {
     "fastscnn": Recipe(
@@ -173,24 +176,10 @@ RECIPES = {
         auxiliary=1.0,
     ),
     "ddrnet": replace(
-        MMSEG,
-        source="ddrnet_23-slim_2xb6-120k, without weights of classes",
-        rates=polynomial(0.01),
-        batch=12,
-        iterations=120_000,
-        crop=SQUARE,
-        loss="ohem",
-        auxiliary=0.4,
+        OF_TWO_GPUS, source="ddrnet_23-slim_2xb6-120k, without weights of classes", auxiliary=0.4
     ),
     "pidnet": replace(
-        MMSEG,
-        source="pidnet-s_2xb6-120k_1024x1024, without weights of classes",
-        rates=polynomial(0.01),
-        batch=12,
-        iterations=120_000,
-        crop=SQUARE,
-        loss="ohem",
-        auxiliary=1.0,
+        OF_TWO_GPUS, source="pidnet-s_2xb6-120k_1024x1024, without weights of classes", auxiliary=1.0
     ),
 }
 
@@ -248,7 +237,7 @@ def described(config) -> str:
         f"{config.batch} {'crops' if config.crop else 'images'} of {size}",
         f"{config.steps} steps" if config.steps else f"{config.epochs} epochs",
         f"augmentation {config.augment}",
-        f"loss {config.loss}",
+        f"loss {registry.architecture(config.model).loss or config.loss}",
     ]
     if config.head_rate != 1:
         parts.insert(1, f"{config.head_rate:g} times that in the head")

@@ -27,15 +27,28 @@ COLUMNS = [
 ]
 
 
+LACKING = "python benchmark.py zoo --random --save"
+
+
+def name_of(one: Published) -> str:
+    """A network's name in records' rows."""
+    return label(one.model, one.options)
+
+
 def section(reported: ReportedRecords, whole: bool = True) -> Section:
     """A row for each network; without `whole`, of each architecture the smallest of those timed."""
     costs = {cost.model: cost for cost in reported.costs if cost.size == SIZE}
     cpu, gpu = fastest(reported.speeds, on_cpu=True), fastest(reported.speeds, on_cpu=False)
-    found = [one for one in catalogue.networks() if label(one.model, one.options) in costs]
-    timed = [one for one in found if label(one.model, one.options) in cpu]
+    found = [one for one in catalogue.networks() if name_of(one) in costs]
+    timed = [one for one in found if name_of(one) in cpu]
+
+    def by_speed(one: Published) -> tuple[float, float]:
+        """The fastest first; those that are not timed last, by their cost."""
+        rate = cpu[name_of(one)].rate.median if name_of(one) in cpu else 0.0
+        return -rate, costs[name_of(one)].macs
+
     shown = found if whole else smallest(timed, costs)
-    rows = [_row(one, costs[label(one.model, one.options)], cpu, gpu) for one in shown]
-    rows.sort(key=lambda row: (row[6].value is None, -(row[6].value or 0), row[3].value))
+    rows = [_row(one, costs[name_of(one)], cpu, gpu) for one in sorted(shown, key=by_speed)]
     device = next((speed.group.device for speed in cpu.values()), "CPU")
     title = f"one image of {SIZE} in float32, speed on {device}"
     return Section(
@@ -43,14 +56,14 @@ def section(reported: ReportedRecords, whole: bool = True) -> Section:
         "The zoo",
         "Networks whose trained weights load here; speed is of the graph alone, on the fastest runtime.",
         tables=[Table("Networks", COLUMNS, [(title, rows)])] if rows else [],
-        lacking="" if rows else "python benchmark.py zoo --random --save",
+        lacking="" if rows else LACKING,
     )
 
 
 def front_section(reported: ReportedRecords) -> Section:
     """The networks that no other beats in both published mIoU and speed on the processor, fastest first."""
     rows = [row for row in fastest(reported.speeds, on_cpu=True).values() if row.published is not None]
-    named = {label(one.model, one.options): one.network for one in catalogue.networks()}
+    named = {name_of(one): one.network for one in catalogue.networks()}
     front = [
         [
             text(named.get(row.model, row.model)),
@@ -67,14 +80,14 @@ def front_section(reported: ReportedRecords) -> Section:
         "front",
         "The front",
         tables=[Table("Front", columns, [(title, front)])] if rows else [],
-        lacking="" if rows else "python benchmark.py zoo --random --save",
+        lacking="" if rows else LACKING,
     )
 
 
 def smallest(found: Iterable[Published], costs: dict[str, Cost]) -> list[Published]:
     """Of each architecture the network of the fewest multiply-accumulates."""
     chosen: dict[str, Published] = {}
-    for one in sorted(found, key=lambda one: costs[label(one.model, one.options)].macs):
+    for one in sorted(found, key=lambda one: costs[name_of(one)].macs):
         chosen.setdefault(one.model, one)
     return list(chosen.values())
 
@@ -102,7 +115,7 @@ def fastest(speeds: list[Speed], on_cpu: bool) -> dict[str, Speed]:
 
 
 def _row(one: Published, cost: Cost, cpu: dict[str, Speed], gpu: dict[str, Speed]) -> list[Cell]:
-    name = label(one.model, one.options)
+    name = name_of(one)
     encoder = registry.ENCODERS.get(one.options.get("encoder"))
     others = [str(value) for option, value in one.options.items() if option not in ("encoder", "preset")]
     rates = [number(found[name].rate.median) if name in found else number(None) for found in (cpu, gpu)]

@@ -80,10 +80,10 @@ def run(options) -> Iterator[dict]:
         raise UserError("--images are those of a data set; add -p/--path or leave --images out")
     if options.random:
         chosen = [one for one in catalogue.networks() if one.network in {one.network for one in chosen}]
+        for height, width in options.target_size:  # all networks in one record
+            sweep_command.is_done(["summary", "--published", "-t", f"{height},{width}"], options.save)
     elif not data:
         print("no data set: scores are the published ones; -p CITYSCAPES scores the weights here", flush=True)
-    for height, width in options.target_size if options.random else ():
-        sweep_command.is_done(["summary", "--published", "-t", f"{height},{width}"], options.save)
     timings = [["--runtimes", ",".join(options.runtimes)]] if options.runtimes else timings_here()
     whole = 0
     for number, one in enumerate(chosen, start=1):
@@ -132,8 +132,9 @@ def timings_here() -> list[list[str]]:
 def steps(one: Published, options, data: Path | None, timings: list[list[str]]) -> Iterator[list[str]]:
     """The command lines of benchmark.py for an entry, the quick ones first."""
     weights = network(one) if options.random else ["-w", one.name]
-    for height, width in () if options.random else options.target_size:
-        yield ["summary", *weights, "-t", f"{height},{width}"]
+    if not options.random:
+        for height, width in options.target_size:
+            yield ["summary", *weights, "-t", f"{height},{width}"]
     for height, width in options.target_size:
         for words in timings:
             seconds = ["--seconds", str(options.seconds)]
