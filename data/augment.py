@@ -30,7 +30,8 @@ def apply(
     """Augment a pair.
 
     Args:
-        image: uint8 [H, W, 3]. label: uint8 [H, W].
+        image: uint8 [H, W, 3], or what gives a part of it as `image[rows, columns]`.
+        label: uint8 [H, W].
         size: (h, w) of the result in pixels.
         choice: what was drawn.
         whole: (h, w) that the whole image has at scale 1; None: that of the result.

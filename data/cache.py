@@ -1,7 +1,8 @@
 """Decoded images, kept: decoding a PNG costs ten times what augmenting it does.
 
 `load(sample)` gives uint8 image [H, W, 3] and label map [H, W] as decoded: the file's values, which
-`Sample.to_train_ids` turns into train ids.
+`Sample.to_train_ids` turns into train ids. The image may be read or decoded when it is indexed, `image[rows,
+columns]`, and that part alone.
 """
 
 import hashlib
@@ -31,11 +32,11 @@ def open_cache(option: str, samples: list[Sample]):
 
 
 class NoCache:
-    """Decodes anew each time."""
+    """Decodes anew each time, and of a JPEG what is used alone."""
 
     def load(self, sample: Sample):
-        """Decode."""
-        return sample.decode()
+        """Decode, or open."""
+        return sample.open()
 
 
 class MemoryCache:

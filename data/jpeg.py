@@ -1,6 +1,7 @@
 """JPEG files: size and decoding, with the checks that `data.png` has for PNG.
 
-Images are upright: turned as their EXIF orientation says, as programs that show or label them do.
+Images are upright: turned as their EXIF orientation says, as programs that show or label them do. Of most
+files a part can be decoded alone, by TensorFlow's decoder, for imagecodecs has none for parts.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ START, END = b"\xff\xd8\xff", b"\xff\xd9"
 HEADER = 2**18  # bytes in which the size is told, also behind a camera's notes and a small preview
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of segments that tell the image's size
 BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
+SEQUENTIAL = (0xC0, 0xC1)  # of the frames, those whose rows are coded one after the other
+# pixels around a part, after which its own are those of the whole image: one block of two samples a chroma
+MARGIN = 16
 EXIF, EXIF_START = 0xE1, b"Exif\0\0"  # marker and beginning of the segment that may tell the orientation
 ORIENTATION, SHORT = 0x0112, 3  # tag and type of its entry (TIFF 6.0)
 UPRIGHT = {  # EXIF orientation -> [H, W, 3] as stored to the upright image
@@ -37,10 +41,12 @@ class Header:
     Attributes:
         stored: (height, width) in pixels, as the file holds them.
         orientation: a key of `UPRIGHT`.
+        sequential: whether the rows are coded one after the other, not in passes over the whole image.
     """
 
     stored: tuple[int, int]
     orientation: int
+    sequential: bool
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,17 +69,62 @@ def decode_image(path: Path) -> np.ndarray:
     Raises:
         UserError: as `size`, or truncated or damaged; the message names the file.
     """
-    content = _read(path)
-    header = _header(content, path)
-    # libjpeg fills what is missing with grey and only warns
-    if not content.rstrip(b"\x00").endswith(END):
-        raise UserError(f"{path}: truncated JPEG (its end is missing); copy or unpack it again")
-    try:
-        pixels = imagecodecs.jpeg8_decode(content, outcolorspace="RGB")
-    except (imagecodecs.Jpeg8Error, ValueError) as error:
-        raise UserError(f"{path}: damaged JPEG ({error}); copy or unpack it again") from error
-    assert pixels.shape == (*header.stored, 3) and pixels.dtype == np.uint8
-    return np.ascontiguousarray(UPRIGHT[header.orientation](pixels))
+    return Encoded(path)[:, :]
+
+
+class Encoded:
+    """An image in its file's bytes: `image[rows, columns]` decodes that part of `decode_image`'s array.
+
+    Args:
+        path: of the JPEG.
+
+    Attributes:
+        shape: (height, width, 3) of the upright image.
+
+    Raises:
+        UserError: as `decode_image`; of damaged pixels when they are decoded.
+    """
+
+    def __init__(self, path: Path):
+        self._path, self._content = path, _read(path)
+        self._header = _header(self._content, path)
+        # libjpeg fills what is missing with grey and only warns
+        if not self._content.rstrip(b"\x00").endswith(END):
+            raise UserError(f"{path}: truncated JPEG (its end is missing); copy or unpack it again")
+        self.shape = (*self._header.size, 3)
+
+    def __getitem__(self, windows: tuple[slice, slice]) -> np.ndarray:
+        parts = [range(*window.indices(side)) for window, side in zip(windows, self.shape)]
+        assert all(len(part) and part.step == 1 for part in parts)
+        is_small = 2 * len(parts[0]) * len(parts[1]) < self.shape[0] * self.shape[1]  # else it is no faster
+        if is_small and self._header.sequential and self._header.orientation == 1:
+            return self._part(*parts)
+        return np.ascontiguousarray(self._whole()[windows])
+
+    def _whole(self) -> np.ndarray:
+        try:
+            pixels = imagecodecs.jpeg8_decode(self._content, outcolorspace="RGB")
+        except (imagecodecs.Jpeg8Error, ValueError) as error:
+            raise self._damaged(error) from error
+        assert pixels.shape == (*self._header.stored, 3) and pixels.dtype == np.uint8
+        return UPRIGHT[self._header.orientation](pixels)
+
+    def _part(self, rows: range, columns: range) -> np.ndarray:
+        """Decode with a margin, without which pixels of the rim have no neighbours to take colour from."""
+        import tensorflow as tf
+
+        top, left = (max(part.start - MARGIN, 0) for part in (rows, columns))
+        bottom, right = (min(part.stop + MARGIN, side) for part, side in zip((rows, columns), self.shape))
+        window = [top, left, bottom - top, right - left]
+        accurate = {"dct_method": "INTEGER_ACCURATE", "fancy_upscaling": True}  # as imagecodecs has them
+        try:
+            pixels = tf.io.decode_and_crop_jpeg(self._content, window, channels=3, **accurate).numpy()
+        except tf.errors.InvalidArgumentError as error:
+            raise self._damaged("its pixels cannot be decoded") from error
+        return pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+
+    def _damaged(self, reason) -> UserError:
+        return UserError(f"{self._path}: damaged JPEG ({reason}); copy or unpack it again")
 
 
 def _read(path, most: int = -1) -> bytes:
@@ -95,7 +146,8 @@ def _header(content: bytes, path) -> Header:
     while place + 10 <= len(content) and content[place] == 0xFF:
         marker = content[place + 1]
         if marker in FRAMES:
-            return Header(_size(content[place + 4 : place + 10], path), orientation)
+            size = _size(content[place + 4 : place + 10], path)
+            return Header(size, orientation, marker in SEQUENTIAL)
         if marker == 0xFF:  # filling
             place += 1
         elif marker in BARE:

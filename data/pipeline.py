@@ -118,7 +118,7 @@ class Batches:
         if index < 0:
             return np.zeros((*self.size, 3), np.uint8), np.full(self.size, IGNORED, np.uint8)
         image, label, table = self._load(int(index), scored=True)
-        image, label = augment.resize(image, label, self.size)
+        image, label = augment.resize(image[:, :], label, self.size)
         return image, augment.look_up(label, table)
 
     def _load(self, index: int, scored: bool = False):

@@ -103,6 +103,14 @@ class Sample:
         png.require_equal_size(image.shape[:2], self.image, label.shape, self.label)
         return image, label
 
+    def open(self) -> tuple[np.ndarray | jpeg.Encoded, np.ndarray]:
+        """As `decode`, but a JPEG image is decoded when it is indexed, `image[rows, columns]`, in part."""
+        if self.image.suffix.lower() not in JPEG:
+            return self.decode()
+        image, label = jpeg.Encoded(self.image), self.decode_label()
+        png.require_equal_size(image.shape[:2], self.image, label.shape, self.label)
+        return image, label
+
     def image_size(self) -> tuple[int, int]:
         """(height, width) in pixels, by the image's header.
 

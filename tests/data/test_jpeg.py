@@ -59,6 +59,45 @@ def test_images_are_upright_by_exif_as_in_opencv(tmp_path, orientation, order):
     assert jpeg.size(path) == (SIZE[::-1] if turned else SIZE)
 
 
+@pytest.mark.parametrize("subsampling", ["420", "422", "440", "411", "444"])
+def test_a_part_has_the_pixels_of_the_whole(tmp_path, monkeypatch, subsampling):
+    random = np.random.default_rng(1)
+    whole = cv2.resize(random.integers(0, 256, (30, 41, 3), np.uint8), (141, 99))
+    (tmp_path / "a.jpg").write_bytes(imagecodecs.jpeg8_encode(whole, level=80, subsampling=subsampling))
+    whole, encoded = jpeg.decode_image(tmp_path / "a.jpg"), jpeg.Encoded(tmp_path / "a.jpg")
+    assert encoded.shape == whole.shape == (99, 141, 3)
+    monkeypatch.setattr(encoded, "_whole", None)  # not used
+    for height, width in random.integers(1, (60, 80), (40, 2)):
+        top, left = random.integers(0, (99 - height + 1, 141 - width + 1))
+        windows = slice(top, top + height), slice(left, left + width)
+        np.testing.assert_array_equal(encoded[windows], whole[windows])
+
+
+@pytest.mark.parametrize("kind", ["progressive", "turned", "large"])
+def test_a_part_of_what_cannot_be_cut_is_cut_from_the_whole(tmp_path, kind):
+    path = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6 if kind == "turned" else 1
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+    Image.fromarray(pixels).save(path, progressive=kind == "progressive", exif=exif)
+    side = 35 if kind == "large" else 9
+    windows = slice(3, 3 + side), slice(2, 2 + side)
+    found = jpeg.Encoded(path)[windows]
+    np.testing.assert_array_equal(found, jpeg.decode_image(path)[windows])
+    assert found.flags.c_contiguous
+
+
+def test_damage_inside_a_part_is_named(tmp_path):
+    path = photo(tmp_path / "a.jpg")
+    content = bytearray(path.read_bytes())
+    tables = content.index(b"\xff\xc4")
+    content[tables + 5 : tables + 21] = b"\xff" * 16  # more codes than a Huffman table can have
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a.jpg: damaged JPEG \(its pixels") as error:
+        jpeg.Encoded(path)[:9, :9]
+    assert "\n" not in str(error.value)
+
+
 def test_a_cut_off_exif_is_no_orientation(tmp_path):
     content = photo(tmp_path / "a.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(content[:2] + b"\xff\xe1\0\x0aExif\0\0MM" + content[2:])

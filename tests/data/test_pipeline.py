@@ -1,7 +1,9 @@
 """The tf.data pipelines: which image comes when, on which rank, and with which numbers."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -193,6 +195,18 @@ def test_a_cache_changes_no_batch_of_any_epoch(samples, tmp_path, kind):
     own_size = arrays(batches(samples, 2, size=(32, 64)).evaluation())  # no step of this copies the arrays
     for _ in range(2):
         assert_same(arrays(batches(samples, 2, size=(32, 64), kept=kept).evaluation()), own_size)
+
+
+def test_parts_of_jpeg_images_make_the_batches_of_whole_ones(tmp_path):
+    found = []
+    for sample in datasets.opened(tiny_dataset(tmp_path / "set", train=3, size=(60, 90))).training():
+        image = tmp_path / f"{sample.image.stem}.jpg"
+        image.write_bytes(imagecodecs.jpeg8_encode(sample.decode_image(), level=95, subsampling="420"))
+        found.append(replace(sample, image=image))
+    kept = cache.open_cache("memory", found)
+    for draw in (lambda made: made.training(0, 0), lambda made: made.evaluation()):
+        for size in (SIZE, (60, 90)):
+            assert_same(arrays(draw(batches(found, 3, size))), arrays(draw(batches(found, 3, size, kept))))
 
 
 @pytest.mark.parametrize("kind", ["none", "memory", "folder"])
