@@ -11,7 +11,7 @@ from benchmarks.report import themes
 from benchmarks.report.page_parts import Report
 
 ROOM = Path(__file__).parent
-SCRIPTS = ("page.js", "front.js")
+SCRIPTS = ("page.js", "front.js", "pictures.js")
 ANSWERS, CHARTS = 4, 8  # of a kind that are seen at once
 
 

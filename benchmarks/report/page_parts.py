@@ -97,6 +97,7 @@ class Section:
         figures: charts.
         tables: tables.
         strips: (title, images side by side).
+        switchable: whether the page offers to show one image of each strip, those of one title.
         lacking: the command that would fill it, where there is nothing to show.
     """
 
@@ -106,6 +107,7 @@ class Section:
     figures: list[Figure] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     strips: list[tuple[str, list[Image]]] = field(default_factory=list)
+    switchable: bool = False
     lacking: str = ""
 
 

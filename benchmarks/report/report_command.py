@@ -31,7 +31,7 @@ def add_arguments(parser) -> None:
         type=source,
         default=[],
         metavar="NAME=FOLDER",
-        help="results of predict.py, or folders of PNG images, to show side by side",
+        help="results of predict.py or evaluate.py, or folders of PNG images: the same images by each",
     )
     parser.add_argument("--title", default=TITLE, help="(default: %(default)s)")
     parser.add_argument(
@@ -93,7 +93,7 @@ def compose(
     Args:
         folders: of records.
         runs: training runs.
-        images: name -> folder of images to show side by side.
+        images: name -> folder of images, see `gallery.section`.
         title: of the page.
 
     Raises:
@@ -103,25 +103,25 @@ def compose(
         costs,
         environments,
         front,
+        gallery,
         peers,
         run_curves,
         score_table,
         speed,
         training,
     )
-    from benchmarks.report import gallery as side_by_side
     from benchmarks.report.page_parts import Report
     from benchmarks.report.ranking import groups, headlines
     from benchmarks.report.reported import gather
 
     found = gather(folders)
     sections = [
+        gallery.section(images or {}, found.speeds),
         *speed.sections(found),
         *training.sections(found),
         peers.section(found),
         run_curves.section(list(runs)),
         *score_table.sections(found),
-        side_by_side.section(images or {}),
         *costs.sections(found),
         environments.section(found),
     ]

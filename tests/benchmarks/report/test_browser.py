@@ -48,11 +48,12 @@ def page_file(tmp_path_factory):
     """A report of every kind of record, with a run and images."""
     folder = tmp_path_factory.mktemp("report")
     town = tiny_dataset(folder / "town", val=3)
+    truth = town / "gtFine" / "val"
     run = reports.run(folder / "fastscnn" / "20260102-030405")
     found = report_command.compose(
         [reports.save(folder / "records", reports.everything())],
         [run],
-        {"image": town / "leftImg8bit" / "val", "truth": town / "gtFine" / "val"},
+        {"Fast-SCNN": truth, "image": town / "leftImg8bit" / "val", "U-Net": truth, "truth": truth},
     )
     from benchmarks.report import page
 
@@ -134,6 +135,21 @@ def test_filters(chromium, page_file):
         page.locator("#inference select").select_option(index=0)
         assert page.evaluate(shown) == everything
         assert page.locator("#inference output").inner_text() == ""
+
+
+def test_pictures_switch_from_model_to_model(chromium, page_file):
+    figures = "[...document.querySelectorAll('#pictures figure')]"
+    shown = f"{figures}.filter((one) => one.offsetHeight).map((one) => one.innerText)"
+    with opened(chromium, page_file) as page:
+        labels = [text.strip() for text in page.locator("#pictures label").all_inner_texts()]
+        assert labels[:2] == ["image", "truth"] and labels[-1] == "side by side"
+        slow, fast = labels[2:4]
+        assert slow.startswith("U-Net, ") and fast.startswith("Fast-SCNN, ")
+        assert page.evaluate(shown) == [fast] * 3  # of three images
+        page.get_by_label(fast).press("ArrowLeft")
+        assert page.evaluate(shown) == [slow] * 3
+        page.get_by_text("side by side").click()
+        assert page.evaluate(shown) == ["image", "truth", slow, fast] * 3
 
 
 def test_dark_and_light(chromium, page_file):
@@ -246,6 +262,7 @@ class TestFront:
         context = chromium.new_context(java_script_enabled=False)
         page = context.new_page()
         page.goto(page_file.as_uri())
+        assert page.locator("#pictures form").is_hidden() and page.locator("#pictures img").last.is_visible()
         assert "the tables below" in page.inner_text("#front .chart")
         assert page.locator("#front form").is_hidden() and page.locator("#inference td").first.is_visible()
         context.close()
