@@ -4,17 +4,36 @@ import numpy as np
 import onnx
 
 from inference import onnx_tail, onnx_winograd
-from inference.onnx_editing import Editing
+from inference.onnx_editing import Editing, attributes
 
 
 def for_cpu(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy for a CPU, with equal results."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    move_bytes(copy.graph)
     compose_prelu(copy.graph)
     onnx_winograd.accelerate(copy)
     onnx_tail.channels_last(copy)
     return copy
+
+
+def move_bytes(graph: onnx.GraphProto) -> None:
+    """Transpose(Cast(image)) becomes Cast(Transpose(image)), which moves bytes instead of floats."""
+    editing = Editing(graph)
+    images = {value.name for value in graph.input}
+    for transpose in editing.of_kind("Transpose"):
+        cast = editing.maker(transpose.input[0], "Cast")
+        if cast is None or cast.input[0] not in images or editing.only_user(cast.output[0]) is None:
+            continue
+        moved = editing.add(
+            cast, "Transpose", list(cast.input), f"{transpose.name}/bytes", **attributes(transpose)
+        )
+        editing.replace(
+            transpose, editing.add(cast, "Cast", [moved], f"{cast.name}/moved", **attributes(cast))
+        )
+    editing.write()
+    del graph.value_info[:]
 
 
 def compose_prelu(graph: onnx.GraphProto) -> None:
