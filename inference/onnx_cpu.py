@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 
-from inference import onnx_tail, onnx_winograd
+from inference import onnx_tail, onnx_upsampled, onnx_winograd
 from inference.onnx_editing import Editing, attributes
 
 
@@ -13,6 +13,7 @@ def for_cpu(model: onnx.ModelProto) -> onnx.ModelProto:
     copy.CopyFrom(model)
     move_bytes(copy.graph)
     compose_prelu(copy.graph)
+    onnx_upsampled.accelerate(copy)
     onnx_winograd.accelerate(copy)
     onnx_tail.channels_last(copy)
     return copy

@@ -50,6 +50,21 @@ class Editing:
                 return self._constants[constant], other
         return None, ""
 
+    def is_dense(self, node: onnx.NodeProto, kernel: int) -> bool:
+        """Whether a convolution is of float32, over all channels, and with that kernel keeps a map's size."""
+        weights, *bias = [self.constant(name) for name in node.input[1:]]
+        own = attributes(node)
+        return (
+            weights is not None
+            and all(value is not None for value in bias)
+            and weights.dtype == np.float32
+            and weights.shape[2:] == (kernel, kernel)
+            and own.get("group", 1) == 1
+            and own.get("auto_pad", b"NOTSET") == b"NOTSET"
+            and set(own.get("strides", (1,))) == set(own.get("dilations", (1,))) == {1}
+            and set(own.get("pads", (0,))) == {kernel // 2}
+        )
+
     def add_constant(self, name: str, value: np.ndarray) -> str:
         """A new constant; returns its name, which is `name`, with a number if that is taken."""
         name = self._free(name)
@@ -105,6 +120,15 @@ class Editing:
 def attributes(node: onnx.NodeProto) -> dict:
     """A node's attributes by name."""
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+
+
+def shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor that has a fixed one, 0 for a side that is not."""
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    return {
+        value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
+        for value in (*graph.value_info, *graph.input)
+    }
 
 
 def set_attribute(node: onnx.NodeProto, name: str, value) -> None:

@@ -3,7 +3,8 @@
 Two rows of the result take four rows of products, not six (Lavin, Gray; arXiv 1509.09308, section 4.1), from
 sums of the input's rows and four kernels of one row each. Columns stay as they are, and results differ in the
 last digits alone. Even and odd rows are two maps, which the 1x1 convolution narrows before they are put
-together. All of it is convolutions and sums, which ONNX Runtime calculates in its blocked layout.
+together; where it widens them, as in a ResNet's bottleneck, that costs more than the products. All of it is
+convolutions and sums, which ONNX Runtime calculates in its blocked layout.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
-from inference.onnx_editing import Editing, attributes
+from inference import onnx_editing
+from inference.onnx_editing import Editing
 
 # even = p0 + (p1 + p2), odd = (p1 - p2) + p3, where p_k = (KERNELS[k] of the kernel) * (ROWS[k] of the rows)
 ROWS = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], np.float32)
@@ -58,11 +60,12 @@ def _heads(editing: Editing, model: onnx.ModelProto) -> Iterator[Head]:
         first = relu and editing.maker(relu.input[0], "Conv")
         if not first or not all(editing.only_user(node.output[0]) for node in (first, relu)):
             continue
-        if not (_is_dense(editing, last, 1) and _is_dense(editing, first, 3)):
+        if not (editing.is_dense(last, 1) and editing.is_dense(first, 3)):
             continue
-        shapes = shapes or _shapes(model)
+        shapes = shapes or onnx_editing.shapes(model)
         shape = shapes.get(first.input[0], ())
-        if len(shape) == 4 and _is_worth_it(shape, len(editing.constant(first.input[1]))):
+        outputs, scores = (len(editing.constant(node.input[1])) for node in (first, last))
+        if len(shape) == 4 and scores <= outputs and _is_worth_it(shape, outputs):
             yield Head(first, last, shape)
 
 
@@ -70,22 +73,6 @@ def _is_worth_it(shape: tuple[int, ...], outputs: int) -> bool:
     batch, channels, height, width = shape
     fits = LEAST <= channels <= MOST and outputs >= LEAST and height % 2 == 0
     return fits and 0 < 4 * 2 * batch * outputs * height * width <= MOST_BYTES
-
-
-def _is_dense(editing: Editing, node: NodeProto, kernel: int) -> bool:
-    """Whether a convolution is of float32, over all channels, and of that kernel keeps the size of a map."""
-    weights, *bias = [editing.constant(name) for name in node.input[1:]]
-    own = attributes(node)
-    return (
-        weights is not None
-        and all(value is not None for value in bias)
-        and weights.dtype == np.float32
-        and weights.shape[2:] == (kernel, kernel)
-        and own.get("group", 1) == 1
-        and own.get("auto_pad", b"NOTSET") == b"NOTSET"
-        and set(own.get("strides", (1,))) == set(own.get("dilations", (1,))) == {1}
-        and set(own.get("pads", (0,))) == {kernel // 2}
-    )
 
 
 def _replace(editing: Editing, head: Head) -> None:
@@ -128,11 +115,3 @@ def _product(editing: Editing, head: Head, number: int, node, constant) -> str:
     kernel = constant(f"kernel{number}", kernel.astype(np.float32))
     bias = head.first.input[2:] if number in (0, 3) else ()
     return node("Conv", [sums, kernel, *bias], f"product{number}", kernel_shape=[1, 3], pads=[0, 1, 0, 1])
-
-
-def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    graph = onnx.shape_inference.infer_shapes(model).graph
-    return {
-        value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
-        for value in (*graph.value_info, *graph.input)
-    }

@@ -12,15 +12,21 @@ CHANNELS = 64
 
 
 def head(
-    shape=(2, CHANNELS, 6, 5), outputs=CHANNELS, bias=True, extra_output=False, dtype=np.float32, **options
+    shape=(2, CHANNELS, 6, 5),
+    outputs=CHANNELS,
+    scores=3,
+    bias=True,
+    extra_output=False,
+    dtype=np.float32,
+    **options,
 ):
-    """A graph of a 3x3 convolution, ReLU and a 1x1 convolution to three scores."""
+    """A graph of a 3x3 convolution, ReLU and a 1x1 convolution."""
     random = np.random.default_rng(0)
     constants = {
         "kernel": random.normal(size=(outputs, shape[1] // options.get("group", 1), 3, 3)) / 24,
         "bias": random.normal(size=outputs),
-        "narrow": random.normal(size=(3, outputs, 1, 1)) / 8,
-        "offset": random.normal(size=3),
+        "narrow": random.normal(size=(scores, outputs, 1, 1)) / 8,
+        "offset": random.normal(size=scores),
     }
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     names = ["image", "kernel", "bias"] if bias else ["image", "kernel"]
@@ -66,6 +72,7 @@ def test_the_values_stay_the_same(shape, bias):
         {"shape": (1, onnx_winograd.MOST + 8, 6, 6)},
         {"shape": (1, CHANNELS, 4096, 4096)},
         {"outputs": 16},
+        {"scores": CHANNELS + 1},
         {"extra_output": True},
         {"strides": [2, 2]},
         {"dilations": [2, 2], "pads": [2, 2, 2, 2]},
