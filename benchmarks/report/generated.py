@@ -5,7 +5,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.report import costs, markdown, peers, recipe_table, speed, training, weights, zoo_table
+from benchmarks.report import (
+    costs,
+    markdown,
+    peers,
+    recipe_table,
+    speed,
+    trained_table,
+    training,
+    weights,
+    zoo_table,
+)
 from benchmarks.report.page_parts import Section
 from benchmarks.report.ranking import groups
 from benchmarks.report.reported import ReportedRecords, gather
@@ -20,6 +30,7 @@ TABLES: dict[str, Callable[[ReportedRecords], Section]] = {
     "costs": costs.costs,
     "front": zoo_table.front_section,
     "inference": lambda reported: speed.inference(groups(reported.speeds)),
+    "trained": trained_table.section,
     "training": lambda reported: training.speed(reported.trainings),
     "training-memory": training.memory,
     "scaling": training.scaling,

@@ -108,6 +108,7 @@ def compose(
         run_curves,
         score_table,
         speed,
+        trained_table,
         training,
     )
     from benchmarks.report.page_parts import Report
@@ -121,6 +122,7 @@ def compose(
         *training.sections(found),
         peers.section(found),
         run_curves.section(list(runs)),
+        trained_table.section(found),
         *score_table.sections(found),
         *costs.sections(found),
         environments.section(found),

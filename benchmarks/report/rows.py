@@ -101,6 +101,7 @@ class Accuracy:
     iou: dict[str, float | None]
     date: str
     part: bool = False  # of some of the split's images alone
+    training: str = ""  # how a run trained them, but for the seed; empty where that is not known
 
     @property
     def key(self) -> tuple:
@@ -196,5 +197,16 @@ def accuracies(record: dict) -> list[Accuracy]:
             {short(name): None if value is None else figure(value) for name, value in iou.items()},
             record["date"],
             "images" in settings,
+            training(mapping(settings["training"])) if "training" in settings else "",
         )
     ]
+
+
+def training(run: dict) -> str:
+    """What trainings have to share to be compared: `camvid at 176x240, 1,000 steps, batch 4, flip`."""
+    lengths = ("hours", "{:g} hours"), ("steps", "{:,.0f} steps"), ("epochs", "{:,.0f} epochs")
+    length = next(text.format(positive(run[name])) for name, text in lengths if run.get(name))
+    parts = [f"{short(word(run['data']))} at {size(run['target_size'])}"]
+    parts += [f"crops of {size(run['crop'])}"] if run.get("crop") else []
+    parts += [length, f"batch {positive(run['batch']):.0f}"]
+    return ", ".join([*parts, short(word(run["augment"]))])

@@ -5,12 +5,17 @@ import json
 
 import pytest
 
-from benchmarks import record
+import reports
+from benchmarks import accuracy, record
 from processes import assert_one_line_error, run_script
 from tiny import tiny_dataset
 from trained import weights_file
 
 SIZE = (64, 128)
+CONFIG = {"target_size": [176, 240], "crop": None, "batch": 4, "steps": 1000, "epochs": 22, "hours": 0.0} | {
+    "augment": "flip",
+    "seed": 2,
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +61,13 @@ def test_scored_here_and_by_evaluate_it_is_the_same(town, weights, tmp_path):
     other = tmp_path / "model.weights.h5"
     weights_file(other, "fastscnn", (32, 64), dropout=0.1)
     assert_one_line_error(run_script("benchmark.py", *words[:2], other, *words[3:]), "of other weights than")
+
+
+def test_weights_of_runs_tell_how_they_were_trained(tmp_path):
+    run = reports.run(tmp_path / "fastscnn" / "20260102-030405")
+    (run / "config.json").write_text(json.dumps(CONFIG | {"path": "/data/camvid", "model": "fastscnn"}))
+    assert accuracy.training_of(run) == CONFIG | {"data": "camvid"}
+    assert accuracy.training_of(tmp_path / "model.weights.h5") is None
 
 
 def test_mistakes_are_one_line(weights, tmp_path):
