@@ -17,16 +17,8 @@ from models.weights import run_files
 
 HELP = "official scores of weights, to stand beside their speed"
 PASSES = ("samples", "seed", "overlap", "scales", "flip")  # of evaluate.py, as its JSON calls them
-TRAINING = (
-    "target_size",
-    "crop",
-    "batch",
-    "steps",
-    "epochs",
-    "hours",
-    "augment",
-    "seed",
-)  # of a run's config
+# of a run's configuration
+TRAINING = ("target_size", "crop", "batch", "steps", "epochs", "hours", "augment", "seed")
 OWN, READ = "benchmark.py accuracy", "evaluate.py"
 
 
@@ -126,7 +118,7 @@ def training_of(weights: Path) -> dict | None:
         return None
     config = json.loads((folder / run_files.CONFIG).read_text())
     found = {name: config.get(name) for name in TRAINING}
-    return found | {"data": Path(config["path"]).name}
+    return found | {"data": Path(config.get("path") or "").name}
 
 
 def score(weights: Path, options, root: Path, split: str) -> dict:

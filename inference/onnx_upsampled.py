@@ -71,6 +71,8 @@ def _enlarged(editing: Editing, model: onnx.ModelProto) -> Iterator[Enlarged]:
         if not editing.is_dense(node, 3) or (joined and attributes(joined)["axis"] != 1):
             continue
         parts = list(joined.input) if joined else [node.input[0]]
+        if any(len(shapes.get(part, ())) != 4 for part in parts):  # not known in every file
+            continue
         first = 0
         for place, part in enumerate(parts):
             channels = shapes[part][1]
@@ -92,6 +94,8 @@ def _repeated(editing: Editing, name: str, shapes: dict) -> str | None:
         how.get("coordinate_transformation_mode", b"half_pixel"),
         how.get("nearest_mode", b"round_prefer_floor"),
     )
+    if len(shapes.get(node.input[0], ())) != 4:
+        return None
     batch, channels, height, width = shapes[node.input[0]]
     twice = shapes[name] == (batch, channels, 2 * height, 2 * width)
     return node.input[0] if twice and rule in REPEATING else None

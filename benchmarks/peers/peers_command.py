@@ -22,8 +22,8 @@ from common.errors import UserError
 HELP = "inference and training beside the original networks in PyTorch"
 FILES = "benchmarks.peers.peer_files"
 CHILD = "benchmarks.peers.peer_process"
-# Of the largest logit. Coordinates of an enlargement with aligned corners are rounded float32: at 1024x2048 and
-# with random weights that alone makes SINet's logits differ by 1e-4 from PyTorch to ONNX Runtime.
+# Of the largest logit. Coordinates of an enlargement with aligned corners are rounded float32: at 1024x2048
+# and with random weights that alone makes SINet's logits differ by 1e-4 from PyTorch to ONNX Runtime.
 EXACT = 2e-4
 
 add_arguments = peers_options.add_arguments

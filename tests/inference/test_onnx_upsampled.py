@@ -86,3 +86,11 @@ def test_others_stay_as_they_are(options):
     before = model.SerializeToString()
     assert onnx_upsampled.accelerate(model) == []
     assert model.SerializeToString() == before
+
+
+def test_a_file_without_fixed_shapes_stays_as_it_is():
+    model = decoder()
+    for one in model.graph.input:
+        one.type.tensor_type.ClearField("shape")
+    del model.graph.value_info[:]
+    assert onnx_upsampled.accelerate(model) == []
