@@ -13,7 +13,6 @@ from benchmarks.inference.inference_options import is_graph, require_there
 from common import cli, left_out
 from common.errors import UserError
 from inference import runtimes
-from models.weights import run_files
 
 HELP = "official scores of weights, to stand beside their speed"
 PASSES = ("samples", "seed", "overlap", "scales", "flip")  # of evaluate.py, as its JSON calls them
@@ -113,6 +112,8 @@ def settings_of(weights: Path, options, dataset: str, split: str, size, passes: 
 
 def training_of(weights: Path) -> dict | None:
     """How a run trained its weights, as far as tables tell runs apart; None for other files."""
+    from models.weights import run_files
+
     folder = run_files.home(weights)
     if not run_files.is_run(folder):
         return None

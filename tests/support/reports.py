@@ -69,6 +69,20 @@ def figures(rate, batch=1, device="CPU", noisy=False, memory=500):
     }
 
 
+TRAINING = {
+    "data": "made-up town",
+    "target_size": [256, 512],
+    "crop": None,
+    "batch": 4,
+    "augment": "flip",
+} | {
+    "steps": 1000,
+    "epochs": 42,
+    "hours": 0.0,
+    "seed": 0,
+}
+
+
 def inference(
     model, runtimes, size=(1024, 2048), batch=1, scope="model", weights=None, environment=CPU, **more
 ):
@@ -97,6 +111,7 @@ def accuracy(model, weights, miou, size=(1024, 2048), **options):
         "dataset": "made-up town",
         "split": "val",
         "size": list(size),
+        "training": TRAINING,
     }
     return record("accuracy", settings, {"miou": miou, "iou": iou | {"train": None}, "source": "made up"})
 

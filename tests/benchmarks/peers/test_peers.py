@@ -163,11 +163,11 @@ class TestResults:
         return measure
 
     def test_other_logits_fail_a_runtime(self, measured):
-        logits = {"pytorch": [1.0, -4.0], "keras": [1.0008, -4.0], "onnx": [1.0003, -4.0]}
+        logits = {"pytorch": [1.0, -4.0], "keras": [1.0016, -4.0], "onnx": [1.0003, -4.0]}
         found = measured(logits)
-        assert found["difference"] == {"keras": pytest.approx(2e-4), "onnx": pytest.approx(0.75e-4)}
+        assert found["difference"] == {"keras": pytest.approx(4e-4), "onnx": pytest.approx(0.75e-4)}
         assert found["runtimes"]["keras"] == {
-            "failed": "its logits differ from the original's by 2.0e-04 of the largest",
+            "failed": "its logits differ from the original's by 4.0e-04 of the largest",
             "mistake": False,
         }
         assert found["speed"]["over"] == "pytorch" and found["speed"]["onnx"]["median"] == 7 / 4

@@ -14,6 +14,8 @@ RUN = {"data": "camvid", "target_size": [176, 240], "crop": None, "batch": 4, "a
 def accuracy(model, miou, run, **settings):
     found = reports.accuracy(model, f"{model} {miou}", miou)
     found["settings"] |= {"training": run} | settings
+    if run is None:
+        del found["settings"]["training"]
     return found
 
 
@@ -31,7 +33,7 @@ def test_seeds_are_averaged_and_the_best_comes_first(tmp_path):
         tmp_path,
         *(accuracy("fastscnn", miou, RUN | {"seed": seed}) for seed, miou in enumerate((0.40, 0.44, 0.42))),
         accuracy("unet", 0.5, RUN | {"seed": 0}),
-        reports.accuracy("bayes_segnet", "of no run", 0.9),
+        accuracy("bayes_segnet", 0.9, None),
         reports.inference("fastscnn", {"keras": reports.figures(7.0), "onnx": reports.figures(9.0)}),
     )
     title = "trained on camvid at 176x240, 1,000 steps, batch 4, flip; scored on made-up town val"
