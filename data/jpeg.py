@@ -96,7 +96,7 @@ class Encoded:
     def __getitem__(self, windows: tuple[slice, slice]) -> np.ndarray:
         parts = [range(*window.indices(side)) for window, side in zip(windows, self.shape)]
         assert all(len(part) and part.step == 1 for part in parts)
-        is_small = 2 * len(parts[0]) * len(parts[1]) < self.shape[0] * self.shape[1]  # else it is no faster
+        is_small = 4 * len(parts[0]) * len(parts[1]) <= self.shape[0] * self.shape[1]  # else it is no faster
         if is_small and self._header.sequential and self._header.orientation == 1:
             return self._part(*parts)
         return np.ascontiguousarray(self._whole()[windows])
