@@ -1,5 +1,8 @@
 """An ONNX graph as a list of nodes to be changed: who makes a tensor, who uses it, what constants hold."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
@@ -115,6 +118,25 @@ class Editing:
             free = f"{name}_{number}"
         self._taken.add(free)
         return free
+
+
+def rewrite(
+    model: onnx.ModelProto,
+    find: Callable[[Editing, onnx.ModelProto], Iterable],
+    replace: Callable[[Editing, Any], None],
+) -> list:
+    """Replace all that `find` yields before anything is replaced; returns these.
+
+    Shapes that the model tells are dropped, as some may be of tensors that have gone.
+    """
+    editing = Editing(model.graph)
+    found = list(find(editing, model))
+    for one in found:
+        replace(editing, one)
+    if found:
+        editing.write()
+        del model.graph.value_info[:]
+    return found
 
 
 def attributes(node: onnx.NodeProto) -> dict:

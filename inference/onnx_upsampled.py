@@ -52,14 +52,7 @@ def accelerate(model: onnx.ModelProto) -> list[str]:
     Returns:
         The names of the convolutions that were replaced.
     """
-    editing = Editing(model.graph)
-    found = list(_enlarged(editing, model))
-    for one in found:
-        _replace(editing, one)
-    if found:
-        editing.write()
-        del model.graph.value_info[:]
-    return [one.convolution.name for one in found]
+    return [one.convolution.name for one in onnx_editing.rewrite(model, _enlarged, _replace)]
 
 
 def _enlarged(editing: Editing, model: onnx.ModelProto) -> Iterator[Enlarged]:
@@ -94,10 +87,8 @@ def _repeated(editing: Editing, name: str, shapes: dict) -> str | None:
         how.get("coordinate_transformation_mode", b"half_pixel"),
         how.get("nearest_mode", b"round_prefer_floor"),
     )
-    if len(shapes.get(node.input[0], ())) != 4:
-        return None
-    batch, channels, height, width = shapes[node.input[0]]
-    twice = shapes[name] == (batch, channels, 2 * height, 2 * width)
+    before, after = shapes.get(node.input[0], ()), shapes[name]
+    twice = after == (*before[:2], *(2 * side for side in before[2:]))
     return node.input[0] if twice and rule in REPEATING else None
 
 

@@ -43,14 +43,7 @@ def accelerate(model: onnx.ModelProto) -> list[str]:
     Returns:
         The names of the 3x3 convolutions that were replaced.
     """
-    editing = Editing(model.graph)
-    found = list(_heads(editing, model))
-    for head in found:
-        _replace(editing, head)
-    if found:
-        editing.write()
-        del model.graph.value_info[:]
-    return [head.first.name for head in found]
+    return [head.first.name for head in onnx_editing.rewrite(model, _heads, _replace)]
 
 
 def _heads(editing: Editing, model: onnx.ModelProto) -> Iterator[Head]:
