@@ -16,8 +16,12 @@ from inference import runtimes
 
 HELP = "official scores of weights, to stand beside their speed"
 PASSES = ("samples", "seed", "overlap", "scales", "flip")  # of evaluate.py, as its JSON calls them
-# of a run's configuration
-TRAINING = ("target_size", "crop", "batch", "steps", "epochs", "hours", "augment", "seed")
+# of a run's configuration; runs that differ in `seed` alone are one training
+TRAINING = (
+    *("target_size", "crop", "batch", "steps", "epochs", "hours", "augment"),
+    *("optimizer", "momentum", "weight_decay", "rates", "loss", "auxiliary"),
+    *("init_weights", "encoder_weights", "seed"),
+)
 OWN, READ = "benchmark.py accuracy", "evaluate.py"
 
 

@@ -1,5 +1,6 @@
 """Records as typed rows; what does not fit its kind is named and left out."""
 
+import json
 import statistics
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -101,7 +102,9 @@ class Accuracy:
     iou: dict[str, float | None]
     date: str
     part: bool = False  # of some of the split's images alone
-    training: str = ""  # how a run trained them, but for the seed; empty where that is not known
+    budget: str = ""  # on what and how long a run trained them; empty where that is not known
+    recipe: str = ""  # optimizer, rate and loss of the run
+    alike: str = ""  # all that is known of the training but its seed
 
     @property
     def key(self) -> tuple:
@@ -197,16 +200,27 @@ def accuracies(record: dict) -> list[Accuracy]:
             {short(name): None if value is None else figure(value) for name, value in iou.items()},
             record["date"],
             "images" in settings,
-            training(mapping(settings["training"])) if "training" in settings else "",
+            *(trained(mapping(settings["training"])) if "training" in settings else ()),
         )
     ]
 
 
-def training(run: dict) -> str:
-    """What trainings have to share to be compared: `camvid at 176x240, 1,000 steps, batch 4, flip`."""
+def trained(run: dict) -> tuple[str, str, str]:
+    """How a run was trained.
+
+    Returns:
+        (its budget, such as `camvid at 192x256, 1,000 steps, batch 4, flip`; its recipe, such as `sgd 0.045,
+        ce`; all that trainings have to share which differ in their seed alone).
+    """
     lengths = ("hours", "{:g} hours"), ("steps", "{:,.0f} steps"), ("epochs", "{:,.0f} epochs")
-    length = next(text.format(positive(run[name])) for name, text in lengths if run.get(name))
-    parts = [f"{short(word(run['data']))} at {size(run['target_size'])}"]
-    parts += [f"crops of {size(run['crop'])}"] if run.get("crop") else []
-    parts += [length, f"batch {positive(run['batch']):.0f}"]
-    return ", ".join([*parts, short(word(run["augment"]))])
+    budget = [f"{short(word(run['data']))} at {size(run['target_size'])}"]
+    budget += [f"crops of {size(run['crop'])}"] if run.get("crop") else []
+    budget += [text.format(positive(run[name])) for name, text in lengths if run.get(name)][:1]
+    budget += [f"batch {positive(run['batch']):.0f}"]
+    budget += [short(word(run["augment"]))] if run.get("augment") else []
+    rate = mapping(run.get("rates") or {}).get("maximum")
+    optimizer = [short(word(run["optimizer"]))] if run.get("optimizer") else []
+    optimizer += [f"{positive(rate):g}"] if rate else []
+    recipe = [" ".join(optimizer), short(word(run.get("loss") or ""))]
+    alike = json.dumps({name: value for name, value in run.items() if name != "seed"}, sort_keys=True)
+    return ", ".join(budget), ", ".join(filter(None, recipe)), alike

@@ -10,6 +10,7 @@ from benchmarks.report.rows import Accuracy
 
 COLUMNS = [
     Column("network", numeric=False),
+    Column("optimizer and loss", numeric=False),
     Column("parameters, M"),
     Column("mIoU, %"),
     Column("least to most"),
@@ -21,18 +22,20 @@ LACKING = "python benchmark.py accuracy -w RUN RUN -p DATASET --save"
 
 def section(reported: ReportedRecords) -> Section:
     """A table for each way of training and data that were scored; the best network first."""
-    groups: dict[str, dict[str, list[Accuracy]]] = defaultdict(lambda: defaultdict(list))
+    groups: dict[str, dict[tuple, list[Accuracy]]] = defaultdict(lambda: defaultdict(list))
     for row in reported.accuracies:
-        if row.training and not row.passes:
-            groups[f"trained on {row.training}; scored on {row.data}"][row.model].append(row)
+        if row.budget and not row.passes:
+            groups[f"trained on {row.budget}; scored on {row.data}"][row.model, row.alike].append(row)
     costs = {cost.model: cost.parameters for cost in reported.costs}
     rates = {name: row.rate.median for name, row in zoo_table.fastest(reported.speeds, on_cpu=True).items()}
 
-    def cells(model: str, rows: list[Accuracy]) -> list[Cell]:
+    def cells(rows: list[Accuracy]) -> list[Cell]:
+        model = rows[0].model
         scores = [100 * row.miou for row in rows]
         spread = f"{min(scores):.1f}{DASH}{max(scores):.1f}" if len(rows) > 1 else DASH
         return [
             text(model),
+            text(rows[0].recipe),
             number(costs[model] / 1e6 if model in costs else None),
             Cell(f"{statistics.mean(scores):.1f}", statistics.mean(scores)),
             Cell(spread, max(scores) - min(scores) if len(rows) > 1 else None),
@@ -41,8 +44,8 @@ def section(reported: ReportedRecords) -> Section:
         ]
 
     tables = [
-        (title, sorted((cells(*one) for one in by_model.items()), key=lambda row: -row[2].value))
-        for title, by_model in sorted(groups.items())
+        (title, sorted((cells(rows) for rows in alike.values()), key=lambda row: -row[3].value))
+        for title, alike in sorted(groups.items())
     ]
     return Section(
         "trained",

@@ -66,7 +66,8 @@ def test_scored_here_and_by_evaluate_it_is_the_same(town, weights, tmp_path):
 def test_weights_of_runs_tell_how_they_were_trained(tmp_path):
     run = reports.run(tmp_path / "fastscnn" / "20260102-030405")
     (run / "config.json").write_text(json.dumps(CONFIG | {"path": "/data/camvid", "model": "fastscnn"}))
-    assert accuracy.training_of(run) == CONFIG | {"data": "camvid"}
+    found = accuracy.training_of(run)
+    assert found == dict.fromkeys(accuracy.TRAINING) | CONFIG | {"data": "camvid"}
     assert accuracy.training_of(tmp_path / "model.weights.h5") is None
 
 

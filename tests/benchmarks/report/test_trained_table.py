@@ -8,6 +8,9 @@ RUN = {"data": "camvid", "target_size": [176, 240], "crop": None, "batch": 4, "a
     "steps": 1000,
     "epochs": 22,
     "hours": 0.0,
+    "optimizer": "sgd",
+    "rates": {"maximum": 0.045},
+    "loss": "ce",
 }
 
 
@@ -32,7 +35,8 @@ def test_seeds_are_averaged_and_the_best_comes_first(tmp_path):
     found = rows(
         tmp_path,
         *(accuracy("fastscnn", miou, RUN | {"seed": seed}) for seed, miou in enumerate((0.40, 0.44, 0.42))),
-        accuracy("unet", 0.5, RUN | {"seed": 0}),
+        accuracy("unet", 0.5, RUN | {"seed": 0, "optimizer": "adam", "rates": {"maximum": 1e-3}}),
+        accuracy("unet", 0.3, RUN | {"seed": 0}),
         accuracy("bayes_segnet", 0.9, None),
         reports.inference("fastscnn", {"keras": reports.figures(7.0), "onnx": reports.figures(9.0)}),
     )
@@ -40,8 +44,9 @@ def test_seeds_are_averaged_and_the_best_comes_first(tmp_path):
     dash = "\N{EN DASH}"
     assert found == {
         title: [
-            ["U-Net", "1.00", "50.0", dash, "1", dash],
-            ["Fast-SCNN", "0.100", "42.0", f"40.0{dash}44.0", "3", "9.00"],
+            ["U-Net", "adam 0.001, ce", "1.00", "50.0", dash, "1", dash],
+            ["Fast-SCNN", "sgd 0.045, ce", "0.100", "42.0", f"40.0{dash}44.0", "3", "9.00"],
+            ["U-Net", "sgd 0.045, ce", "1.00", "30.0", dash, "1", dash],
         ]
     }
 
@@ -62,6 +67,12 @@ def test_other_lengths_crops_and_passes_are_kept_apart(tmp_path):
         "22 epochs, batch 4, flip",
         "crops of 96x96, 0.5 hours, batch 4, flip",
     ]
+
+
+def test_little_that_is_known_is_told(tmp_path):
+    older = {"data": "town", "target_size": [64, 128], "batch": 2, "augment": None, "hours": None}
+    found = rows(tmp_path, accuracy("unet", 0.3, older))
+    assert list(found) == ["trained on town at 64x128, batch 2; scored on made-up town val"]
 
 
 def test_without_runs_it_names_the_command(tmp_path):
