@@ -10,7 +10,7 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from deploy import onnx_folding
+from deploy import onnx_folding, onnx_heads
 
 
 def tidy(model: onnx.ModelProto, layers: set[str]) -> onnx.ModelProto:
@@ -25,6 +25,7 @@ def tidy(model: onnx.ModelProto, layers: set[str]) -> onnx.ModelProto:
     _drop_idle_reshapes(model.graph)
     model = _optimize(model)
     onnx_folding.fold(model.graph)
+    onnx_heads.sum_enlarged(model)
     _bytes_through_float(model.graph)
     _rename(model.graph, layers)
     del model.graph.value_info[:]
