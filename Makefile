@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
-EPOCHS ?= 45
+EPOCHS ?= 12
 SIZE ?= 256x512
 MEASURED ?= measured
 SWEEP ?= training/sweeps/town.toml
@@ -12,28 +12,36 @@ EXTRAS ?= test
 comma := ,
 AT := -t $(subst x,$(comma),$(SIZE))
 PY := $(VENV)/bin/python
+TRAIN = $(PY) train.py -p $(DEMO)/town $(AT) -b 2 -e $(EPOCHS) --validate-every 4 --cache memory --logs $(DEMO)/logs \
+    --optimizer adam --schedule onecycle --max-lr 2e-3 --augment flip
+# scores and speed of weights, in a folder of that name
+measured = $(PY) evaluate.py -w $1 $(AT) -p $(DEMO)/town -r $(DEMO)/$2 && \
+    $(PY) benchmark.py inference -w $1 $(AT) --turns 5 --seconds 1 --save $(DEMO)/records && \
+    $(PY) benchmark.py accuracy -w $1 --scores $(DEMO)/$2 --save $(DEMO)/records
 PIP := $(PY) -m pip --disable-pip-version-check
 
 .PHONY: demo benchmark train-all results test test-fast lint horovod format clean
 
-# A made-up town, Fast-SCNN trained on it, scored, and imaged: a few minutes on two cores.
-demo: $(VENV)/.run
+# A made-up town, two networks trained on it, scored, timed and shown: a few minutes on two cores.
+# make demo WEIGHTS=SINet.pth puts a network with published weights beside them.
+demo: $(VENV)/$(if $(WEIGHTS),.torch,.run)
 	rm -rf $(DEMO)
 	$(PY) prepare_data.py synthesize $(DEMO)/town --train 96 --val 24 --size $(SIZE) --seed 0
-	$(PY) train.py -m fastscnn -p $(DEMO)/town $(AT) -b 4 -e $(EPOCHS) --cache memory --logs $(DEMO)/logs
-	$(PY) predict.py -m fastscnn -w $(DEMO)/logs/fastscnn/* -p $(DEMO)/town -r $(DEMO)/predictions
+	$(TRAIN) -m fastscnn
+	$(TRAIN) -m separable_unet --variant large
 	$(PY) evaluate.py --baseline majority -p $(DEMO)/town -r $(DEMO)/majority > /dev/null
 	$(PY) evaluate.py --baseline colour -p $(DEMO)/town -r $(DEMO)/colour > /dev/null
-	$(PY) evaluate.py -m fastscnn -w $(DEMO)/logs/fastscnn/* -p $(DEMO)/town -r $(DEMO)/fastscnn
-	$(PY) evaluate.py --compare $(DEMO)/majority $(DEMO)/colour $(DEMO)/fastscnn
-	@echo "images: $(DEMO)/predictions/overlay, and $(DEMO)/logs/fastscnn/*/images for each epoch"
-	@echo "curves:   $(DEMO)/logs/fastscnn/*/curves.png"
-	@echo "scores:   $(DEMO)/fastscnn/scores.csv"
-	$(PY) benchmark.py inference -w $(DEMO)/logs/fastscnn/* $(AT) --turns 5 --seconds 1 --save $(DEMO)/records
-	$(PY) benchmark.py accuracy -w $(DEMO)/logs/fastscnn/* --scores $(DEMO)/fastscnn --save $(DEMO)/records
-	$(PY) benchmark.py report $(DEMO)/records --runs $(DEMO)/logs/fastscnn/* -o $(DEMO)/report \
-	    --pictures picture=$(DEMO)/town/leftImg8bit/val truth=$(DEMO)/town/gtFine/val \
-	    "by colour"=$(DEMO)/colour Fast-SCNN=$(DEMO)/fastscnn
+	$(call measured,$(DEMO)/logs/fastscnn/*,fastscnn)
+	$(call measured,$(DEMO)/logs/separable_unet/*,separable_unet)
+	$(if $(WEIGHTS),$(call measured,$(WEIGHTS),published))
+	$(PY) evaluate.py --compare $(DEMO)/majority $(DEMO)/colour $(DEMO)/fastscnn $(DEMO)/separable_unet $(if $(WEIGHTS),$(DEMO)/published)
+	$(PY) predict.py -w $(DEMO)/logs/fastscnn/* -p $(DEMO)/town -r $(DEMO)/predictions
+	$(PY) benchmark.py report $(DEMO)/records --runs $(DEMO)/logs/*/* -o $(DEMO)/report \
+	    --pictures picture=$(DEMO)/town/leftImg8bit/val truth=$(DEMO)/town/gtFine/val "by colour"=$(DEMO)/colour \
+	    Fast-SCNN=$(DEMO)/fastscnn "Separable U-Net"=$(DEMO)/separable_unet $(if $(WEIGHTS),$(basename $(notdir $(WEIGHTS)))=$(DEMO)/published)
+	@echo "images:   $(DEMO)/predictions/overlay, and $(DEMO)/logs/*/*/images"
+	@echo "curves:   $(DEMO)/logs/*/*/curves.png"
+	@echo "scores:   $(DEMO)/fastscnn/scores.csv, $(DEMO)/separable_unet/scores.csv"
 	@echo "next:     source $(VENV)/bin/activate; python train.py --help"
 
 # What a laptop measures in minutes; it goes on where it stopped.
@@ -78,8 +86,9 @@ clean:
 	rm -rf $(VENV) demo .pytest_cache .ruff_cache
 
 $(VENV)/.export: WITH = [export]
+$(VENV)/.torch: WITH = [torch]
 $(VENV)/.test: WITH = [$(EXTRAS)]
-$(VENV)/.run $(VENV)/.export $(VENV)/.test: setup.cfg constraints.txt
+$(VENV)/.run $(VENV)/.export $(VENV)/.torch $(VENV)/.test: setup.cfg constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and 'needs Python 3.11 or 3.12: make PYTHON=python3.11 ...')"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt --editable .$(WITH)
