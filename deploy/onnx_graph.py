@@ -96,6 +96,7 @@ def _optimize(model: onnx.ModelProto) -> onnx.ModelProto:
     del optimized.opset_import[:]
     optimized.opset_import.extend(kept)
     optimized.graph.name = model.graph.name
+    del optimized.graph.value_info[:]  # some are of before a transpose was moved
     return optimized
 
 

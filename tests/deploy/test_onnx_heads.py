@@ -6,8 +6,12 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from deploy import onnx_heads
+import models
+from benchmarks.peers.peer_files import vary
+from data.label_sets import CITYSCAPES
+from deploy import export, onnx_heads, parity
 from inference import onnx_editing
+from inference.graph_interface import GraphInterface
 
 
 def head(
@@ -97,3 +101,15 @@ def test_what_gains_nothing_stays(options):
     before = model.SerializeToString()
     assert onnx_heads.sum_enlarged(model) == []
     assert model.SerializeToString() == before
+
+
+@pytest.mark.slow
+def test_segformer_at_a_size_where_transposes_are_moved():
+    """Of 256x512 on: there ONNX Runtime moves transposes, and shapes of before were taken for those of after."""
+    network = models.build("segformer", (256, 512, 3), 19, preset="hub")
+    vary(network)
+    graph = export.export(network, GraphInterface(), CITYSCAPES)
+    places = [node for node in graph.graph.node if node.name.startswith("fuse_conv/")]
+    assert [node.op_type for node in places].count("Conv") == 4
+    image = np.random.default_rng(0).integers(0, 256, (1, 256, 512, 3)).astype(np.uint8)
+    assert parity.measure(graph, network, GraphInterface(), CITYSCAPES, image).passed
