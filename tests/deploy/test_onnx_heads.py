@@ -105,7 +105,7 @@ def test_what_gains_nothing_stays(options):
 
 @pytest.mark.slow
 def test_segformer_at_a_size_where_transposes_are_moved():
-    """Of 256x512 on: there ONNX Runtime moves transposes, and shapes of before were taken for those of after."""
+    """Of 256x512 on, where ONNX Runtime moves transposes, shapes of before were taken for those of after."""
     network = models.build("segformer", (256, 512, 3), 19, preset="hub")
     vary(network)
     graph = export.export(network, GraphInterface(), CITYSCAPES)
