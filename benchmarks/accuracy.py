@@ -19,7 +19,7 @@ PASSES = ("samples", "seed", "overlap", "scales", "flip")  # of evaluate.py, as 
 # of a run's configuration; runs that differ in `seed` alone are one training
 TRAINING = (
     *("target_size", "crop", "batch", "steps", "epochs", "hours", "augment"),
-    *("optimizer", "momentum", "weight_decay", "rates", "loss", "auxiliary"),
+    *("optimizer", "momentum", "weight_decay", "rates", "loss", "auxiliary", "ema"),
     *("init_weights", "encoder_weights", "seed"),
 )
 OWN, READ = "benchmark.py accuracy", "evaluate.py"

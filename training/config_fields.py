@@ -366,7 +366,8 @@ class Config:
         default=0.0,
         with_finder=False,
         metavar="SHARE",
-        help="score and save a moving average of the weights that keeps this share (bare: %(const)s)",
+        help="score and save a moving average of the weights that keeps this share (bare: %(const)s), or "
+        "none with 0 (default: the recipe's)",
     )
 
     loss: str = losses_group.field(

@@ -28,6 +28,7 @@ def section() -> Section:
 def _row(name: str, recipe: Recipe) -> list[Cell]:
     rates = recipe.rates
     head = f", head times {recipe.head_rate:g}" if recipe.head_rate != 1 else ""
+    averaged = f", average {recipe.ema:g}" if recipe.ema else ""
     schedule = rates.schedule + (f" {rates.power:g}" if rates.schedule == "polynomial" else "")
     if rates.minimum:
         schedule += f" to {rates.minimum:g}"
@@ -38,7 +39,7 @@ def _row(name: str, recipe: Recipe) -> list[Cell]:
     loss = recipe.loss + (f", {recipe.auxiliary:g}" if recipe.auxiliary else "")
     return [
         text(name),
-        text(f"{recipe.optimizer} {rates.maximum:g}{head}"),
+        text(f"{recipe.optimizer} {rates.maximum:g}{head}{averaged}"),
         text(schedule),
         Cell(f"{recipe.weight_decay:g}", recipe.weight_decay),
         text(size),

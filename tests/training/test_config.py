@@ -70,7 +70,7 @@ def test_a_configuration_survives_its_file(tmp_path):
 def test_a_file_of_version_0_1_reads(tmp_path):
     (tmp_path / "config.json").write_text(OF_VERSION_0_1)
     expected = config.new(
-        GIVEN | {"epochs": 500, "workers": 8, "class_weights": "enet", "job": "c-1"}, Path("town")
+        GIVEN | {"epochs": 500, "workers": 8, "class_weights": "enet", "job": "c-1", "ema": 0.0}, Path("town")
     )
     assert config.read(tmp_path / "config.json") == replace(
         expected,

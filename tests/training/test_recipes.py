@@ -76,6 +76,11 @@ def test_what_is_given_takes_the_recipes_place():
     assert (made.scale, made.color) == ((1.0, 1.0), "none")
 
 
+def test_fast_scnn_averages_its_weights_unless_told_otherwise():
+    assert config.new({"model": "fastscnn"}, Path("town")).ema == 0.99
+    assert config.new({"model": "fastscnn", "ema": 0.0}, Path("town")).ema == 0.0
+
+
 def test_a_size_or_a_crop_leaves_the_recipes_crop_out():
     of_size = config.new({"model": "pspnet", "target_size": (256, 512)}, Path("town"))
     assert (of_size.crop, of_size.balance) == (None, 1.0)
@@ -116,8 +121,8 @@ def test_a_run_tells_its_recipe_and_what_differs():
     given = {"model": "fastscnn", "batch": 4, "target_size": (256, 512), "steps": 100}
     assert recipes.described(config.new(given, Path("town"))) == (
         "recipe: sgd at 0.045, polynomial, weight decay 4e-05, 4 images of 256x512, 100 steps, "
-        "augmentation standard, loss ce "
-        "(arXiv 1902.04502, section 4.1; without its auxiliary losses; with other batch, epochs)"
+        "augmentation standard, loss ce, average 0.99 (arXiv 1902.04502, section 4.1; without its auxiliary "
+        "losses, with an average of the weights; with other batch, epochs)"
     )
 
 

@@ -16,7 +16,8 @@ RATE, PENALTY = 0.1, 0.5
 
 def settings(optimizer="sgd", **given):
     rates = given.pop("rates", Rates("constant", RATE))
-    given = {"model": "fastscnn", "optimizer": optimizer, "rates": rates, "weight_decay": 0.0, **given}
+    plain = {"model": "fastscnn", "optimizer": optimizer, "weight_decay": 0.0, "ema": 0.0}
+    given = {**plain, "rates": rates, **given}
     return config.new(given, "town")
 
 

@@ -260,7 +260,7 @@ class TestDiskFull:
     def test_on_a_small_disk(self, finished, tmp_path):
         disk = tmp_path / "disk"
         disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=14m", "tmpfs", disk]  # a checkpoint is 9 MB
+        mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk]  # a checkpoint is 14 MB
         if subprocess.run(mount, capture_output=True).returncode:
             pytest.skip("only root can mount a small disk")
         try:
