@@ -74,6 +74,8 @@ def _enlarging(editing: Editing, name: str, shapes: dict) -> NodeProto | None:
     node = editing.maker(name, "Resize")
     if node is None or editing.only_user(name) is None:
         return None
+    if len(node.input) == 4 and editing.constant(node.input[3]) is None:  # sizes that are calculated
+        return None
     how = attributes(node)
     before, after = shapes.get(node.input[0], ()), shapes[name]
     larger = len(before) == 4 and before[2] * before[3] < after[2] * after[3]
