@@ -85,9 +85,9 @@ RECIPES = {
     "fastscnn": Recipe(
         source="arXiv 1902.04502, section 4.1; without its auxiliary losses, with an average of the weights",
         rates=polynomial(0.045),
+        ema=0.99,  # docs/training.md, "Beside PyTorch on CamVid"
         batch=12,
         epochs=1000,
-        ema=0.99,  # docs/training.md, "Beside PyTorch on CamVid"
     ),
     # On a made-up town both variants learn most at 0.05, of 0.003, 0.05 and 0.1; at 0.003 the original has
     # barely begun when the run ends. Its published weights were written at a rate of 0.046. After 160 steps
