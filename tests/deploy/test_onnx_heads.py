@@ -2,10 +2,10 @@
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+import graphs
 import models
 from benchmarks.peers.peer_files import vary
 from data.label_sets import CITYSCAPES
@@ -39,17 +39,7 @@ def head(
     names = ["joined", "kernel"] + ["bias"] * bias
     nodes.append(helper.make_node("Conv", names, ["result"], "conv", pads=[kernel // 2] * 4))
     values = [value("result", TensorProto.FLOAT, None)] + [value("joined", TensorProto.FLOAT, None)] * second
-    arrays = [numpy_helper.from_array(array, name) for name, array in constants.items()]
-    graph = helper.make_graph(nodes, "head", inputs, values, arrays)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(model)
-
-
-def answer(model):
-    random = np.random.default_rng(1)
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    given = {one.name: random.normal(size=one.shape).astype(np.float32) for one in session.get_inputs()}
-    return session.run(["result"], given)[0]
+    return graphs.model(nodes, inputs, values, constants)
 
 
 @pytest.mark.parametrize(
@@ -66,10 +56,10 @@ def answer(model):
 )
 def test_the_values_stay_the_same(options):
     model = head(**options)
-    before = answer(model)
+    before = graphs.answer(model)
     assert onnx_heads.sum_enlarged(model) == ["conv"]
     onnx.checker.check_model(model, full_check=True)
-    np.testing.assert_allclose(answer(model), before, atol=1e-5 * np.abs(before).max())
+    np.testing.assert_allclose(graphs.answer(model), before, atol=1e-5 * np.abs(before).max())
 
 
 def test_products_are_counted_where_the_maps_are_small():

@@ -2,10 +2,10 @@
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+import graphs
 from inference import onnx_upsampled
 
 SMALL = onnx_upsampled.LEAST
@@ -32,18 +32,8 @@ def decoder(small=SMALL, before=(), behind=(8,), bias=True, factor=2.0, **option
     nodes = [helper.make_node("Resize", ["small", "", "factors"], ["large"], "resize", **mode)]
     nodes += [helper.make_node("Concat", parts, ["joined"], "concat", axis=1)] if others else []
     nodes.append(helper.make_node("Conv", names, ["result"], "conv", **{"pads": [1, 1, 1, 1], **options}))
-    arrays = [numpy_helper.from_array(array, name) for name, array in constants.items()]
     outputs = [value("result", TensorProto.FLOAT, None)]
-    graph = helper.make_graph(nodes, "decoder", inputs, outputs, arrays)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(model)
-
-
-def answer(model):
-    random = np.random.default_rng(1)
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    given = {one.name: random.normal(size=one.shape).astype(np.float32) for one in session.get_inputs()}
-    return session.run(None, given)[0]
+    return graphs.model(nodes, inputs, outputs, constants)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -64,8 +54,8 @@ def test_the_values_stay_the_same(options, bias):
     assert onnx_upsampled.accelerate(changed) == ["conv"]
     onnx.checker.check_model(changed, full_check=True)
     assert "Resize" not in {node.op_type for node in changed.graph.node}
-    expected = answer(model)
-    np.testing.assert_allclose(answer(changed), expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+    expected = graphs.answer(model)
+    np.testing.assert_allclose(graphs.answer(changed), expected, rtol=0, atol=2e-6 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize(

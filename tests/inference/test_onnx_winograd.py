@@ -2,10 +2,10 @@
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
-from onnx import helper, numpy_helper
+from onnx import helper
 
+import graphs
 from inference import onnx_winograd
 
 CHANNELS = 64
@@ -37,17 +37,8 @@ def head(
         helper.make_node("Conv", ["bent", "narrow", "offset"], ["scores"], "scores"),
     ]
     outputs = [value("scores", kind, None)] + [value("bent", kind, None)] * extra_output
-    arrays = [numpy_helper.from_array(array.astype(dtype), name) for name, array in constants.items()]
-    graph = helper.make_graph(nodes, "head", [value("image", kind, list(shape))], outputs, arrays)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return onnx.shape_inference.infer_shapes(model)
-
-
-def answer(model):
-    shape = [size.dim_value for size in model.graph.input[0].type.tensor_type.shape.dim]
-    image = np.random.default_rng(1).normal(size=shape).astype(np.float32)
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"image": image})[0]
+    arrays = {name: array.astype(dtype) for name, array in constants.items()}
+    return graphs.model(nodes, [value("image", kind, list(shape))], outputs, arrays)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -60,8 +51,8 @@ def test_the_values_stay_the_same(shape, bias):
     onnx.checker.check_model(changed, full_check=True)
     kernels = {tuple(tensor.dims[2:]) for tensor in changed.graph.initializer if len(tensor.dims) == 4}
     assert kernels == {(4, 1), (1, 3), (1, 1)}
-    expected = answer(model)
-    np.testing.assert_allclose(answer(changed), expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+    expected = graphs.answer(model)
+    np.testing.assert_allclose(graphs.answer(changed), expected, rtol=0, atol=2e-6 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize(
