@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.report import (
     costs,
+    front_table,
     markdown,
     peers,
     recipe_table,
@@ -28,7 +29,7 @@ TABLES: dict[str, Callable[[ReportedRecords], Section]] = {
     "parts": lambda reported: costs.ratios(reported.ratios),
     "runtimes": lambda reported: costs.ratios(reported.runtime_ratios),
     "costs": costs.costs,
-    "front": zoo_table.front_section,
+    "front": front_table.section,
     "inference": lambda reported: speed.inference(groups(reported.speeds)),
     "trained": trained_table.section,
     "training": lambda reported: training.speed(reported.trainings),

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from benchmarks.report import ranking
 from benchmarks.report.cost_rows import Cost
 from benchmarks.report.page_parts import Cell, Column, Section, Table, number, text
 from benchmarks.report.reported import ReportedRecords
@@ -49,37 +48,12 @@ def section(reported: ReportedRecords, whole: bool = True) -> Section:
 
     shown = found if whole else smallest(timed, costs)
     rows = [_row(one, costs[name_of(one)], cpu, gpu) for one in sorted(shown, key=by_speed)]
-    device = next((speed.group.device for speed in cpu.values()), "CPU")
-    title = f"one image of {SIZE} in float32, speed on {device}"
+    title = f"one image of {SIZE}: {'; '.join(filter(None, map(conditions, (cpu, gpu))))}"
     return Section(
         "zoo",
         "The zoo",
         "Networks whose trained weights load here; speed is of the graph alone, on the fastest runtime.",
         tables=[Table("Networks", COLUMNS, [(title, rows)])] if rows else [],
-        lacking="" if rows else LACKING,
-    )
-
-
-def front_section(reported: ReportedRecords) -> Section:
-    """The networks that no other beats in both published mIoU and speed on the processor, fastest first."""
-    rows = [row for row in fastest(reported.speeds, on_cpu=True).values() if row.published is not None]
-    named = {name_of(one): one.network for one in catalogue.networks()}
-    front = [
-        [
-            text(named.get(row.model, row.model)),
-            number(row.rate.median),
-            Cell(f"{row.published:.2f}", row.published),
-            text(row.runtime),
-        ]
-        for row in ranking.front(rows, ranking.published)
-    ]
-    columns = [Column("best up to this speed", numeric=False), Column("images/s"), Column("mIoU, %")]
-    columns.append(Column("by", numeric=False))
-    title = f"{SIZE}, batch 1, {rows[0].group.device}" if rows else ""
-    return Section(
-        "front",
-        "The front",
-        tables=[Table("Front", columns, [(title, front)])] if rows else [],
         lacking="" if rows else LACKING,
     )
 
@@ -112,6 +86,12 @@ def fastest(speeds: list[Speed], on_cpu: bool) -> dict[str, Speed]:
         if row.group.device == device and (known is None or row.rate.median > known.rate.median):
             best[row.model] = row
     return best
+
+
+def conditions(found: dict[str, Speed]) -> str:
+    """What rows of `fastest` were calculated in, and where: `bfloat16 on NVIDIA H200`; empty for no rows."""
+    numbers = Counter(row.numbers for row in found.values()).most_common(1)
+    return f"{numbers[0][0]} on {next(iter(found.values())).group.device}" if numbers else ""
 
 
 def _row(one: Published, cost: Cost, cpu: dict[str, Speed], gpu: dict[str, Speed]) -> list[Cell]:

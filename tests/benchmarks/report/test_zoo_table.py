@@ -3,7 +3,8 @@
 import pytest
 
 import reports
-from benchmarks.report import zoo_table
+from benchmarks.report import front_table, zoo_table
+from benchmarks.report.page_parts import DASH
 from benchmarks.report.reported import gather
 from models.weights import catalogue
 
@@ -13,7 +14,7 @@ SIZE = (1024, 2048)
 
 
 @pytest.fixture
-def reported(tmp_path):
+def records():
     """Four networks with costs and speeds; U-Net, slower and worse than three of them, without costs."""
     found = [catalogue.published()[name] for name in NAMES]
     models = [
@@ -27,6 +28,11 @@ def reported(tmp_path):
         runtimes = {"keras": reports.figures(rate / 2), "onnx": reports.figures(rate)}
         records.append(reports.inference(one.model, runtimes, SIZE, options=one.options))
     records.append(reports.inference("fastscnn", {"onnx": reports.figures(99.0)}, (512, 1024)))
+    return records
+
+
+@pytest.fixture
+def reported(tmp_path, records):
     return gather([reports.save(tmp_path, records)])
 
 
@@ -50,15 +56,35 @@ def test_the_short_table_has_the_smallest_of_each_architecture(reported):
 
 
 def test_the_front_leaves_out_what_another_network_beats_in_both(reported):
-    assert cells(zoo_table.front_section(reported), 0, 1, 2) == [
-        ("Fast-SCNN", "8.00", "70.96"),
-        ("PIDNet, s", "5.00", "78.74"),
-        ("PIDNet, m", "2.00", "80.22"),
-        ("PIDNet, l", "0.500", "80.89"),
+    assert cells(front_table.section(reported), 0, 1, 2) == [
+        ("Fast-SCNN", "70.96", "8.00"),
+        ("PIDNet, s", "78.74", "5.00"),
+        ("PIDNet, m", "80.22", "2.00"),
+        ("PIDNet, l", "80.89", "0.500"),
+    ]
+
+
+def test_the_fronts_of_two_devices_stand_side_by_side(tmp_path, records):
+    on_gpu = {"pidnet-l-cityscapes": 300.0, "pidnet-m-cityscapes": 200.0, "fastscnn-cityscapes": 500.0}
+    for name, rate in on_gpu.items():
+        one = catalogue.published()[name]
+        figures = reports.figures(rate) | {"device": "NVIDIA H200"}
+        records.append(reports.inference(one.model, {"keras": figures}, SIZE, options=one.options))
+    section = front_table.section(gather([reports.save(tmp_path, records)]))
+    assert [column.name for column in section.tables[0].columns[2:]] == [
+        "images/s, float32 on Imaginary 9000, 8 cores",
+        "images/s, float32 on NVIDIA H200",
+    ]
+    ((_, rows),) = section.tables[0].groups
+    assert [tuple((cell.text, cell.mark) for cell in row[2:]) for row in rows] == [
+        (("8.00", "best"), ("500", "best")),
+        (("5.00", "best"), (DASH, "")),
+        (("2.00", "best"), ("200", "")),  # on the GPU the better network is faster
+        (("0.500", "best"), ("300", "best")),
     ]
 
 
 def test_without_records_the_command_that_makes_them_is_named(tmp_path):
     reported = gather([reports.save(tmp_path, [reports.train("unet", 1.0)])])
-    for section in (zoo_table.section(reported), zoo_table.front_section(reported)):
+    for section in (zoo_table.section(reported), front_table.section(reported)):
         assert section.lacking == "python benchmark.py zoo --random --save" and not section.tables
