@@ -19,7 +19,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from tqdm import tqdm
 
 from deploy import onnx_samples
-from inference import onnx_runtime, onnx_tail
+from inference import onnx_int8, onnx_runtime, onnx_tail
 from inference.graph_interface import GraphInterface
 
 CONVOLUTIONS = ["Conv", "ConvTranspose"]
@@ -104,7 +104,7 @@ class Quantizer:
             quantizer = QDQQuantizer(
                 _copy(self._model),
                 per_channel=True,
-                reduce_range=False,
+                reduce_range=not self._target.symmetric and onnx_int8.saturates(),
                 weight_qType=QuantType.QInt8,
                 activation_qType=self._target.activations,
                 tensors_range=self._ranges,

@@ -75,13 +75,15 @@ def session(model, source: str, provider: str | None = None):
     """
     import onnxruntime as ort
 
-    from inference import onnx_cpu
+    from inference import onnx_cpu, onnx_int8
 
     chosen = providers(provider)
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what fails is an exception
     options.intra_op_num_threads = usable_cpus()
     if chosen == [PROVIDERS["cpu"]]:
+        if onnx_int8.saturates() and onnx_int8.is_for_tensorrt(model):
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
         model = onnx_cpu.for_cpu(model)
     try:
         return ort.InferenceSession(model.SerializeToString(), options, providers=chosen)

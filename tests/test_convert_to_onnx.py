@@ -65,6 +65,7 @@ def test_from_weights_to_images_and_scores(trained, town, tmp_path):
     assert scores[0] == pytest.approx(scores[1], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_says_in_the_name_what_is_inside(trained, here):
     assert here("-w", trained, "-t", "32,64", "--batch", 2, "--input-format", "nchw", "--argmax") == 0
     path = trained.parent / "toy-32x64-batch2-nchw-argmax.onnx"
@@ -73,6 +74,7 @@ def test_says_in_the_name_what_is_inside(trained, here):
     assert [d.dim_value for d in graph.output[0].type.tensor_type.shape.dim] == [2, 32, 64]
 
 
+@pytest.mark.slow
 def test_build_options_come_from_the_weights(here, tmp_path):
     path = weights_file(tmp_path / "narrow.weights.h5", "unet", (32, 64), width=3)
     assert here("-w", path, "-o", tmp_path / "narrow.onnx") == 0
@@ -80,6 +82,7 @@ def test_build_options_come_from_the_weights(here, tmp_path):
     assert (notes["model"], json.loads(notes["model_options"])) == ("unet", {"width": 3})
 
 
+@pytest.mark.slow
 def test_samples_from_weights_to_images_and_scores(town, here, capsys, tmp_path):
     source = weights_file(tmp_path / "model.weights.h5", "separable_unet", SIZE)
     assert here("-w", source, "--samples", 3, "--argmax", "--verify-on", town) == 0
@@ -105,6 +108,7 @@ def test_samples_of_a_network_without_dropout_are_one_line(here, tmp_path):
         here("--tensorrt", "--onnx", path, "--samples", 2)
 
 
+@pytest.mark.slow
 def test_a_graph_that_disagrees_is_not_written(trained, here, tmp_path, monkeypatch):
     other = network("toy", SIZE)
     other.get_layer("scores").bias.assign([1.0] * 19)
@@ -115,6 +119,7 @@ def test_a_graph_that_disagrees_is_not_written(trained, here, tmp_path, monkeypa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_an_operator_that_tensorrt_lacks_is_not_written(here, tmp_path, monkeypatch):
     from deploy import operators
 
@@ -126,6 +131,7 @@ def test_an_operator_that_tensorrt_lacks_is_not_written(here, tmp_path, monkeypa
     assert not (tmp_path / "odd.onnx").exists()
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_line(trained, here, tmp_path):
     assert_one_line_error(run_script("convert_to_onnx.py"), "-w/--weights RUN")
     with pytest.raises(UserError, match="no weights at"):

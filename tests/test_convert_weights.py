@@ -44,6 +44,7 @@ def told(path):
     return f"left out of {path}: auxiliary_head (1), num_batches_tracked (23)"
 
 
+@pytest.mark.slow
 def test_a_copy_is_written_and_written_back(checkpoint, tmp_path):
     copy, back = tmp_path / "unet.weights.h5", tmp_path / "back.pth"
     done = run_script(SCRIPT, checkpoint, "-o", copy, "--size", "32,64")
@@ -143,6 +144,7 @@ def test_published_weights_are_fetched_by_name_and_converted(tmp_path):
         np.testing.assert_array_equal(before, after)
 
 
+@pytest.mark.slow
 def test_without_a_network_one_line_says_what_to_put_where(tmp_path):
     one = catalogue.published()["sinet-cityscapes"]
     variables = {"WEIGHTS_MIRROR": "http://127.0.0.1:9", "WEIGHTS_CACHE": tmp_path / "cache"}
@@ -156,6 +158,7 @@ def test_the_catalogue_is_listed():
     assert done.returncode == 0 and done.stdout == catalogue.table() + "\n" and not done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -179,6 +182,7 @@ def test_mistakes_are_one_line_and_write_nothing(options, message, checkpoint, t
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make", [hostile_weights.command_in_zip, hostile_weights.gigabyte_header, hostile_weights.text]
 )

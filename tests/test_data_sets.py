@@ -41,6 +41,7 @@ def made(request, tmp_path_factory):
     return data_set, root, options, run_folder.newest(folder / "logs", "toy")
 
 
+@pytest.mark.slow
 def test_it_is_recognised_and_whole(made, monkeypatch, capsys):
     data_set, root, options, _ = made
     named = datasets.opened(root, data_set.name, data_set.classes)
@@ -63,6 +64,7 @@ def test_its_pixels_are_counted(made, monkeypatch, capsys):
     assert (counts.pixels > 0).all()
 
 
+@pytest.mark.slow
 def test_the_run_tells_what_it_was_trained_on(made):
     data_set, _, _, run = made
     settings = config.read(run / run_files.CONFIG)
@@ -71,6 +73,7 @@ def test_the_run_tells_what_it_was_trained_on(made):
     assert train_here("-m", "toy", "--resume", run) == 0
 
 
+@pytest.mark.slow
 def test_it_is_scored_and_predicted_alike(made, tmp_path, monkeypatch, capsys):
     data_set, root, options, run = made
     call(monkeypatch, predict, "-w", run, "-p", root, "-r", tmp_path)
@@ -98,6 +101,7 @@ def test_a_baseline_is_scored(made, tmp_path, monkeypatch, capsys):
     assert all(f"\n{name[:14]}" in shown for name in names[scored_labels.of(data_set.label_set).scored])
 
 
+@pytest.mark.slow
 def test_categories_of_cityscapes_are_scored_as_by_the_official_script(tmp_path, monkeypatch, capsys):
     root = layouts.KINDS["cityscapes"].write(tmp_path / "set")
     for classes, label_set in (("categories", CATEGORIES), ("categories+void", CATEGORIES_AND_VOID)):

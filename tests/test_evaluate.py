@@ -95,6 +95,7 @@ def test_other_splits_and_coarse_labels(town, tmp_path):
     require_one_line_error(result, "gtCoarse")
 
 
+@pytest.mark.slow
 def test_mistakes_on_the_command_line(town, tmp_path):
     root, results = town
     require_one_line_error(evaluate_process("-p", root), "--weights", "--predictions")
@@ -108,6 +109,7 @@ def test_mistakes_on_the_command_line(town, tmp_path):
     require_one_line_error(evaluate_process("--predictions", results, "-p", root, "-r", folder), folder)
 
 
+@pytest.mark.slow
 def test_predictions_that_cannot_be_scored(town):
     root, results = town
     path = sorted((results / "labelIds").rglob("*.png"))[1]
@@ -184,6 +186,7 @@ def test_model_with_images_scores_like_its_images(town, model, tmp_path, monkeyp
     assert from_model["classInstScores"] == from_images["classInstScores"]
 
 
+@pytest.mark.slow
 def test_samples_are_averaged_and_their_uncertainty_is_written(town, tmp_path, monkeypatch):
     import models
 
@@ -246,6 +249,7 @@ def test_data_set_from_the_environment(town, monkeypatch, capsys):
     assert evaluate_here(monkeypatch, "--predictions", results) == 0
 
 
+@pytest.mark.slow
 def test_passes_over_a_image_are_scored_and_recorded(town, tmp_path, monkeypatch):
     from evaluation import predictions
     from evaluation.scored_labels import OFFICIAL
@@ -270,6 +274,7 @@ def test_passes_over_a_image_are_scored_and_recorded(town, tmp_path, monkeypatch
     )
 
 
+@pytest.mark.slow
 def test_logits_are_resized_to_the_truth(town, tmp_path, monkeypatch):
     """A model of half the images' size; its logits, by another implementation of resizing."""
     import tensorflow as tf

@@ -153,10 +153,12 @@ class TestOlderFiles:
         (run / run_files.CONFIG).write_text(json.dumps(settings))
         return run
 
+    @pytest.mark.slow
     def test_a_run_resumes(self, run):
         assert train_here("-m", "toy", "-e", "2", "--resume", run) == 0
         assert config.read(run / run_files.CONFIG).label_set == label_sets.CITYSCAPES
 
+    @pytest.mark.slow
     def test_weights_and_graphs_load(self, run, tmp_path):
         arrays, origin = native.read_arrays(run_files.weights_file(run))
         del origin["label_set"]
@@ -171,6 +173,7 @@ class TestOlderFiles:
         assert runtime.label_set == label_sets.CITYSCAPES
         assert runtime.predict(np.zeros((1, 64, 128, 3), np.uint8)).shape == (1, 64, 128)
 
+    @pytest.mark.slow
     def test_what_is_no_label_set_is_one_line(self, run, tmp_path):
         arrays, origin = native.read_arrays(run_files.weights_file(run))
         native.write_arrays(tmp_path / "odd.h5", arrays, origin | {"label_set": {"names": ["road"]}})

@@ -148,6 +148,7 @@ def test_stats_of_a_damaged_label_is_one_line(root):
     assert len(done.stderr.splitlines()) == 1 and str(label) in done.stderr
 
 
+@pytest.mark.slow
 def test_synthesize_makes_a_set_that_verifies(tmp_path):
     town = tmp_path / "a town"
     options = ["--train", 2, "--val", 1, "--size", "128x256", "--seed", 3]

@@ -204,6 +204,7 @@ def test_damage_that_only_decoding_shows_ends_the_run_with_its_name(town, logs, 
     assert_nothing_half_written(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [with_truncated_image, with_label_200])
 def test_damage_in_a_later_epoch_leaves_log_and_checkpoints_alone(finished, tmp_path, spoil):
     town, run = (shutil.copytree(part, tmp_path / part.name, symlinks=True) for part in finished)
@@ -321,6 +322,7 @@ FINDER = ("-m", "toy", "-t", "64,128", "-b", "2")
 
 
 class TestFinder:
+    @pytest.mark.slow
     def test_suggests_and_writes_but_makes_no_run(self, town, logs):
         options = ("-p", town, "--logs", logs, "-f", "sgd", "--momentum", "0.8", "--loss", "ce+dice")
         done = run_script("train.py", *FINDER, *options)
@@ -353,6 +355,7 @@ class TestFinder:
         assert_one_line_error(run_script("train.py", *FINDER, *options), said)
         assert not logs.exists()
 
+    @pytest.mark.slow
     def test_without_a_fall_there_is_no_suggestion(self, town, logs, capsys):
         bounds = ("--min-lr", "1e-9", "--max-lr", "1e-8")
         assert train_here(*FINDER, "-p", town, "--logs", logs, "-f", "sgd", *bounds) == 0
@@ -371,6 +374,7 @@ class TestPlot:
         assert_one_line_error(done, f"cannot write {town}/leftImg8bit")
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_what_was_scored_and_what_is_used(town, logs):
     assert train_here(*TINY, "-p", town, "--logs", logs, "--ema", "0.9") == 0
     (run,) = (logs / "toy").iterdir()

@@ -71,6 +71,7 @@ def test_weights_of_runs_tell_how_they_were_trained(tmp_path):
     assert accuracy.training_of(tmp_path / "model.weights.h5") is None
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_line(weights, tmp_path):
     (tmp_path / "scores.json").write_text('{"mIoU": 1}')
     for words, message in (

@@ -64,6 +64,7 @@ def test_memory(tmp_path):
         assert found["peak"] > found["before"] > 2**25 and found["device"] == "CPU" and name in out
 
 
+@pytest.mark.slow
 def test_the_stock_network_computes_the_same_logits():
     import numpy as np
 

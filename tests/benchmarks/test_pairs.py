@@ -32,6 +32,7 @@ def test_which_pairs_there_are():
     assert EncoderDecoder("fcn", "mit_b3").lacking({"output_stride": 8}) == "an output stride of 8"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_encoders_have_the_levels_that_the_registry_names(module):
     name = MODULES[module]
@@ -40,6 +41,7 @@ def test_encoders_have_the_levels_that_the_registry_names(module):
     assert tuple(features.at) == registry.ENCODERS[name].levels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["resnet18", "mit_b0", "mobilenetv2"])
 def test_pairs_are_counted_as_single_models_are(encoder):
     counted = list(pairs.count(encoder, pairs.decoders(), {}, SIZE))
@@ -71,6 +73,7 @@ def test_the_command_lists_them_and_says_what_is_left_out(tmp_path):
     assert again.returncode == 0 and "measured already" in again.stdout
 
 
+@pytest.mark.slow
 def test_mistakes_are_told_in_one_line():
     for words, message in (
         (("--preset", "smp"), "--preset belongs to a model; name it with -m/--model"),

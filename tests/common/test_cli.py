@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tiny import REPO
 
 START = """
@@ -16,6 +18,7 @@ assert keras.backend.backend() == "tensorflow"
 """
 
 
+@pytest.mark.slow
 def test_tensorflow_starts_quietly_and_without_what_is_not_used():
     done = subprocess.run(
         [sys.executable, "-c", START], cwd=REPO, capture_output=True, text=True, timeout=120

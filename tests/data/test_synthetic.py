@@ -46,6 +46,7 @@ def test_same_seed_gives_same_bytes_for_any_workers_and_counts(town, tmp_path):
     assert few.items() <= whole.items()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_images(town, tmp_path):
     synthesize(tmp_path, 1, 0, SIZE, seed=2, workers=1)
     whole = _digests(town)

@@ -39,6 +39,7 @@ INTERFACES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "interface", INTERFACES, ids=lambda interface: interface.file_name("tied", tied.SIZE)
 )
@@ -173,6 +174,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_wrong_graph_is_refused(model, copy, fault):
     fault(copy)
@@ -193,6 +195,7 @@ def test_another_epsilon_is_refused(model):
     assert not found.passed and found.operands > 1e-3
 
 
+@pytest.mark.slow
 def test_wrong_graphs_of_random_passes_are_refused(model):
     interface = GraphInterface(dropout_passes=2)
     for name in ("b_pool/GreaterEqual/sample2", "a_pool/GreaterEqual"):

@@ -36,6 +36,7 @@ def small():
     return network("toy", SIZE)
 
 
+@pytest.mark.slow
 def test_a_network_is_clean_and_equal():
     """As every other one's, of which the contract looks at the graph alone."""
     model, interface = network("fastscnn", SIZE), GraphInterface()
@@ -53,6 +54,7 @@ def test_a_network_is_clean_and_equal():
     assert len(np.unique(run(graph, interface, images(1)).argmax(-1))) >= 3  # or agreement would say little
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fastscnn", "separable_unet", "bayes_segnet"])
 def test_with_samples_is_clean_and_equal(name):
     model, interface = (
@@ -82,6 +84,7 @@ def assert_no_wide_numbers(graph):
         assert constant.data_type != TensorProto.INT64 or np.prod(constant.dims) <= 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("float_input", [False, True])
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
 @pytest.mark.parametrize("argmax", [False, True])
@@ -109,6 +112,7 @@ def test_opsets(small, opset):
     assert operators.violations(graph) == []
 
 
+@pytest.mark.slow
 def test_void_of_an_old_network_is_no_answer():
     model = network("separable_unet", SIZE, classes=CITYSCAPES.classes + 1)
     model.get_layer("logits").bias.assign(np.eye(20)[19] * 1e4)  # void everywhere
@@ -130,6 +134,7 @@ def test_metadata_tell_what_it_is(small):
     assert json.loads(notes["palette"]) == CITYSCAPES.palette[: CITYSCAPES.classes].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(96, 160), (160, 416), (224, 352)])
 def test_sizes_that_do_not_divide_evenly(size):
     """Pyramid pooling resizes 3 to 5 and 6 to 11, factors that float32 does not hold."""
@@ -186,6 +191,7 @@ class TestParity:
                 parity.measure(graph, small, GraphInterface(argmax=True), CITYSCAPES, images()), "the graph"
             )
 
+    @pytest.mark.slow
     def test_does_not_take_nan_whose_arg_max_is_right(self):
         model = network("fastscnn", SIZE)
         model.get_layer("classifier_scores").bias.assign(
@@ -196,6 +202,7 @@ class TestParity:
         found = parity.measure(graph, model, GraphInterface(), CITYSCAPES, images())
         assert found.agreement == 1.0 and not found.passed
 
+    @pytest.mark.slow
     def test_compares_on_streets_unless_told_otherwise(self):
         images = parity.sample_images((64, 128))
         assert images.shape == (parity.IMAGES, 64, 128, 3) and images.dtype == np.uint8

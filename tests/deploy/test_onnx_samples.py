@@ -83,6 +83,7 @@ def test_is_the_mean_of_numpy_with_the_same_masks():
     np.testing.assert_allclose(found, softmax(hidden @ last + last_bias).mean(0), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
 @pytest.mark.parametrize("argmax", [False, True])
 @pytest.mark.parametrize("opset", [13, 17])

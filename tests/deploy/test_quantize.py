@@ -10,6 +10,7 @@ from onnx import TensorProto, numpy_helper
 from common.errors import UserError
 from data.label_sets import CITYSCAPES
 from deploy import export, operators, qdq, quantize
+from inference import onnx_int8
 from inference.graph_interface import GraphInterface
 from inference.onnx_runtime import OnnxRuntime
 from trained import network, noise
@@ -42,6 +43,7 @@ def gate(reference):
     return quantize.Gate(0, agreement(reference), 30.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interface", [GraphInterface(), GraphInterface(2, "nchw", argmax=True)], ids=str)
 @pytest.mark.parametrize("target", ["tensorrt", "cpu"])
 def test_int8_is_close_and_as_its_target_wants_it(target, interface):
@@ -56,6 +58,7 @@ def test_int8_is_close_and_as_its_target_wants_it(target, interface):
     assert refused == [] if target == "tensorrt" else "zero point" in " ".join(refused)
 
 
+@pytest.mark.slow
 def test_weights_have_a_scale_for_each_channel(graph):
     found = quantize.int8(graph, GraphInterface(), "tensorrt", images(), gate(graph))
     scales = {c.name: numpy_helper.to_array(c) for c in found.model.graph.initializer}
@@ -65,6 +68,15 @@ def test_weights_have_a_scale_for_each_channel(graph):
         c for c in found.model.graph.initializer if c.data_type == TensorProto.INT8 and len(c.dims) == 4
     ]
     assert len(weights) >= 19
+
+
+@pytest.mark.parametrize(("target", "least", "most"), [("cpu", 32, 64), ("tensorrt", 65, 127)])
+def test_weights_for_a_processor_that_overflows_have_7_bits(monkeypatch, graph, target, least, most):
+    monkeypatch.setattr(onnx_int8, "saturates", lambda: True)
+    quantizer = qdq.Quantizer(graph, GraphInterface(), qdq.TARGETS[target], images())
+    constants = [numpy_helper.to_array(c) for c in quantizer.without(()).graph.initializer]
+    largest = max(np.abs(c.astype(int)).max() for c in constants if c.dtype == np.int8 and c.ndim == 4)
+    assert least <= largest <= most
 
 
 def spoilt(graph):
@@ -91,6 +103,7 @@ LIMITS = {  # by which a spoilt graph is judged
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", LIMITS)
 def test_layers_that_hurt_are_kept_in_float_and_listed(graph, limit):
     bad = spoilt(graph)
@@ -104,6 +117,7 @@ def test_layers_that_hurt_are_kept_in_float_and_listed(graph, limit):
             assert (inputs.get(node.input[1]) == "DequantizeLinear") == (node.name not in found.kept)
 
 
+@pytest.mark.slow
 def test_where_every_layer_hurts_those_that_hurt_most_are_named(graph):
     bad = spoilt(graph)
     with pytest.raises(UserError, match=r"^int8 agrees in \d+\.\d % .*no file written$") as caught:
@@ -112,6 +126,7 @@ def test_where_every_layer_hurts_those_that_hurt_most_are_named(graph):
     assert first in (NARROW, "encoder2b_conv/convolution")  # which rounds what the other one makes
 
 
+@pytest.mark.slow
 def test_harm_is_that_of_a_layer_alone(graph):
     bad, interface = spoilt(graph), GraphInterface()
     quantizer = qdq.Quantizer(bad, interface, qdq.TARGETS["tensorrt"], images())

@@ -24,6 +24,7 @@ def trained(tmp_path_factory):
 
 
 class TestWeights:
+    @pytest.mark.slow
     def test_of_another_class_count(self, tmp_path):
         path = tmp_path / "seven.h5"
         seven = models.build("fastscnn", (*SIZE, 3), 7)
@@ -48,6 +49,7 @@ class TestWeights:
         with pytest.raises(UserError, match=f"{path} has no '{KERNEL}'.*: weights of another model"):
             runtimes.load(path)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "changed",
         [

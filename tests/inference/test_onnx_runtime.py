@@ -39,6 +39,7 @@ def images(count):
     return np.stack([noise(*SIZE, seed) for seed in range(count)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "interface", [GraphInterface(), GraphInterface(2, "nchw", True), GraphInterface(3, argmax=True)], ids=str
 )

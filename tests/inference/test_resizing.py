@@ -153,6 +153,7 @@ class TestRuntimes:
         monkeypatch.setattr("keras.ops.image.resize", None)
         agree(runtime.predict(images, (64, 128)), tf.image.resize(logits, (64, 128)).numpy())
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("interface", [GraphInterface(), GraphInterface(2, "nchw", True)], ids=str)
     def test_onnx(self, model, images, logits, interface):
         self.check(OnnxRuntime(export.export(model, interface, CITYSCAPES), "it", "cpu"), images, logits)
@@ -164,6 +165,7 @@ class TestRuntimes:
             logits,
         )
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
     def test_tensorrt(self, engine, images, logits, layout):
         shape, order = ((2, *SIZE, 19), (0, 1, 2, 3)) if layout == "nhwc" else ((2, 19, *SIZE), (0, 3, 1, 2))

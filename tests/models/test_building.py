@@ -23,6 +23,7 @@ def images(count=2):
     return np.random.default_rng(0).integers(0, 256, (count, *SIZE, 3), np.uint8)
 
 
+@pytest.mark.slow
 def test_auxiliary_scores_stand_beside_the_logits_over_the_same_weights(both):
     outputs = both(images(), training=False)
     assert set(outputs) == {"logits", "auxiliary"}
@@ -36,6 +37,7 @@ def test_auxiliary_scores_stand_beside_the_logits_over_the_same_weights(both):
     np.testing.assert_array_equal(alone(images(), training=False), outputs["logits"])
 
 
+@pytest.mark.slow
 def test_scores_that_inference_needs_are_auxiliary_ones_as_well():
     network = models.build("ocrnet", (*SIZE, 3), 5, encoder="resnet18_v1c", auxiliary=True)
     alone = models.build("ocrnet", (*SIZE, 3), 5, encoder="resnet18_v1c")
@@ -51,6 +53,7 @@ def test_scores_that_inference_needs_are_auxiliary_ones_as_well():
     )
 
 
+@pytest.mark.slow
 def test_an_architecture_without_an_auxiliary_head_says_so():
     for name, options in (("unet", {}), ("unet", {"encoder": "mobilenetv2"})):
         with pytest.raises(UserError, match=f"{name} has no auxiliary head"):
@@ -106,6 +109,7 @@ def test_every_entry_of_the_registry_can_be_imported():
         assert callable(import_module(found.module).build)
 
 
+@pytest.mark.slow
 def test_layers_of_one_shape_start_from_different_numbers():
     keras.utils.set_random_seed(0)
     for encoder in ("resnet18", "mobilenet_v2"):
@@ -115,6 +119,7 @@ def test_layers_of_one_shape_start_from_different_numbers():
         assert len(set(sums)) == len(sums)
 
 
+@pytest.mark.slow
 def test_importing_a_module_draws_no_random_number():
     """Or the first model that is built in a process would start from other numbers than the second."""
     import subprocess

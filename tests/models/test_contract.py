@@ -246,6 +246,7 @@ def switch(model, policy: str) -> None:
 
 
 class TestExport:
+    @pytest.mark.slow
     def test_is_known_to_tensorrt_and_clean(self, exported):
         model, graph = exported
         assert operators.violations(graph) == []

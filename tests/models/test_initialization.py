@@ -27,6 +27,7 @@ assert unoptimized() == before
 """
 
 
+@pytest.mark.slow
 def test_only_the_drawing_of_weights_is_compiled_without_optimizations():
     if not importlib.util.find_spec("jax"):
         pytest.skip("jax is not installed: pip install -c constraints.txt -e .[backends]")

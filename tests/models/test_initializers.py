@@ -52,6 +52,7 @@ DEVIATIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options", "layer", "deviation"), DEVIATIONS)
 def test_kernels_have_the_deviation_of_paper_or_original(name, options, layer, deviation):
     keras.utils.set_random_seed(0)

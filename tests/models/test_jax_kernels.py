@@ -26,6 +26,7 @@ def found(tmp_path_factory):
     return np.load(file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(CONVOLUTIONS)))
 def test_depthwise_is_tensorflows(found, number):
     size, taps, stride, dilation, padding = CONVOLUTIONS[number]

@@ -86,6 +86,7 @@ class TestTwins:
         assert np.load(logits_file(files, "keras")).shape == (1, *SIZE, 19)
         assert 0 < peers_command.compare(files, ["pytorch", "keras", "onnx"])["keras"] < 2e-6
 
+    @pytest.mark.slow
     def test_training(self, files, monkeypatch):
         losses = {"pytorch": [], "keras": []}
         monkeypatch.setattr("benchmarks.train.steps.RATE", 0.1)

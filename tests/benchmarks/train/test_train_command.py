@@ -31,6 +31,7 @@ def test_precisions_of_the_suites_own_step(tmp_path):
         assert f"{rate['median']:.2f} images/s" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words, message",
     [

@@ -91,6 +91,7 @@ def test_a_kernel_with_stride_and_dilation_reads_every_second_pixel():
     np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", fastfcn.HEADS)
 def test_heads_for_training_stand_beside_the_logits(head):
     options = {"encoder": "resnet18_v1c", "head": head, "width": 4, "channels": 4}

@@ -40,6 +40,7 @@ COUNTS = {  # (decoder, encoder) -> (parameters of the package's network, those 
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("decoder", "encoder"), COUNTS)
 def test_they_are_those_of_segmentation_models_pytorch(decoder, encoder):
     with shapes_alone():

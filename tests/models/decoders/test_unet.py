@@ -37,6 +37,7 @@ def test_parameters_equal_the_hand_count():
     assert model.output.shape == (None, *SIZE, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mobilenetv2", "resnet18", "mit_b0"])
 def test_skips_are_the_encoders_features(name):
     model = models.build("unet", (64, 64, 3), 19, encoder=name)

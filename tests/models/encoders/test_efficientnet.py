@@ -35,6 +35,7 @@ NUMBERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, stride", NUMBERS)
 def test_the_numbers_of_its_features(name, stride):
     model = made_up.encoder(name, SIZE, stride)

@@ -9,6 +9,7 @@ import models
 from models.encoders.efficientvit import LinearAttention
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoder", "millions"), [("efficientvit_b0", 0.7), ("efficientvit_b1", 4.8)])
 def test_parameters_are_the_published_ones(encoder, millions):
     model = models.build("efficientvit", (32, 64, 3), 19, encoder=encoder)

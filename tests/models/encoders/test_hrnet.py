@@ -17,11 +17,13 @@ NUMBERS = {
 }
 
 
+@pytest.mark.slow
 def test_the_numbers_of_its_features():
     model = made_up.encoder("hrnet_w18_small", SIZE)
     made_up.assert_numbers(made_up.answers(model, SIZE), NUMBERS)
 
 
+@pytest.mark.slow
 def test_mmsegmentation_gives_the_same():
     backbones = made_up.package("mmseg.models.backbones")
     stages = {

@@ -22,6 +22,7 @@ NUMBERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package, epsilons", NUMBERS)
 def test_the_numbers_of_its_features(package, epsilons):
     model = made_up.encoder("mit_b0", SIZE, package=package, epsilons=epsilons)

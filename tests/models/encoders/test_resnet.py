@@ -49,6 +49,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, stride", NUMBERS)
 def test_the_numbers_of_its_features(name, stride):
     model = made_up.encoder(name, SIZE, stride, **OPTIONS.get((name, stride), {}))
@@ -72,6 +73,7 @@ def test_segmentation_models_pytorch_gives_the_same(name, stride):
     made_up.assert_same(ours, made_up.answers_of(theirs, SIZE, (2, 4, 8, 16, 32)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "depth, stride, multi_grid", [(18, 8, None), (34, 16, None), (50, 8, None), (50, 8, (1, 2, 4))]
 )

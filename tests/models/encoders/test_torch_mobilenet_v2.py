@@ -35,6 +35,7 @@ NUMBERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stride, package", NUMBERS)
 def test_the_numbers_of_its_features(stride, package):
     model = made_up.encoder("mobilenet_v2", SIZE, stride, **(MMSEG if package == "mmseg" else {}))

@@ -25,6 +25,7 @@ def ours():
     return made_up.answers(made_up.encoder("xception_torch", SIZE), SIZE)
 
 
+@pytest.mark.slow
 def test_the_numbers_of_its_features(ours):
     made_up.assert_numbers(ours, NUMBERS)
 

@@ -32,6 +32,7 @@ NUMBERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NUMBERS)
 def test_the_numbers_of_its_features(name):
     made_up.assert_numbers(made_up.answers(made_up.encoder(name, SIZE), SIZE), NUMBERS[name])

@@ -90,6 +90,7 @@ class TestEncoderWeights:
             np.testing.assert_array_equal(mean, -stored["block3_conv2/block3_conv2_b_1:0"][:])
         assert (gamma == 1).all() and (beta == 0).all() and np.allclose(variance, 0.999)
 
+    @pytest.mark.slow
     def test_of_another_network_are_refused(self, file, tmp_path):
         other = tmp_path / "other.h5"
         shutil.copy(file, other)

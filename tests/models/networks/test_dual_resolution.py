@@ -30,6 +30,7 @@ def build(name, size=(64, 128), **options):
         return models.build(name, (*size, 3), 19, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "variant"), PARAMETERS)
 def test_training_has_mmsegmentations_parameters_and_an_output_for_each_head(name, variant):
     model = build(name, variant=variant, auxiliary=True)
@@ -41,6 +42,7 @@ def test_training_has_mmsegmentations_parameters_and_an_output_for_each_head(nam
         assert output.dtype == "float32"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ddrnet", "pidnet"])
 def test_any_multiple_of_eight_is_a_size(name):
     assert models.size_multiple(name, {}) == 8
@@ -67,6 +69,7 @@ def test_averages_count_the_zeros_around_the_map(window, stride):
     np.testing.assert_allclose(found[0], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "variant"), TENSORS)
 def test_the_authors_names_and_shapes_are_written(name, variant):
     options = {"variant": variant, "stem_bias": True}

@@ -17,6 +17,7 @@ functional = torch.nn.functional
 PUBLISHED = {0.5: 80_342 - (16 + 32 + 64), 2.0: 789_242 - (96 + 128 + 256)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", PUBLISHED)
 def test_trainable_parameters_are_those_of_the_published_weights(width):
     model = models.build("espnetv2", (32, 64, 3), 20, width_multiplier=width)

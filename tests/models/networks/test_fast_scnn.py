@@ -80,6 +80,7 @@ def test_an_unknown_preset_lists_the_known():
         models.build("fastscnn", (64, 96, 3), 19, preset="smp")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(32, 32), (352, 480)])
 def test_logits_have_the_images_size(size):
     image = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)

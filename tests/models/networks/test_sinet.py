@@ -17,6 +17,7 @@ def test_trainable_parameters_are_those_of_the_published_weights():
     assert sum(math.prod(v.shape) for v in model.trainable_variables) == 119_418
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(16, 16), (48, 80)])
 def test_maps_that_no_squeeze_divides_are_squeezed_all_the_same(size):
     image = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
@@ -24,6 +25,7 @@ def test_maps_that_no_squeeze_divides_are_squeezed_all_the_same(size):
     assert tuple(logits.shape) == (2, *size, 5) and np.isfinite(logits).all()
 
 
+@pytest.mark.slow
 def test_the_scores_of_the_encoder_are_an_output_for_training():
     model = models.build("sinet", (32, 64, 3), 4, auxiliary=True)
     assert {name: output.shape for name, output in model.output.items()} == {

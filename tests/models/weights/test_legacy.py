@@ -74,6 +74,7 @@ def empty():
     return models.build(NAME, (*SIZE, 3), legacy.outputs(19))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("root", [keras_hdf5.WHOLE_MODEL, ""], ids=["whole model", "weights only"])
 def test_every_array_finds_its_place(tmp_path, model, empty, noise, root):
     path = write_keras2(tmp_path / "old.hdf5", model, root)

@@ -65,6 +65,7 @@ def test_the_encoder_is_filled_and_the_rest_left_out(source, features, state):
     np.testing.assert_array_equal(variance, state["layer4.1.bn2.running_var"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "backbone.", "backbone.backbone."])
 def test_stdc_comes_alone_or_from_a_network(prefix):
     features = built("stdc1")
@@ -128,6 +129,7 @@ def test_an_encoder_that_no_package_of_pytorch_has_takes_no_such_file(state):
         fill(other, {"other.weight": np.zeros(3)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, package, others, options",
     [

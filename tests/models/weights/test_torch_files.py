@@ -157,6 +157,7 @@ def test_a_broken_config_is_refused(text, tmp_path):
         torch_files.read(tmp_path / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_hostile_files_are_refused_in_one_line_and_little_memory(tmp_path):
     """All in one process: neither a command of theirs, nor more than 300 MiB."""
     paths = [make(tmp_path) for make in hostile_weights.FILES]

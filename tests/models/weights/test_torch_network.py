@@ -69,6 +69,7 @@ def tensors(files, source):
     return torch.load(files / f"{source}.pth", weights_only=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", OPTIONS)
 def test_there_and_back_is_bit_exact(source, networks, files):
     ours = networks[source][0]
@@ -82,6 +83,7 @@ def test_there_and_back_is_bit_exact(source, networks, files):
     assert all(key.endswith("num_batches_tracked") or key in unused for key in back.about.left_out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", OPTIONS)
 def test_a_converted_copy_gives_the_same_logits_and_says_where_it_came_from(source, files, tmp_path):
     path = files / f"{source}.pth"
@@ -151,6 +153,7 @@ def test_options_that_keys_do_not_show_are_given_or_an_error(files):
         models.load(files / "mmseg.pth", SIZE, dropuot=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -114,6 +114,7 @@ def test_the_gradient_does_not_choose_pixels():
     assert of_border is None and np.isfinite(of_logits).all() and np.any(of_logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit", [False, True])
 def test_a_step_adds_them_to_the_losses_of_both_scores(jit):
     images, labels = np.random.default_rng(1).normal(size=(*SHAPE, 3)).astype(np.float32), example()[1]

@@ -171,6 +171,7 @@ def test_half_precision_logits_are_summed_in_float32(loss, kind):
     np.testing.assert_allclose(value, by_hand(loss, tf.cast(halves, tf.float32).numpy(), labels), rtol=1e-5)
 
 
+@pytest.mark.slow
 @EVERY
 def test_ranks_that_share_a_batch_have_its_loss_and_add_up_to_its_gradient(loss):
     logits, labels = example()

@@ -54,6 +54,7 @@ class Weights(keras.Model):
         self.variable = variable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("curvature", [0.5, 5, 50, 500])
 @pytest.mark.parametrize("noise", [0, 0.1])
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -97,6 +98,7 @@ def test_steps_that_loss_scaling_skips_do_not_count():
     assert len(set(values.rates)) == len(values.rates)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "maximum"), [("float32", 1e-2), ("mixed_float16", 1e6)], ids=["calm", "burst"]
 )

@@ -270,6 +270,7 @@ def test_a_step_that_overflows_in_float16_changes_nothing_but_the_scale():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(defaults.OPTIMIZERS))
 def test_its_variables_are_all_that_a_resumed_run_needs(name):
     given = {"precision": "mixed_float16", "accumulate": 2, "ema": 0.9, "weight_decay": PENALTY}

@@ -65,6 +65,7 @@ def test_by_hand(rates, expected):
         assert rate(rates, step) == pytest.approx(value, rel=2e-5, abs=1e-8), step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rates", EVERY)
 def test_a_schedule_survives_serialisation(rates):
     made = schedules.build(rates, STEPS, STEPS * EPOCHS)

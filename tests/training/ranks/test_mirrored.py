@@ -157,6 +157,7 @@ def test_several_processes_are_refused(monkeypatch):
         distributed.start(strategy="mirrored")
 
 
+@pytest.mark.slow
 def test_workers_of_tensorflow_are_refused(town):
     workers = json.dumps({"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "task": {"index": 0}})
     options = ("-m", "fastscnn", *TINY[2:], "-p", town, "--strategy", "mirrored")

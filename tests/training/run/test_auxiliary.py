@@ -38,6 +38,7 @@ def cross_entropy(logits, labels):
     return -log[labelled, labels[labelled]].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("remat", [False, True])
 @pytest.mark.parametrize("plain", [True, False])
 def test_the_loss_is_the_weighted_sum_of_both_heads(plain, remat):
@@ -56,6 +57,7 @@ def test_the_loss_is_the_weighted_sum_of_both_heads(plain, remat):
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_same_bits(run, town, tmp_path):
     import signal
 

@@ -65,6 +65,7 @@ def test_the_configuration_names_what_was_drawn_from(run):
     }
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_same_bits(run, town, tmp_path):
     import signal
 

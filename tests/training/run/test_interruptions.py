@@ -28,6 +28,7 @@ sys.exit(stop.status)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "status"), [(signal.SIGTERM, 75), (signal.SIGUSR1, 75), (signal.SIGINT, 130)]
 )

@@ -39,6 +39,7 @@ def test_epochs_that_see_a_multiple_are_validated_and_the_last(run):
     assert [bool(row["val_miou"]) for row in log(run)] == [False, True, True]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_same_bits(run, town, tmp_path):
     with signalled("training", 5, signal.SIGTERM):
         assert train_here(*OPTIONS, "-p", town, "--logs", tmp_path) == 75

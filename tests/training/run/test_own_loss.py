@@ -56,6 +56,7 @@ def called(script, *options):
         return script.main()
 
 
+@pytest.mark.slow
 def test_it_is_scored_by_borders_and_directions_and_moves_labels(run, labeller, town, tmp_path):
     rows = log(run)
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])

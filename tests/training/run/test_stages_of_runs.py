@@ -46,6 +46,7 @@ def weights_after(run, epoch):
     return native.read_arrays(run / "checkpoints" / f"epoch-{epoch:04d}" / "weights.h5")[0]
 
 
+@pytest.mark.slow
 def test_a_frozen_part_stands_still_and_then_moves(run):
     first, last = weights_after(run, 1), weights_after(run, 3)
     norm = {name: array for name, array in first.items() if name.startswith("stem_bn")}
@@ -55,6 +56,7 @@ def test_a_frozen_part_stands_still_and_then_moves(run):
     assert (last["stem_bn/moving_mean"] != 0).any() and (last["stem_bn/gamma"] != 1).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [2, 5])  # in the first stage, and in the second
 def test_a_run_resumes_in_any_stage_to_the_bit(run, town, tmp_path, batch):
     with signalled("training", batch, signal.SIGTERM):

@@ -270,11 +270,13 @@ class TestDiskFull:
             subprocess.run(["umount", "-l", disk], check=True)
 
 
+@pytest.mark.slow
 def test_a_run_can_be_repeated_from_its_config(undisturbed, tmp_path):
     assert train_here("--config", undisturbed("plain") / "config.json", "--logs", tmp_path) == 0
     assert_same(only_run(tmp_path), undisturbed("plain"))
 
 
+@pytest.mark.slow
 def test_patience_ends_a_run_and_epochs_without_validation_are_blank(town, tmp_path, capsys):
     options = "-e 9 --validate-every 2 --patience 2 -l 1e-12 --seed 1"  # statistics alone move
     assert train_here(*START, "-p", town, "--logs", tmp_path, *options.split()) == 0
