@@ -47,7 +47,8 @@ const writeNames = (svg, placed, lines, frame) => {
     const text = element("text", { class: "name" }, point.model);
     svg.append(text);
     const width = text.getComputedTextLength(), half = 7;
-    const spots = [[10, 4, "start"], [-10, 4, "end"], [0, -11, "middle"], [0, 20, "middle"], [8, -10, "start"], [-8, -10, "end"]];
+    const spots = [[10, 4, "start"], [-10, 4, "end"], [0, -11, "middle"], [0, 20, "middle"], [8, -10, "start"], [-8, -10, "end"],
+      [8, 19, "start"], [-8, 19, "end"]];
     const free = spots.find(([right, down, anchor]) => {
       const start = x + right - (anchor === "end" ? width : anchor === "middle" ? width / 2 : 0);
       const box = { x0: start, x1: start + width, y0: y + down - 2 * half + 3, y1: y + down + 3 };
