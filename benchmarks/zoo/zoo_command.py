@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks import children, sweep_command
 from benchmarks.inference.inference_options import runtimes
 from common import cli
+from common.environment import gpus
 from common.errors import UserError
 from models.weights import catalogue
 from models.weights.catalogue import Published
@@ -21,11 +22,9 @@ from models.weights.catalogue import Published
 HELP = "published weights: fetched, checked, scored and timed"
 ANSWER = "benchmarks.zoo.answer"
 SIZES = [(512, 1024), (1024, 2048)]
-ON_CPU = [["--runtimes", "keras,onnx,onnx-int8"]]
-ON_GPU = [
-    ["--runtimes", "keras,onnx,onnx-fp16", "--provider", "cuda"],
-    ["--runtimes", "keras", "--precision", "bfloat16"],
-]
+KERAS, IN_16_BITS = ["--runtimes", "keras"], ["--precision", "bfloat16"]
+WITH_ONNX = ["--runtimes", "keras,onnx,onnx-int8"]
+WITH_CUDA = ["--runtimes", "keras,onnx,onnx-fp16", "--provider", "cuda"]
 WITH_TENSORRT = ["--runtimes", "onnx,onnx-fp16,onnx-int8", "--provider", "tensorrt"]
 
 
@@ -118,15 +117,18 @@ def entry(name: str) -> Published:
 
 
 def timings_here() -> list[list[str]]:
-    """What to time on the devices that are here, as options of `inference`."""
+    """What to time on the devices that are here, as options of `inference`; on a GPU nothing beside it."""
     try:
         from onnxruntime import get_available_providers
     except ImportError:
-        return [["--runtimes", "keras"]]
-    providers = get_available_providers()
-    if "CUDAExecutionProvider" not in providers:
-        return ON_CPU
-    return [*ON_GPU, *([WITH_TENSORRT] if "TensorrtExecutionProvider" in providers else [])]
+        providers = []
+    else:
+        providers = get_available_providers()
+    with_cuda = "CUDAExecutionProvider" in providers
+    if not (with_cuda or gpus()):
+        return [WITH_ONNX if providers else KERAS]
+    found = [WITH_CUDA if with_cuda else KERAS, [*KERAS, *IN_16_BITS]]
+    return [*found, *([WITH_TENSORRT] if "TensorrtExecutionProvider" in providers else [])]
 
 
 def steps(one: Published, options, data: Path | None, timings: list[list[str]]) -> Iterator[list[str]]:

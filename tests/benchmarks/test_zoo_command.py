@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from benchmarks import record
@@ -82,6 +83,30 @@ def test_the_quick_commands_come_first():
     assert [words[0] for words in commands] == ["summary", "summary", "inference", "inference", "accuracy"]
     assert commands[-1] == ["accuracy", "-w", one.name, "-p", "data", "-t", "1024,2048", "--images", "3"]
     assert commands[2] == f"inference -w {one.name} -t 64,128 --runtimes onnx --seconds 1.0".split()
+
+
+@pytest.mark.parametrize(
+    ("providers", "gpus", "expected"),
+    [
+        (["CPU"], [], ["keras,onnx,onnx-int8"]),
+        (["CPU"], ["NVIDIA H200"], ["keras", "keras"]),  # not the graphs on the processor beside it
+        (["CUDA", "CPU"], [], ["keras,onnx,onnx-fp16", "keras"]),  # a Jetson
+        (
+            ["Tensorrt", "CUDA", "CPU"],
+            ["NVIDIA H200"],
+            ["keras,onnx,onnx-fp16", "keras", "onnx,onnx-fp16,onnx-int8"],
+        ),
+    ],
+)
+def test_what_is_timed_is_on_the_best_device(monkeypatch, providers, gpus, expected):
+    names = [f"{name}ExecutionProvider" for name in providers]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
+    monkeypatch.setattr(zoo_command, "gpus", lambda: gpus)
+    found = zoo_command.timings_here()
+    assert [words[1] for words in found] == expected
+    assert [tuple(words[2:]) == ("--precision", "bfloat16") for words in found].count(True) == (
+        len(expected) > 1
+    )
 
 
 @pytest.mark.slow
