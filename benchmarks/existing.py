@@ -7,7 +7,7 @@ from benchmarks.children import OUT_OF_MEMORY
 from common import environment as machine
 
 # another node with the same hardware and software is as good; another commit, driver or version is not
-DECISIVE = ("cpu", "cpus", "threads", "packages", "libraries")
+DECISIVE = ("cpu", "cpu_features", "cpus", "threads", "packages", "libraries")
 
 
 class ExistingRecords:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from models import registry
 
 LONGEST = 48  # characters of a name from a record
+VECTORS = {"avx2", "avx512f"}  # instructions of x86 processors, for 8 and 16 numbers of float32
 LEAST, MOST = 1e-12, 1e18  # of any count, seconds, bytes or rates; charts have no room for others
 
 
@@ -73,10 +74,14 @@ def spread(value: dict) -> Spread:
 
 
 def device(named: object, environment: dict) -> str:
-    """What a figure belongs to: the processor's or GPU's name, its cores, threads and power mode."""
+    """What a figure belongs to: the processor's or GPU's name, its cores, threads and power mode.
+
+    Virtual processors of one name differ in instructions: those without AVX-512 say so.
+    """
     if word(named) == "CPU":
         cores = f"{figure(environment['cpus']):.0f}"
         found = f"{short(word(environment['cpu']))}, {cores} core{'' if cores == '1' else 's'}"
+        found += ", AVX2" if VECTORS & {*(environment.get("cpu_features") or [])} == {"avx2"} else ""
         threads = mapping(environment.get("threads") or {})
         limits = [short(f"{name}={value}") for name, value in sorted(threads.items())]
     else:  # nvidia-smi's name where there is one: every runtime calls the same GPU otherwise

@@ -53,6 +53,7 @@ def test_scope_size_batch_and_device_make_groups(tmp_path):
         reports.inference("unet", one, size=(512, 1024)),
         reports.inference("unet", one, batch=2),
         reports.inference("unet", one, environment=reports.CPU | {"cpus": 1}),
+        reports.inference("unet", one, environment=reports.CPU | {"cpu_features": ["avx2", "fma"]}),
         reports.inference("unet", one, environment=reports.CPU | {"threads": {"OMP_NUM_THREADS": "1"}}),
         reports.inference("unet", one, environment=jetson),
         reports.inference("unet", {"keras": reports.figures(5, device="cuda:0")}, environment=reports.GPU),
@@ -62,6 +63,7 @@ def test_scope_size_batch_and_device_make_groups(tmp_path):
     assert {group.device for group in found} == {
         "Imaginary 9000, 8 cores",
         "Imaginary 9000, 1 core",
+        "Imaginary 9000, 8 cores, AVX2",
         "Imaginary 9000, 8 cores, OMP_NUM_THREADS=1",
         "Imaginary 9000, 8 cores, MODE_15W",
         "Imaginary G1",
