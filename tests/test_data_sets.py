@@ -19,7 +19,10 @@ from runs import train_here
 from training import config
 from training.run import run_folder
 
-pytestmark = pytest.mark.filterwarnings("ignore:`in1d` is deprecated")  # called by the official script
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:`in1d` is deprecated"),  # called by the official script
+]
 TOY = ("-m", "toy", "-t", "32,64", "-b", "2", "-e", "1")
 WITH_CLASSES = [(kind, classes) for kind, written in layouts.KINDS.items() for classes in written.classes]
 
@@ -41,7 +44,6 @@ def made(request, tmp_path_factory):
     return data_set, root, options, run_folder.newest(folder / "logs", "toy")
 
 
-@pytest.mark.slow
 def test_it_is_recognised_and_whole(made, monkeypatch, capsys):
     data_set, root, options, _ = made
     named = datasets.opened(root, data_set.name, data_set.classes)
@@ -64,7 +66,6 @@ def test_its_pixels_are_counted(made, monkeypatch, capsys):
     assert (counts.pixels > 0).all()
 
 
-@pytest.mark.slow
 def test_the_run_tells_what_it_was_trained_on(made):
     data_set, _, _, run = made
     settings = config.read(run / run_files.CONFIG)
@@ -73,7 +74,6 @@ def test_the_run_tells_what_it_was_trained_on(made):
     assert train_here("-m", "toy", "--resume", run) == 0
 
 
-@pytest.mark.slow
 def test_it_is_scored_and_predicted_alike(made, tmp_path, monkeypatch, capsys):
     data_set, root, options, run = made
     call(monkeypatch, predict, "-w", run, "-p", root, "-r", tmp_path)
@@ -101,7 +101,6 @@ def test_a_baseline_is_scored(made, tmp_path, monkeypatch, capsys):
     assert all(f"\n{name[:14]}" in shown for name in names[scored_labels.of(data_set.label_set).scored])
 
 
-@pytest.mark.slow
 def test_categories_of_cityscapes_are_scored_as_by_the_official_script(tmp_path, monkeypatch, capsys):
     root = layouts.KINDS["cityscapes"].write(tmp_path / "set")
     for classes, label_set in (("categories", CATEGORIES), ("categories+void", CATEGORIES_AND_VOID)):

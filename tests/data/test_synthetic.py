@@ -19,6 +19,7 @@ from data.synthetic.order import Placed, painters_order
 from data.synthetic.scene import random_scene
 from data.synthetic.thing import Thing
 
+pytestmark = pytest.mark.slow
 SIZE = (128, 256)
 
 
@@ -38,7 +39,6 @@ def _train_ids(sample):
     return CITYSCAPES.file_to_train[png.decode_labels(sample.label)]
 
 
-@pytest.mark.slow
 def test_same_seed_gives_same_bytes_for_any_workers_and_counts(town, tmp_path):
     synthesize(tmp_path / "alone", 3, 1, SIZE, seed=1, workers=1)
     whole, few = _digests(town), _digests(tmp_path / "alone")
@@ -46,7 +46,6 @@ def test_same_seed_gives_same_bytes_for_any_workers_and_counts(town, tmp_path):
     assert few.items() <= whole.items()
 
 
-@pytest.mark.slow
 def test_another_seed_gives_other_images(town, tmp_path):
     synthesize(tmp_path, 1, 0, SIZE, seed=2, workers=1)
     whole = _digests(town)

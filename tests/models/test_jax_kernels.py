@@ -12,6 +12,8 @@ import tensorflow as tf
 from kernels_on_jax import CONVOLUTIONS, FACTORS, random
 from tiny import REPO
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
@@ -26,7 +28,6 @@ def found(tmp_path_factory):
     return np.load(file)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(CONVOLUTIONS)))
 def test_depthwise_is_tensorflows(found, number):
     size, taps, stride, dilation, padding = CONVOLUTIONS[number]

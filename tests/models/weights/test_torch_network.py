@@ -22,6 +22,7 @@ from models.weights.torch_labels import label_set
 
 torch = pytest.importorskip("torch")
 
+pytestmark = pytest.mark.slow
 SIZE = (32, 64)
 NAMES, COLORS = ("road", "grass", "sky"), ((1, 2, 3), (4, 5, 6), (7, 8, 9))
 OPTIONS = {  # a small network of each source, and one with tensors that other layers lack
@@ -69,7 +70,6 @@ def tensors(files, source):
     return torch.load(files / f"{source}.pth", weights_only=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("source", OPTIONS)
 def test_there_and_back_is_bit_exact(source, networks, files):
     ours = networks[source][0]
@@ -83,7 +83,6 @@ def test_there_and_back_is_bit_exact(source, networks, files):
     assert all(key.endswith("num_batches_tracked") or key in unused for key in back.about.left_out)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("source", OPTIONS)
 def test_a_converted_copy_gives_the_same_logits_and_says_where_it_came_from(source, files, tmp_path):
     path = files / f"{source}.pth"
@@ -153,7 +152,6 @@ def test_options_that_keys_do_not_show_are_given_or_an_error(files):
         models.load(files / "mmseg.pth", SIZE, dropuot=0.25)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
