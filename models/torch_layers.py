@@ -4,7 +4,7 @@ Each takes the full name of its layer, which the tables of `models.weights.torch
 Shapes are channels-last.
 """
 
-import os
+import functools
 from functools import partial
 
 import keras
@@ -55,15 +55,24 @@ def conv(
     )(x)
 
 
+@functools.cache
+def has_grouped_kernels() -> bool:
+    """Whether TensorFlow calculates grouped convolutions and their gradients here without XLA."""
+    import tensorflow as tf
+    from tensorflow.python.util import _pywrap_util_port
+
+    return _pywrap_util_port.IsMklEnabled() or bool(tf.config.list_physical_devices("GPU"))
+
+
 @keras.saving.register_keras_serializable("street_scenes")
 class GroupedConv2D(layers.Conv2D):
     """Keras's grouped convolution of [B, H, W, C] without XLA, which graphs of ONNX cannot take over.
 
-    TensorFlow has kernels for it in oneDNN and for GPUs; where oneDNN is turned off it stays Keras's.
+    TensorFlow has kernels for it in oneDNN and for GPUs; without them it stays Keras's.
     """
 
     def convolution_op(self, inputs, kernel):
-        if keras.backend.backend() != "tensorflow" or os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        if keras.backend.backend() != "tensorflow" or not has_grouped_kernels():
             return super().convolution_op(inputs, kernel)
         import tensorflow as tf
 

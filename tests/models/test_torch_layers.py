@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from models import torch_layers
 from models.torch_layers import AdaptiveAveragePooling2D, BicubicResize, PReLU
@@ -96,3 +97,24 @@ def test_depthwise_convolution_with_stride_and_dilation(stride, dilation, size):
     weights = torch.from_numpy(np.array(model.get_layer("a").kernel).transpose(2, 3, 0, 1).copy())
     theirs = functional.conv2d(channels_first(x), weights, None, stride, dilation, dilation, 4)
     assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize("kernels", [True, False])
+def test_a_grouped_convolution_and_its_gradient(monkeypatch, kernels):
+    monkeypatch.setattr(torch_layers, "has_grouped_kernels", lambda: kernels)
+    given, layer = random_map(6, 8, 4), torch_layers.GroupedConv2D(8, 3, groups=2, use_bias=False)
+    filled(layer, given)
+    x = tf.Variable(given)
+    with tf.GradientTape() as tape:
+        found = layer(x)
+        loss = tf.reduce_sum(found**2)
+    gradients = tape.gradient(loss, [x, layer.kernel.value])
+    image = channels_first(given).requires_grad_()
+    weight = torch.from_numpy(np.asarray(layer.kernel).transpose(3, 2, 0, 1).copy()).requires_grad_()
+    expected = functional.conv2d(image, weight, groups=2)
+    (expected**2).sum().backward()
+    assert_same(found, expected.detach())
+    scale = float(image.grad.abs().max())
+    assert_same(gradients[0] / scale, image.grad / scale)
+    by_kernel = np.moveaxis(np.asarray(gradients[1]), (0, 1, 2, 3), (2, 3, 1, 0))
+    np.testing.assert_allclose(by_kernel, weight.grad.numpy(), rtol=0, atol=1e-5 * np.abs(by_kernel).max())
