@@ -24,6 +24,7 @@ with Interruptions() as stop:
     print("training", flush=True)
     while not stop.received:
         time.sleep(0.01)
+print("ending", flush=True)
 sys.exit(stop.status)
 """
 
@@ -48,6 +49,7 @@ def test_ctrl_c_still_interrupts_the_end():
     ) as run:
         run.stdout.readline()
         run.send_signal(signal.SIGTERM)
+        assert run.stdout.readline() == b"ending\n"
         while run.poll() is None:
             run.send_signal(signal.SIGINT)
         assert b"KeyboardInterrupt" in run.stderr.read() or run.returncode == -signal.SIGINT
