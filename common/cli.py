@@ -66,8 +66,6 @@ def quiet_tensorflow() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    # TensorFlow leaves oneDNN out on processors without AVX-512: a training step takes a seventh longer then
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if "tensorflow" in sys.modules:
         return
     with quiet_libraries(), without("jax", "matplotlib"), uncollected():

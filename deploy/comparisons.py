@@ -42,8 +42,8 @@ def rounded(model: onnx.ModelProto) -> list[onnx.NodeProto]:
 class Cut:
     """A graph cut before its comparisons, and what the Keras model gives these to compare.
 
-    What Keras compared is taken from a traced call, as its logits are: an eager one may round otherwise, and
-    so decide otherwise. Nothing trusts the operands: the graph's own have to equal them.
+    What Keras compared is taken from a traced call, which nothing trusts: the graph's own operands have to
+    equal it, and the logits that follow from it have to equal those of an eager call.
 
     Attributes:
         model: the graph; its inputs are the image and both operands of each comparison, its outputs those

@@ -134,9 +134,11 @@ def _compare(model, network, interface, label_set, images, cut) -> Parity:
     difference, equal, pixels = 0.0, 0, 0
     for start in range(0, len(images), interface.batch):
         part = np.resize(images[start : start + interface.batch], (interface.batch, *images.shape[1:]))
-        outputs = cut.watch(network, part) if cut else network(part, training=False)
-        expected = label_set.without_void(np.asarray(outputs))  # [N, H, W, classes]
-        feed = {model.graph.input[0].name: interface.arrange(part)} | (cut.operands() if cut else {})
+        expected = label_set.without_void(np.asarray(network(part, training=False)))  # [N, H, W, classes]
+        feed = {model.graph.input[0].name: interface.arrange(part)}
+        if cut:
+            cut.watch(network, part)
+            feed |= cut.operands()
         found = dict(zip(names, running.run(None, feed)))
         if cut:
             cut.compare(feed, found)

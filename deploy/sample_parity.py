@@ -82,16 +82,18 @@ def _with_equal_masks(model, network, interface, label_set, batches, cut) -> par
     difference, equal, pixels = 0.0, 0, 0
     for seed, batch in enumerate(batches):
         feed, expected = {model.graph.input[0].name: interface.arrange(batch)}, 0.0
-        watched = [cut.watch] if cut else []
-        passes = sampling.passes_with_masks(
-            network, batch, label_set, interface.dropout_passes, seed, *watched
-        )
+        passes = sampling.passes_with_masks(network, batch, label_set, interface.dropout_passes, seed)
         for number, (softmax, kept) in enumerate(passes, start=1):
             expected = expected + softmax / interface.dropout_passes  # [N, H, W, classes]
             for layer, mask in kept.items():
                 name = names[layer, number]
                 feed[name] = laid_out(mask, shapes[name])
-        feed |= cut.operands() if cut else {}
+        if cut:
+            for _ in sampling.passes_with_masks(
+                network, batch, label_set, interface.dropout_passes, seed, cut.watch
+            ):
+                pass  # the same masks again
+            feed |= cut.operands()
         found = dict(zip(outputs, session.run(None, feed)))
         if cut:
             cut.compare(feed, found)

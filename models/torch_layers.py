@@ -56,8 +56,11 @@ def conv(
 
 
 @functools.cache
-def has_grouped_kernels() -> bool:
-    """Whether TensorFlow calculates grouped convolutions and their gradients here without XLA."""
+def has_grouped_gradient() -> bool:
+    """Whether TensorFlow has the gradient of grouped convolutions here: in oneDNN, or on a GPU.
+
+    It turns oneDNN on by itself where the processor has AVX-512 with VNNI, or its like.
+    """
     import tensorflow as tf
     from tensorflow.python.util import _pywrap_util_port
 
@@ -68,15 +71,31 @@ def has_grouped_kernels() -> bool:
 class GroupedConv2D(layers.Conv2D):
     """Keras's grouped convolution of [B, H, W, C] without XLA, which graphs of ONNX cannot take over.
 
-    TensorFlow has kernels for it in oneDNN and for GPUs; without them it stays Keras's.
+    Where TensorFlow has no gradient of it, that is of Keras's, by XLA.
     """
 
     def convolution_op(self, inputs, kernel):
-        if keras.backend.backend() != "tensorflow" or not has_grouped_kernels():
-            return super().convolution_op(inputs, kernel)
+        of_keras = super().convolution_op
+        if keras.backend.backend() != "tensorflow":
+            return of_keras(inputs, kernel)
         import tensorflow as tf
 
-        return tf.nn.conv2d(inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate)
+        def convolved(x, weights):
+            return tf.nn.conv2d(x, weights, self.strides, self.padding.upper(), dilations=self.dilation_rate)
+
+        @tf.custom_gradient
+        def with_gradient(x, weights):
+            def gradient(upstream):
+                with tf.GradientTape() as tape:
+                    tape.watch((x, weights))
+                    found = of_keras(x, weights)
+                return tape.gradient(found, (x, weights), upstream)
+
+            return convolved(x, weights), gradient
+
+        if has_grouped_gradient():
+            return convolved(inputs, kernel)
+        return with_gradient(inputs, tf.identity(ops.convert_to_tensor(kernel)))  # no variable itself
 
 
 def depthwise(

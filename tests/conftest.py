@@ -9,7 +9,6 @@ pytest_plugins = ["processor_time"]
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as programs have it, also on older processors
 os.environ.pop("CITYSCAPES_DATASET", None)
 
 import toy  # noqa: E402

@@ -8,12 +8,11 @@ import pytest
 from tiny import REPO
 
 START = """
-import gc, os, sys
+import gc, sys
 from common import cli
 cli.quiet_tensorflow()
 assert gc.isenabled() and gc.get_freeze_count() > 100_000
 assert not {"jax", "matplotlib"} & set(sys.modules)
-assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
 import keras, matplotlib.pyplot, tensorflow
 assert keras.backend.backend() == "tensorflow"
 """
