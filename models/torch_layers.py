@@ -91,7 +91,8 @@ class GroupedConv2D(layers.Conv2D):
                     found = of_keras(x, weights)
                 return tape.gradient(found, (x, weights), upstream)
 
-            return convolved(x, weights), gradient
+            # parts it from the batch norm behind it: TensorFlow fuses both, and has no kernel for that either
+            return tf.ensure_shape(convolved(x, weights), [None] * 4), gradient
 
         if has_grouped_gradient():
             return convolved(inputs, kernel)

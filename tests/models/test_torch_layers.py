@@ -87,6 +87,16 @@ def test_grouped_convolution(groups, kernel, stride, dilation):
     assert_same(ours, functional.conv2d(channels_first(x), weights, None, stride, padding, dilation, groups))
 
 
+def test_a_grouped_convolution_and_batch_norm_behind_it_in_one_graph():
+    # TensorFlow without oneDNN fuses them into an operator that has no groups
+    x = random_map(7, 10, 8)
+    image = keras.Input(x.shape[1:])
+    grouped = torch_layers.conv(image, 12, "a", groups=4, bias=True)
+    model = keras.Model(image, torch_layers.batch_norm(grouped, "b", relu="c"))
+    eager = filled(model, x)
+    np.testing.assert_allclose(model.predict_on_batch(x), eager, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 3), (2, 1), (2, 2), (2, 3)])
 @pytest.mark.parametrize("size", [(8, 9), (11, 6)])
 def test_depthwise_convolution_with_stride_and_dilation(stride, dilation, size):
