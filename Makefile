@@ -19,8 +19,10 @@ measured = $(PY) evaluate.py -w $1 $(AT) -p $(DEMO)/town -r $(DEMO)/$2 && \
     $(PY) benchmark.py inference -w $1 $(AT) --turns 5 --seconds 1 --save $(DEMO)/records && \
     $(PY) benchmark.py accuracy -w $1 --scores $(DEMO)/$2 --save $(DEMO)/records
 PIP := $(PY) -m pip --disable-pip-version-check
+# three files at a time on two processors, as some tests wait for SLURM
+PYTEST := -m pytest -n 3 --dist loadfile --max-worker-restart=0
 
-.PHONY: demo benchmark train-all results test test-fast lint horovod format clean
+.PHONY: demo benchmark train-all results test test-fast coverage lint horovod format clean
 
 # A made-up town, two networks trained on it, scored, timed and shown: a few minutes on two cores.
 # make demo WEIGHTS=SINet.pth puts a network with published weights beside them.
@@ -60,13 +62,20 @@ train-%: $(VENV)/.run
 results: $(VENV)/.run
 	$(PY) benchmark.py report --tables
 
-# Three files at a time on two processors, as some tests wait for SLURM; in the order of tests/conftest.py.
+# Everything, in the order of tests/conftest.py.
 test: $(VENV)/.test
-	$(PY) -m pytest -n 3 --dist loadfile --max-worker-restart=0 --no-loadscope-reorder
+	$(PY) $(PYTEST) --no-loadscope-reorder
 
 # What a developer runs before each commit.
 test-fast: $(VENV)/.test
-	$(PY) -m pytest -n 3 --dist loadfile --max-worker-restart=0 -m "not slow"
+	$(PY) $(PYTEST) -m "not slow"
+
+# The lines that the tests run, child processes included.
+coverage: $(VENV)/.test
+	$(PY) -m coverage erase
+	$(PY) -m coverage run --source=$(CURDIR) $(PYTEST) --no-loadscope-reorder
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
 
 lint: $(VENV)/.test
 	$(PY) -m ruff check .
