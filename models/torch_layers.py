@@ -56,10 +56,11 @@ def conv(
 
 
 @functools.cache
-def has_grouped_gradient() -> bool:
-    """Whether TensorFlow has the gradient of grouped convolutions here: in oneDNN, or on a GPU.
+def has_grouped_kernels() -> bool:
+    """Whether TensorFlow has all kernels of grouped convolutions here: in oneDNN, or on a GPU.
 
-    It turns oneDNN on by itself where the processor has AVX-512 with VNNI, or its like.
+    Else it has the convolution alone, without its gradient and without the form that is joined with the batch
+    norm behind it. It turns oneDNN on by itself where the processor has AVX-512 with VNNI, or its like.
     """
     import tensorflow as tf
     from tensorflow.python.util import _pywrap_util_port
@@ -71,7 +72,7 @@ def has_grouped_gradient() -> bool:
 class GroupedConv2D(layers.Conv2D):
     """Keras's grouped convolution of [B, H, W, C] without XLA, which graphs of ONNX cannot take over.
 
-    Where TensorFlow has no gradient of it, that is of Keras's, by XLA.
+    Where TensorFlow lacks kernels of it, the gradient is that of Keras's, by XLA.
     """
 
     def convolution_op(self, inputs, kernel):
@@ -91,10 +92,10 @@ class GroupedConv2D(layers.Conv2D):
                     found = of_keras(x, weights)
                 return tape.gradient(found, (x, weights), upstream)
 
-            # parts it from the batch norm behind it: TensorFlow fuses both, and has no kernel for that either
+            # what stands between convolution and batch norm keeps TensorFlow from joining them
             return tf.ensure_shape(convolved(x, weights), [None] * 4), gradient
 
-        if has_grouped_gradient():
+        if has_grouped_kernels():
             return convolved(inputs, kernel)
         return with_gradient(inputs, tf.identity(ops.convert_to_tensor(kernel)))  # no variable itself
 

@@ -88,13 +88,15 @@ def test_grouped_convolution(groups, kernel, stride, dilation):
 
 
 def test_a_grouped_convolution_and_batch_norm_behind_it_in_one_graph():
-    # TensorFlow without oneDNN fuses them into an operator that has no groups
+    # which TensorFlow without oneDNN would join in an operator that has no groups
     x = random_map(7, 10, 8)
     image = keras.Input(x.shape[1:])
     grouped = torch_layers.conv(image, 12, "a", groups=4, bias=True)
     model = keras.Model(image, torch_layers.batch_norm(grouped, "b", relu="c"))
-    eager = filled(model, x)
-    np.testing.assert_allclose(model.predict_on_batch(x), eager, rtol=0, atol=1e-5)
+    filled(model, x)
+    variance = model.get_layer("b").moving_variance
+    variance.assign(np.abs(variance))
+    np.testing.assert_allclose(model.predict_on_batch(x), model(x), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 3), (2, 1), (2, 2), (2, 3)])
@@ -111,9 +113,9 @@ def test_depthwise_convolution_with_stride_and_dilation(stride, dilation, size):
 
 @pytest.mark.parametrize("own", [True, False])
 def test_a_grouped_convolution_and_its_gradient(monkeypatch, own):
-    if own and not torch_layers.has_grouped_gradient():
+    if own and not torch_layers.has_grouped_kernels():
         pytest.skip("TensorFlow has no gradient of grouped convolutions on this processor")
-    monkeypatch.setattr(torch_layers, "has_grouped_gradient", lambda: own)
+    monkeypatch.setattr(torch_layers, "has_grouped_kernels", lambda: own)
     given, layer = random_map(6, 8, 4), torch_layers.GroupedConv2D(8, 3, groups=2, use_bias=False)
     filled(layer, given)
     x = tf.Variable(given)
