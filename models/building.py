@@ -256,7 +256,9 @@ class EncoderDecoder:
             for output, x in scores.items()
         }
         model = keras.Model(image, outputs if auxiliary else outputs["logits"], name=self._decoder.NAME)
-        model.about = About(features.layers, self._stride(options), tuple(left_out))
+        # a decoder that reads no deep features leaves the layers behind the last one that it reads out
+        own = tuple(name for name in features.layers if name in {layer.name for layer in model.layers})
+        model.about = About(own, self._stride(options), tuple(left_out))
         return model
 
     def scores(self, features, classes: int, options: dict) -> dict:

@@ -7,6 +7,8 @@ import pytest
 import models
 from common.errors import UserError
 from models import registry
+from models.decoders import joined
+from models.encoders import Features
 from tiny import REPO
 
 SIZE = (64, 64)
@@ -94,6 +96,21 @@ def test_encoder_layers_are_told_by_what_was_built(both):
     assert all(name.startswith(("aspp_", "decoder_", "scores", "auxiliary")) for name in own)
     with pytest.raises(UserError, match="fastscnn has no encoder with published weights"):
         models.encoder_layers(models.build("fastscnn", (*SIZE, 3), 5))
+
+
+def test_encoder_layers_that_a_decoder_does_not_read_are_none_of_the_model():
+    layers = models.encoder_layers(models.build("pspnet", (64, 64, 3), 5, encoder="resnet18", preset="smp"))
+    stages = {layer.name.split("_")[0] for layer in layers if layer.weights}
+    assert stages == {"conv1", "bn1", "layer1", "layer2"}  # of four; it reads 1/8
+
+
+def test_heads_that_join_all_levels_need_all_of_them():
+    with pytest.raises(UserError, match="value of inputs of fcn 'all'; there are: deepest, joined"):
+        models.build("fcn", (64, 64, 3), 5, encoder="resnet18", inputs="all")
+    features = Features("shallow", {4: None, 8: None}, (), None)  # an encoder of somebody's own
+    with pytest.raises(UserError, match="fcn needs features at 1/16, 1/32, which shallow does not have"):
+        joined.is_joined("joined", features, "fcn")
+    assert not joined.is_joined("deepest", features, "fcn") and not joined.is_joined(None, features, "fcn")
 
 
 def test_every_entry_of_the_registry_can_be_imported():

@@ -33,7 +33,19 @@ def test_the_text_is_read_and_not_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["model = (", "model = 3", "(" * 10**5, "x" * 2**21, 7, None, "\0", "model = {1: [}"]
+    "text",
+    [
+        "model = [1]",
+        "other = 1",
+        "model = (",
+        "model = 3",
+        "(" * 10**5,
+        "x" * 2**21,
+        7,
+        None,
+        "\0",
+        "model = {1: [}",
+    ],
 )
 def test_the_text_may_be_anything(text):
     assert mmseg_config.model_of(text) == {}

@@ -1,5 +1,7 @@
 """Weight files: arrays in, arrays out, checked by name and shape; nothing else is read from them."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -71,6 +73,13 @@ def test_data_kept_in_another_file_is_refused(tmp_path):
         file.create_dataset("k", (4,), "float32", external=[(str(tmp_path / "secret.bin"), 0, 16)])
     with pytest.raises(UserError, match="'k' points into another file"):
         native.read_arrays(tmp_path / "a.h5")
+
+
+def test_a_label_set_of_another_version_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["origin"] = json.dumps({"label_set": {"colours": 3}})
+    with pytest.raises(UserError, match="a.h5 was written by another version of this project"):
+        native.read_label_set(tmp_path / "a.h5")
 
 
 def test_external_links_are_not_followed(saved, tmp_path):

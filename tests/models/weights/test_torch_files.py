@@ -157,6 +157,22 @@ def test_a_broken_config_is_refused(text, tmp_path):
         torch_files.read(tmp_path / "model.safetensors")
 
 
+def test_what_no_model_is_is_refused(tmp_path, monkeypatch):
+    from safetensors.numpy import save_file
+
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(UserError, match=r"list.pth holds no state dict of tensors; save"):
+        torch_files.read(tmp_path / "list.pth")
+    save_file(ARRAYS, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"a": "b" * 100}))
+    monkeypatch.setattr(torch_files, "MOST_CONFIG", 50)
+    with pytest.raises(UserError, match=r"config.json is no JSON of a model \(too long\)"):
+        torch_files.read(tmp_path / "model.safetensors")
+    monkeypatch.setattr(torch_files, "MOST_BYTES", 50)
+    with pytest.raises(UserError, match="more than any model here; use another file"):
+        torch_files.read(tmp_path / "model.safetensors")
+
+
 @pytest.mark.slow
 def test_hostile_files_are_refused_in_one_line_and_little_memory(tmp_path):
     """All in one process: neither a command of theirs, nor more than 300 MiB."""

@@ -16,9 +16,11 @@ from models.weights import (
     torch_export,
     torch_files,
     torch_network,
+    torch_options,
 )
 from models.weights.torch_files import Content
 from models.weights.torch_labels import label_set
+from models.weights.torch_maps import Network, smp
 
 torch = pytest.importorskip("torch")
 
@@ -282,6 +284,43 @@ def test_the_packages_network_is_known_by_its_options_whatever_its_widths():
     assert torch_export.packages(native.Origin("deeplabv3+", 19, SIZE, options)) == ["mmseg"]
     options["convolutions"] += 1
     assert torch_export.packages(native.Origin("deeplabv3+", 19, SIZE, options)) == []
+
+
+def test_torchvision_takes_the_encoders_of_its_own_alone(networks):
+    network, origin = networks["hub"]
+    with pytest.raises(UserError, match="torchvision's classifiers are written for .*, not for mit_b0"):
+        torch_export.export(network, origin, "torchvision")
+    network, origin = networks["c3_sinet"]
+    with pytest.raises(UserError, match="not for sinet; give another `package`"):
+        torch_export.export(network, origin, "torchvision")
+    options = {"encoder": "resnet18", "preset": "smp"}
+    network = models.build("pspnet", (*SIZE, 3), 3, **options)  # reads 1/8, so nothing deeper is built
+    with pytest.raises(UserError, match="has only a part of resnet18: 'layer3.0.conv1.weight' is missing"):
+        torch_export.export(network, native.Origin("pspnet", 3, SIZE, options), "torchvision")
+
+
+@pytest.mark.parametrize(
+    ("decoder", "encoder", "first", "shape"),
+    [
+        ("fpn", "efficientnet-b0", "encoder.conv_head", (1280, 320, 1, 1)),
+        ("unet++", "vgg11_bn", "decoder.center.0.0", (512, 512, 3, 3)),
+    ],
+)
+def test_layers_that_the_packages_networks_build_and_never_use_are_written(decoder, encoder, first, shape):
+    options = {"encoder": encoder, "preset": "smp"}
+    network = models.build(decoder, (64, 64, 3), 3, **options)
+    found = torch_export.export(network, native.Origin(decoder, 3, (64, 64), options))
+    assert found.state[f"{first}.weight"].shape == shape and f"{first}.weight" in found.filled
+    assert not found.state[f"{first}.weight"].any()
+
+
+def test_rates_and_output_stride_come_from_the_configuration_of_a_folder():
+    config = {"encoder_output_stride": 8, "decoder_atrous_rates": [6, 12, 18]}
+    network = Network("deeplabv3+", 19)
+    found = torch_options.shown(smp, network, Content({}, config=config), "a")
+    assert found == {"output_stride": 8, "rates": (6, 12, 18)}
+    config = {"encoder_output_stride": "8", "decoder_atrous_rates": 6}
+    assert torch_options.shown(smp, network, Content({}, config=config), "a") == {}
 
 
 def test_find_takes_a_folder_of_save_pretrained(tmp_path):
