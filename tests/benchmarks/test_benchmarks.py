@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import children, memory
+from common.errors import UserError
 from tiny import tiny_dataset
 
 REPOSITORY = Path(__file__).parents[2]
@@ -52,6 +54,20 @@ def test_video(tmp_path):
         stages = [busy["reading"], busy["inference"], busy["writing"]]
         assert min(stages) > 0
         assert max(stages) <= busy["seconds"] and (name == "overlapped" or sum(stages) <= busy["seconds"])
+
+
+def test_memory_that_a_model_lacks_is_a_result_and_a_mistake_is_told(monkeypatch):
+    def end(status, errors):
+        def run(*words):
+            raise children.Ended(status, errors)
+
+        monkeypatch.setattr(memory.children, "run", run)
+
+    end(-9, "")
+    assert memory.line(memory.measured({})) == "out of memory"
+    end(2, "memory_of_steps: error: unet has no option 'depth'")
+    with pytest.raises(UserError, match="unet has no option 'depth'"):
+        memory.measured({})
 
 
 @pytest.mark.slow

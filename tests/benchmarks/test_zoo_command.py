@@ -1,5 +1,6 @@
 """`benchmark.py zoo`: published weights fetched, checked, scored and timed; it goes on where it stopped."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from benchmarks import record
 from benchmarks.zoo import answer, zoo_command
+from common.errors import UserError
 from models.weights import catalogue
 from processes import assert_one_line_error, run_script
 from tiny import REPO, tiny_dataset
@@ -132,6 +134,23 @@ def test_an_answer_is_compared_with_its_largest_logit():
     found = answer.compared(np.array([2.0, -4.0, 1.0]), [2.0, -4.0, 1.002])
     assert found["difference"] == pytest.approx(0.0005) and found["difference"] < found["allowed"]
     assert answer.compared(np.array([np.nan]), [1.0])["difference"] != 0.0
+
+
+def test_an_answer_that_is_another_or_none_at_all_is_told(monkeypatch, capsys):
+    with_answer = catalogue.published()[ANSWERED[0]]
+    answers = iter([{"difference": 1e-7, "allowed": 1e-3}, {"difference": 0.25, "allowed": 1e-3}])
+    monkeypatch.setattr(zoo_command.children, "run", lambda *words: json.dumps(next(answers)))
+    zoo_command.check(with_answer)
+    assert "logits differ by 1.0e-07 of the largest" in capsys.readouterr().out
+    with pytest.raises(UserError, match="its logits differ by 2.5e-01 of the largest from the golden answer"):
+        zoo_command.check(with_answer)
+
+    def end(*words):
+        raise zoo_command.children.Ended(-9, "")
+
+    monkeypatch.setattr(zoo_command.children, "run", end)
+    with pytest.raises(UserError, match="its golden answer could not be calculated: out of memory"):
+        zoo_command.check(with_answer)
 
 
 def test_answers_are_of_weights_that_can_be_told_by_their_hash():

@@ -220,6 +220,16 @@ class TestRuntime:
         with pytest.raises(UserError, match=r"returns 3 classes, but cityscapes has 19; copy net\..*json"):
             load(engine)
 
+    def test_another_size_and_a_broken_label_set_are_refused(self, load, tmp_path):
+        given = ("image", (1, 4, 6, 3), DataType.UINT8)
+        load(fake_tensorrt.Engine(given, ("labels", (1, 4, 6), DataType.UINT8), None))
+        path = next(tmp_path.glob("net*.engine"))
+        with pytest.raises(UserError, match="takes images of 4,6 only; leave `size` out"):
+            runtimes.load(path, size=(8, 12))
+        plan.label_set_path(path).write_text("{")
+        with pytest.raises(UserError, match="tells no label set .*; build the engine anew"):
+            runtimes.load(path)
+
     def test_numbers_that_numpy_lacks_are_refused(self, load):
         given = ("image", (1, 4, 6, 3), DataType.FP8)
         with pytest.raises(UserError, match="FP8"):

@@ -1,10 +1,12 @@
 """Every score equals the official script's, to 1e-9, on the same files."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
 
+from common.errors import UserError
 from data import png
 from data.cityscapes import CityscapesSample
 from evaluation import official
@@ -70,6 +72,17 @@ def test_without_instances(tmp_path):
     assert all(math.isnan(value) for value in ours["categoryInstScores"].values())
     assert math.isnan(ours["averageScoreInstClasses"]) and math.isnan(ours["averageScoreInstCategories"])
     assert ours["averageScoreClasses"] > 0
+
+
+def test_where_the_official_script_gives_up_or_cannot_start_the_cure_is_told(tmp_path, monkeypatch):
+    samples, files = write_samples(tmp_path, np.random.default_rng(3), ALL_IDS, images=1)
+    png.write(files[0], np.zeros((24, 48), np.uint8))  # of another size than the truth
+    with pytest.raises(UserError, match="the official script gave up; its reason is printed above"):
+        official.official_scores(samples, files, instances=False, quiet=True)
+    monkeypatch.delitem(sys.modules, official.SCRIPT)
+    monkeypatch.setenv("CITYSCAPES_EXPORT_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="the official script cannot start: .*; unset the variable"):
+        official.official_scores(samples, files, instances=False, quiet=True)
 
 
 def test_truth_wholly_predicted_scores_one(tmp_path):

@@ -1,5 +1,6 @@
 """ONNX files as a runtime: the labels of Keras, and files that are none, broken or hostile."""
 
+import json
 import os
 
 import numpy as np
@@ -89,6 +90,33 @@ def test_a_missing_file(tmp_path):
 def test_a_broken_file(path, harm):
     harm(path)
     refused(path, "not readable as ONNX|damaged")
+
+
+def test_data_that_are_cut_off_beside_the_file(graph, tmp_path):
+    copy = onnx.ModelProto.FromString(graph.SerializeToString())
+    onnx.save(copy, tmp_path / "a.onnx", save_as_external_data=True, location="a.data", size_threshold=0)
+    damage.truncate(tmp_path / "a.data")
+    refused(tmp_path / "a.onnx", "is damaged .*; convert or copy it again")
+
+
+def test_a_file_larger_than_any_model(path, monkeypatch):
+    monkeypatch.setattr(onnx_file, "MAX_BYTES", 100)
+    refused(path, "no model of this project")
+
+
+def test_metadata_of_another_version(graph, tmp_path):
+    copy = onnx.ModelProto.FromString(graph.SerializeToString())
+    del copy.metadata_props[:]
+    helper.set_model_props(copy, {"label_set": json.dumps({"colours": 3})})
+    onnx.save(copy, tmp_path / "a.onnx")
+    refused(tmp_path / "a.onnx", "has metadata of another version .*; convert it anew")
+
+
+def test_a_graph_of_two_images(tmp_path):
+    model = identity((1, 32, 64, 3), (1, 32, 64, 19))
+    model.graph.input.append(helper.make_tensor_value_info("second", TensorProto.FLOAT, (1, 32, 64, 3)))
+    onnx.save(model, tmp_path / "a.onnx")
+    refused(tmp_path / "a.onnx", "has 2 inputs and 1 outputs; need one image in")
 
 
 class TestHostile:

@@ -99,6 +99,29 @@ def test_several_processes_train_one_run(file, monkeypatch):
         train_here("--sweep", file)
 
 
+@pytest.mark.parametrize(("statuses", "status", "started"), [((0, 1), 1, 2), ((75, 0), 75, 1)])
+def test_an_interruption_ends_a_sweep_and_a_failure_does_not(
+    file, tmp_path, capsys, statuses, status, started
+):
+    """A script in place of train.py, which ends with one status after the other."""
+    script, runs = tmp_path / "script.py", sweep.read(file)[:2]
+    script.write_text(
+        "import sys\nfrom pathlib import Path\n"
+        f"log = Path({str(tmp_path / 'log')!r})\n"
+        "before = log.read_text().splitlines() if log.exists() else []\n"
+        "log.write_text('\\n'.join([*before, ' '.join(sys.argv[1:])]))\n"
+        f"sys.exit({statuses}[len(before)])\n"
+    )
+    assert sweep.run_all(str(script), file, runs, ["-p", "town"], tmp_path / "logs") == status
+    called = (tmp_path / "log").read_text().splitlines()
+    assert called == [f"--sweep {file} --only plain-seed{number} -p town" for number in range(started)]
+    printed = capsys.readouterr()
+    if status == 1:
+        assert printed.out.count("no validated epoch") == 2
+    else:
+        assert "the same command goes on with this run" in printed.err
+
+
 @pytest.mark.slow
 def test_a_sweep_that_is_started_again_goes_on(file, tmp_path):
     town = tiny_dataset(tmp_path / "town", train=4, val=2, size=(32, 64))

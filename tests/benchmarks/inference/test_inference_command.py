@@ -34,6 +34,14 @@ def records(folder):
     return [json.loads(path.read_text()) for path in sorted(folder.glob("inference-*.json"))]
 
 
+def test_without_a_data_set_end_to_end_reads_images_of_the_town(tmp_path, monkeypatch):
+    monkeypatch.setattr(subjects, "IMAGE_SIZE", (64, 128))
+    options = SimpleNamespace(scope=["end-to-end"], path=None)
+    paths = subjects.image_paths(options, tmp_path)
+    found = {cv2.imread(path).tobytes() for path in paths}
+    assert len(found) == len(paths) == subjects.IMAGES and cv2.imread(paths[0]).shape == (64, 128, 3)
+
+
 @pytest.mark.slow
 def test_scopes_and_every_runtime_on_the_images_and_weights_given(tmp_path):
     town = tiny_dataset(tmp_path / "town", train=2, val=2, size=(96, 160))

@@ -60,6 +60,14 @@ def test_damaged_records_are_named_and_left_out(tmp_path, damage):
     assert not found.speeds and not found.runtime_ratios and len(found.costs) == 3
 
 
+def test_a_file_larger_than_any_record_is_left_out(tmp_path, monkeypatch):
+    reports.save(tmp_path, [reports.summary()])
+    (tmp_path / "long.json").write_text("{}" + " " * 2_000_000)
+    monkeypatch.setattr(record_files, "MOST_BYTES", 1_000_000)
+    records, ((name, reason),) = record_files.read([tmp_path])
+    assert len(records) == 1 and name.endswith("long.json") and reason == "larger than 0 MiB"
+
+
 def test_nothing_at_all_is_one_line(tmp_path):
     with pytest.raises(UserError, match="no record in"):
         record_files.read([tmp_path])

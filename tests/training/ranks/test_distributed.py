@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -257,3 +258,32 @@ def test_a_launcher_without_horovod_is_told_the_cure(monkeypatch):
     monkeypatch.setitem(sys.modules, "horovod.tensorflow", None)
     with pytest.raises(UserError, match="mpirun has started 4 processes, but Horovod is not .*make horovod"):
         distributed.start()
+
+
+@pytest.mark.parametrize(
+    ("built", "variables", "told"),
+    [
+        ({}, {}, "Horovod was built without CUDA: `make horovod`"),
+        ({"cuda": True}, {"HOROVOD_ENABLE_XLA_OPS": "0"}, "HOROVOD_ENABLE_XLA_OPS is 0: set it to 1"),
+        ({"rocm": True}, {"HOROVOD_ENABLE_XLA_OPS": "1"}, "it does not know Horovod's all-reduce (no"),
+    ],
+)
+def test_why_steps_run_without_xla_is_told(monkeypatch, built, variables, told):
+    ranks = distributed.Horovod.__new__(distributed.Horovod)
+    ranks._hvd = SimpleNamespace(
+        cuda_built=lambda: "cuda" in built,
+        rocm_built=lambda: "rocm" in built,
+        allgather_object=lambda value: [value],
+    )
+    monkeypatch.setattr(distributed, "failure_of_xla", lambda sums: "no kernel")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert told in ranks.without_xla() and not ranks._by_xla
+    monkeypatch.setattr(distributed, "failure_of_xla", lambda sums: "")
+    assert ranks.without_xla() == "" and ranks._by_xla
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"cluster": 3}', '{"cluster": {"worker": 3}}', "{}"])
+def test_a_cluster_of_tensorflow_that_is_none_has_no_workers(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    assert distributed.tensorflow_workers() == 0

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from common.errors import UserError
 from processes import assert_one_line_error, run_script
 from rank_processes import launch, require_horovod
 from tiny import REPO, tiny_dataset
@@ -129,3 +131,33 @@ class TestProblems:
 )
 def test_ranges(numbers, text):
     assert doctor.ranges(numbers) == text
+
+
+@pytest.mark.parametrize(
+    ("rank", "visible", "listed", "identity"),
+    [
+        (3, "", ["GPU-a", "GPU-b"], "GPU-b"),  # ranks of a machine share its GPUs by turns
+        (1, "1,0", ["GPU-a", "GPU-b"], "GPU-a"),
+        (0, "GPU-b", ["GPU-a", "GPU-b"], "GPU-b"),
+        (1, "", [], "1"),  # without nvidia-smi
+    ],
+)
+def test_a_gpu_has_a_name_and_an_identity_that_tells_it_from_others(
+    monkeypatch, rank, visible, listed, identity
+):
+    import tensorflow as tf
+
+    count = len([part for part in visible.split(",") if part]) or 2
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"gpu {n}" for n in range(count)])
+    monkeypatch.setattr(
+        tf.config.experimental, "get_device_details", lambda gpu: {"device_name": gpu.upper()}
+    )
+    monkeypatch.setattr(doctor, "nvidia_smi", lambda: listed)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert doctor.gpu(rank) == {"name": f"GPU {rank % count}", "identity": identity}
+
+
+def test_an_exchange_that_comes_to_another_sum_is_told():
+    ranks = SimpleNamespace(rank=0, size=2, sums=lambda tensors: [2 * tensor for tensor in tensors])
+    with pytest.raises(UserError, match=r"sum over 2 ranks came to \[2\. .*\], not 3\.0: build Horovod anew"):
+        doctor.probe(ranks)
