@@ -4,6 +4,8 @@ They are made for one model: an object of Keras takes variables among its attrib
 they know of the model's variables is held outside.
 """
 
+import math
+
 import keras
 from keras import ops
 
@@ -83,8 +85,13 @@ def averaging(model: keras.Model, ema: float) -> type:
     It moves at each update by a share of 1 - min(ema, (n - 1) / (n + 9)) at the n-th: it starts as the
     weights and follows them more and more slowly. Keras's own averages trainable weights alone, and moves at
     every step of an accumulation too.
+
+    Batch norm's moving statistics are averages themselves, of about the last ten batches. The average of them
+    would belong to older weights than the average of the weights does, so what it follows are the statistics
+    of the batches since the last update, see `of_batches`.
     """
-    averaged = model.weights
+    averaged, statistics = model.weights, moving_statistics(model)
+    followed = [weight for weight in averaged if id(weight) in statistics]
 
     class Averaging:
         def build(self, variables):
@@ -92,6 +99,7 @@ def averaging(model: keras.Model, ema: float) -> type:
                 return
             super().build(variables)
             self.averages = self.add_optimizer_variables(averaged, "average")
+            self.moved = self.add_optimizer_variables(followed, "moved")  # the statistics at the last update
 
         def apply(self, grads, trainable_variables=None):
             before = ops.cast(self.iterations, "float32")
@@ -101,7 +109,34 @@ def averaging(model: keras.Model, ema: float) -> type:
         def _follow(self, updates, before):
             updated = updates - before  # 0 in the midst of an accumulation
             share = updated * (1 - ops.minimum(ema, (updates - 1) / (updates + 9)))
+            steps, moved = self.gradient_accumulation_steps or 1, iter(self.moved)
             for average, weight in zip(self.averages, averaged):
-                average.assign(average + share * (weight - average))
+                value = weight
+                if id(weight) in statistics:
+                    last, (momentum, least) = next(moved), statistics[id(weight)]
+                    value = ops.where(
+                        updates > 1, of_batches(weight, last, momentum**steps, least), weight
+                    )  # nothing is known of the time before the first
+                    last.assign(last + updated * (weight - last))
+                average.assign(average + share * (value - average))
 
     return Averaging
+
+
+def moving_statistics(model: keras.Model) -> dict[int, tuple[float, float]]:
+    """Id of a moving mean or variance -> its layer's momentum, and the least value that it can have."""
+    norms = [one for one in model._flatten_layers() if isinstance(one, keras.layers.BatchNormalization)]
+    means = {id(norm.moving_mean): (norm.momentum, -math.inf) for norm in norms}
+    return means | {id(norm.moving_variance): (norm.momentum, 0.0) for norm in norms}
+
+
+def of_batches(moving, before, momentum: float, least: float):
+    """What batches had, m -> momentum * m + (1 - momentum) * batch being how a moving statistic moves.
+
+    Args:
+        moving: the statistic, which moved from `before`.
+        before: a tensor of the same shape.
+        momentum: of all that time.
+        least: rounding, or a step that float16's loss scaling skipped, must not bring it lower.
+    """
+    return ops.maximum(moving + momentum / (1 - momentum) * (moving - before), least)

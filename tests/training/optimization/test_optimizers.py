@@ -31,6 +31,14 @@ def dense():
     return model
 
 
+def train_batch_norm(model, seed):
+    """Move the model's moving statistics, as a step in training does; the mean and variance of its batch."""
+    batch = np.random.default_rng(seed).uniform(1, 3, (2, 2))
+    for moving, value in zip(model.weights[-2:], batch):
+        moving.assign(0.99 * moving + 0.01 * value)  # Keras's momentum
+    return batch
+
+
 def gradients_of(model, seed):
     random = np.random.default_rng(seed)
     return [random.normal(0, 1, weight.shape).astype("float32") for weight in model.trainable_variables]
@@ -217,19 +225,43 @@ class TestAverages:
     def test_follow_all_weights_by_hand(self):
         model = dense()
         optimizer = optimizers.build(settings(ema=0.15), 10, model)
-        moving_mean = model.weights[-2]
         expected = [np.zeros(weight.shape) for weight in model.weights]
         for n in (1, 2, 3, 4):
-            moving_mean.assign_add(tf.ones_like(moving_mean))  # as a step in training does
+            batch = train_batch_norm(model, n)
             optimizer.apply(gradients_of(model, n), model.trainable_variables)
+            own = [weight.numpy() for weight in model.weights]
+            now = own if n == 1 else [*own[:-2], *batch]  # before the first one nothing is known
             kept = min(0.15, (n - 1) / (n + 9))  # 0, 1/11, 1/6 -> 0.15, 0.15
-            expected = [kept * e + (1 - kept) * w.numpy() for e, w in zip(expected, model.weights)]
-        own = [weight.numpy() for weight in model.weights]
+            expected = [kept * e + (1 - kept) * value for e, value in zip(expected, now)]
         with checkpoints.in_place(model, optimizer):
             for weight, by_hand in zip(model.weights, expected):
-                np.testing.assert_allclose(weight, by_hand, rtol=1e-5)
+                np.testing.assert_allclose(weight, by_hand, rtol=1e-4)
         for weight, before in zip(model.weights, own):
             np.testing.assert_array_equal(weight, before)
+
+    def test_statistics_of_accumulated_steps_are_those_of_all_their_batches(self):
+        model = dense()
+        optimizer = optimizers.build(settings(ema=0.9, accumulate=2), 10, model)
+        batches = []
+        for n in range(4):
+            batches.append(train_batch_norm(model, n))
+            optimizer.apply(gradients_of(model, n), model.trainable_variables)
+            if n == 1:
+                first = [weight.numpy() for weight in model.weights[-2:]]
+        both = [(0.99 * third + fourth) / 1.99 for third, fourth in zip(*batches[2:])]
+        with checkpoints.in_place(model, optimizer):
+            for weight, start, later in zip(model.weights[-2:], first, both):
+                np.testing.assert_allclose(weight, start / 11 + later * 10 / 11, rtol=1e-4)
+
+    def test_a_variance_is_never_below_0(self):
+        """Where a step was skipped, two batches are between two updates, and are taken for one."""
+        model = dense()
+        optimizer = optimizers.build(settings(ema=0.9), 10, model)
+        for n in range(3):
+            optimizer.apply(gradients_of(model, n), model.trainable_variables)
+            model.weights[-1].assign(0.8 * model.weights[-1])
+        with checkpoints.in_place(model, optimizer):
+            assert (model.weights[-1].numpy() >= 0).all()
 
     def test_move_once_for_each_update_of_accumulated_steps(self):
         model = dense()
