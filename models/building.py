@@ -257,7 +257,8 @@ class EncoderDecoder:
         }
         model = keras.Model(image, outputs if auxiliary else outputs["logits"], name=self._decoder.NAME)
         # a decoder that reads no deep features leaves the layers behind the last one that it reads out
-        own = tuple(name for name in features.layers if name in {layer.name for layer in model.layers})
+        there = {layer.name for layer in model.layers}
+        own = tuple(name for name in features.layers if name in there)
         model.about = About(own, self._stride(options), tuple(left_out))
         return model
 

@@ -234,8 +234,9 @@ class TestAverages:
             kept = min(0.15, (n - 1) / (n + 9))  # 0, 1/11, 1/6 -> 0.15, 0.15
             expected = [kept * e + (1 - kept) * value for e, value in zip(expected, now)]
         with checkpoints.in_place(model, optimizer):
-            for weight, by_hand in zip(model.weights, expected):
-                np.testing.assert_allclose(weight, by_hand, rtol=1e-4)
+            for i, (weight, by_hand) in enumerate(zip(model.weights, expected)):
+                exact = 1e-5 if i < 4 else 1e-4  # a statistic's step is taken a hundredfold
+                np.testing.assert_allclose(weight, by_hand, rtol=exact)
         for weight, before in zip(model.weights, own):
             np.testing.assert_array_equal(weight, before)
 
