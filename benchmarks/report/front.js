@@ -1,6 +1,11 @@
 // The chart of mIoU against speed, drawn anew for each choice; without it the tables still read.
 const SPACE = { left: 48, right: 16, top: 14, bottom: 42 };
 const REACH = 7;  // pixels around a point that no name covers
+// where a name may stand: pixels to the right and down of its point, and which end of the text is there
+const BESIDE = [[10, 4, "start"], [-10, 4, "end"], [0, -11, "middle"], [0, 20, "middle"], [8, -10, "start"], [-8, -10, "end"],
+  [8, 19, "start"], [-8, 19, "end"]];
+const APART = [28, 44, 60].flatMap((far) => [[far, -far, "start"], [-far, far + 8, "end"], [far, far + 8, "start"],
+  [-far, -far, "end"], [far / 2, -far, "start"], [-far / 2, far + 8, "end"], [0, -far, "middle"], [0, far + 8, "middle"]]);
 
 const element = (name, attributes, text) => {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -37,8 +42,15 @@ const linearTicks = (least, most) => {
 
 const overlap = (a, b) => a.x0 < b.x1 && b.x0 < a.x1 && a.y0 < b.y1 && b.y0 < a.y1;
 
-// names beside their points, the best first; one that finds no place is left to the tip and the table
-const writeNames = (svg, placed, lines, frame) => {
+// small boxes along a line, from the edge of the mark at its beginning
+const along = (x0, y0, x1, y1) => [0.3, 0.5, 0.7, 0.9].map((share) => {
+  const [x, y] = [x0 + share * (x1 - x0), y0 + share * (y1 - y0)];
+  return { x0: x - 2, x1: x + 2, y0: y - 2, y1: y + 2 };
+});
+
+// names beside their points, the best first; where there is no place, those of the front stand apart with a line to
+// their points, and others are left to the tip and the table
+const writeNames = (svg, placed, lines, frame, front) => {
   const taken = placed.map(({ x, y }) => ({ x0: x - REACH, x1: x + REACH, y0: y - REACH, y1: y + REACH }));
   taken.push(...lines);
   const named = new Set();
@@ -46,22 +58,27 @@ const writeNames = (svg, placed, lines, frame) => {
     if (named.has(point.model)) return;
     const text = element("text", { class: "name" }, point.model);
     svg.append(text);
-    const width = text.getComputedTextLength(), half = 7;
-    const spots = [[10, 4, "start"], [-10, 4, "end"], [0, -11, "middle"], [0, 20, "middle"], [8, -10, "start"], [-8, -10, "end"],
-      [8, 19, "start"], [-8, 19, "end"]];
-    const free = spots.find(([right, down, anchor]) => {
+    const width = text.getComputedTextLength(), half = 7, others = taken.filter((_, index) => index !== number);
+    const free = (front.includes(point) ? [...BESIDE, ...APART] : BESIDE).find((spot) => {
+      const [right, down, anchor] = spot;
       const start = x + right - (anchor === "end" ? width : anchor === "middle" ? width / 2 : 0);
       const box = { x0: start, x1: start + width, y0: y + down - 2 * half + 3, y1: y + down + 3 };
-      const inside = box.x0 >= frame.x0 && box.x1 <= frame.x1 && box.y0 >= frame.y0 && box.y1 <= frame.y1;
-      if (!inside || taken.some((other, index) => index !== number && overlap(box, other))) return false;
-      taken.push(box);
+      const inside = box.x0 >= frame.x0 && box.x1 <= frame.x1 + SPACE.right && box.y0 >= frame.y0 && box.y1 <= frame.y1;
+      const leader = APART.includes(spot) ? along(x, y, x + right, down < 0 ? box.y1 : box.y0) : [];
+      const covered = [box, ...leader];
+      if (!inside || covered.some((one) => others.some((other) => overlap(one, other)))) return false;
+      taken.push(...covered);
       return true;
     });
     if (!free) return text.remove();
     named.add(point.model);
-    text.setAttribute("x", x + free[0]);
-    text.setAttribute("y", y + free[1]);
-    text.setAttribute("text-anchor", free[2]);
+    const [right, down, anchor] = free;
+    text.setAttribute("x", x + right);
+    text.setAttribute("y", y + down);
+    text.setAttribute("text-anchor", anchor);
+    if (!APART.includes(free)) return;
+    const edge = y + down + (down < 0 ? 3 : 3 - 2 * half);  // of the text, towards the point
+    svg.prepend(element("line", { class: "leader", x1: x, y1: y, x2: x + right, y2: edge }));
   });
 };
 
@@ -109,7 +126,7 @@ const draw = (chart, points, tip) => {
     for (const event of ["pointerenter", "focus", "click"]) mark.addEventListener(event, () => { tip.value = point.tip; });
     svg.append(mark);
   }
-  writeNames(svg, placed, lines, frame);
+  writeNames(svg, placed, lines, frame, front);
 };
 
 const front = document.querySelector("#front");

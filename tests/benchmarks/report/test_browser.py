@@ -4,6 +4,7 @@ import pytest
 
 import reports
 from benchmarks.report import report_command
+from benchmarks.report.values import Spread
 from browsers import browser, opened
 from common.errors import UserError
 from tiny import tiny_dataset
@@ -251,6 +252,21 @@ class TestFront:
             )
             seen.check("#front input[name=real]")
             assert (seen.evaluate(self.POINTS), seen.evaluate(hollow)) == (8, 0)
+
+    def test_the_best_are_named_apart_where_points_are_close(self, chromium, tmp_path):
+        found = report_command.compose([reports.save(tmp_path, reports.everything())])
+        from benchmarks.report import front, page
+        from benchmarks.report.reported import gather
+
+        speeds = [row for row in gather([tmp_path]).speeds if row.group.device == "Imaginary G1"]
+        for number, row in enumerate(speeds):  # all are of the front, some pixels apart
+            rate, row.model = 10 * 1.01**number, f"{row.model} of a long name"
+            row.rate, row.miou = Spread(rate, rate, rate), 0.7 - 0.001 * number
+        found.front = front.front(speeds)
+        (tmp_path / "index.html").write_text(page.html(found))
+        with opened(chromium, tmp_path / "index.html", 390, 844) as seen:
+            assert seen.evaluate(OVERLAPS) == []
+            assert seen.evaluate("document.querySelectorAll('#front .leader').length") > 0
 
     def test_hovering_tells_the_row(self, chromium, page_file):
         with opened(chromium, page_file) as page:
