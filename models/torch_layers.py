@@ -72,24 +72,27 @@ def has_grouped_kernels() -> bool:
 class GroupedConv2D(layers.Conv2D):
     """Keras's grouped convolution of [B, H, W, C] without XLA, which graphs of ONNX cannot take over.
 
-    Where TensorFlow lacks kernels of it, the gradient is that of Keras's, by XLA.
+    Where TensorFlow lacks kernels of it, the gradient is that of a convolution for each group.
     """
 
     def convolution_op(self, inputs, kernel):
-        of_keras = super().convolution_op
         if keras.backend.backend() != "tensorflow":
-            return of_keras(inputs, kernel)
+            return super().convolution_op(inputs, kernel)
         import tensorflow as tf
 
         def convolved(x, weights):
             return tf.nn.conv2d(x, weights, self.strides, self.padding.upper(), dilations=self.dilation_rate)
+
+        def convolved_by_group(x, weights):
+            parts = zip(tf.split(x, self.groups, -1), tf.split(weights, self.groups, -1))
+            return tf.concat([convolved(*part) for part in parts], -1)
 
         @tf.custom_gradient
         def with_gradient(x, weights):
             def gradient(upstream):
                 with tf.GradientTape() as tape:
                     tape.watch((x, weights))
-                    found = of_keras(x, weights)
+                    found = convolved_by_group(x, weights)
                 return tape.gradient(found, (x, weights), upstream)
 
             # what stands between convolution and batch norm keeps TensorFlow from joining them
