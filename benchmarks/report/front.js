@@ -48,6 +48,12 @@ const along = (x0, y0, x1, y1) => [0.3, 0.5, 0.7, 0.9].map((share) => {
   return { x0: x - 2, x1: x + 2, y0: y - 2, y1: y + 2 };
 });
 
+// what a name of some width covers at a place of `BESIDE` or `APART`
+const boxAt = (x, y, [right, down, anchor], width) => {
+  const start = x + right - (anchor === "end" ? width : anchor === "middle" ? width / 2 : 0);
+  return { x0: start, x1: start + width, y0: y + down - 11, y1: y + down + 3 };
+};
+
 // names beside their points, the best first; where there is no place, those of the front stand apart with a line to
 // their points, and others are left to the tip and the table
 const writeNames = (svg, placed, lines, frame, front) => {
@@ -58,27 +64,20 @@ const writeNames = (svg, placed, lines, frame, front) => {
     if (named.has(point.model)) return;
     const text = element("text", { class: "name" }, point.model);
     svg.append(text);
-    const width = text.getComputedTextLength(), half = 7, others = taken.filter((_, index) => index !== number);
-    const free = (front.includes(point) ? [...BESIDE, ...APART] : BESIDE).find((spot) => {
-      const [right, down, anchor] = spot;
-      const start = x + right - (anchor === "end" ? width : anchor === "middle" ? width / 2 : 0);
-      const box = { x0: start, x1: start + width, y0: y + down - 2 * half + 3, y1: y + down + 3 };
+    const width = text.getComputedTextLength(), others = taken.filter((_, index) => index !== number);
+    for (const spot of front.includes(point) ? [...BESIDE, ...APART] : BESIDE) {
+      const [right, down, anchor] = spot, box = boxAt(x, y, spot, width);
       const inside = box.x0 >= frame.x0 && box.x1 <= frame.x1 + SPACE.right && box.y0 >= frame.y0 && box.y1 <= frame.y1;
-      const leader = APART.includes(spot) ? along(x, y, x + right, down < 0 ? box.y1 : box.y0) : [];
-      const covered = [box, ...leader];
-      if (!inside || covered.some((one) => others.some((other) => overlap(one, other)))) return false;
+      const end = [x + right, down < 0 ? box.y1 : box.y0];  // of a line to it
+      const covered = APART.includes(spot) ? [box, ...along(x, y, ...end)] : [box];
+      if (!inside || covered.some((one) => others.some((other) => overlap(one, other)))) continue;
       taken.push(...covered);
-      return true;
-    });
-    if (!free) return text.remove();
-    named.add(point.model);
-    const [right, down, anchor] = free;
-    text.setAttribute("x", x + right);
-    text.setAttribute("y", y + down);
-    text.setAttribute("text-anchor", anchor);
-    if (!APART.includes(free)) return;
-    const edge = y + down + (down < 0 ? 3 : 3 - 2 * half);  // of the text, towards the point
-    svg.prepend(element("line", { class: "leader", x1: x, y1: y, x2: x + right, y2: edge }));
+      named.add(point.model);
+      for (const [name, value] of [["x", x + right], ["y", y + down], ["text-anchor", anchor]]) text.setAttribute(name, value);
+      if (APART.includes(spot)) svg.prepend(element("line", { class: "leader", x1: x, y1: y, x2: end[0], y2: end[1] }));
+      return;
+    }
+    text.remove();
   });
 };
 
