@@ -56,6 +56,8 @@ def run(options) -> Iterator[dict]:
         "batch": 1,
         "layers": options.layers,
     }
+    if options.weights:
+        settings["exact"] = True  # the network of the weights alone, not its variants
     if options.all:
         settings["all"] = True
     if options.published:
@@ -92,6 +94,8 @@ def summarise(settings: dict) -> dict:
     counted = []
     if settings.get("published"):
         chosen = [(one.model, one.options) for one in catalogue.networks()]
+    elif settings.get("exact"):
+        chosen = [(settings["model"], settings["options"])]
     else:
         chosen = variants(settings["model"], settings["options"])
     for name, choice in chosen:

@@ -14,7 +14,7 @@ import models
 from benchmarks import activations, costs, macs, summary
 from benchmarks import graph as graphs
 from models import ARCHITECTURES
-from models.weights import catalogue
+from models.weights import catalogue, native
 from processes import assert_one_line_error, run_script
 from tiny import REPO
 
@@ -127,6 +127,17 @@ def test_all_variants_are_counted():
     assert encoders == ["mobilenetv2", "resnet50_keras", "xception", "modified_xception"]
     chosen = {"encoder": "resnet50", "output_stride": 8}
     assert summary.variants("deeplabv3+", chosen) == [("deeplabv3+", chosen)]
+
+
+def test_the_network_of_given_weights_is_counted_without_its_variants(tmp_path):
+    path, size = tmp_path / "unet.weights.h5", (64, 128)
+    network = models.build("separable_unet", (*size, 3), 19)
+    native.write(path, network, native.Origin("separable_unet", 19, size))
+    done = run_script("benchmark.py", "summary", "-w", path, "-t", "64,128", "--save", tmp_path)
+    assert done.returncode == 0, done.stderr
+    (record,) = tmp_path.glob("summary-separable_unet-*.json")
+    (found,) = json.loads(record.read_text())["results"]["models"]
+    assert (found["model"], found["options"], found["parameters"]) == ("separable_unet", {}, 345_567)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
