@@ -10,12 +10,12 @@ from benchmarks.report.rows import Accuracy
 
 COLUMNS = [
     Column("network", numeric=False),
-    Column("optimizer and loss", numeric=False),
-    Column("parameters, M"),
-    Column("mIoU, %"),
+    Column("mIoU, %"),  # a phone shows the first columns
     Column("least to most"),
     Column("trainings"),
     Column(f"images/s, {zoo_table.SIZE}"),
+    Column("parameters, M"),
+    Column("optimizer and loss", numeric=False),
 ]
 LACKING = "python benchmark.py accuracy -w RUN RUN -p DATASET --save"
 
@@ -35,16 +35,16 @@ def section(reported: ReportedRecords) -> Section:
         spread = f"{min(scores):.1f}{DASH}{max(scores):.1f}" if len(rows) > 1 else DASH
         return [
             text(model),
-            text(rows[0].recipe),
-            number(costs[model] / 1e6 if model in costs else None),
             Cell(f"{statistics.mean(scores):.1f}", statistics.mean(scores)),
             Cell(spread, max(scores) - min(scores) if len(rows) > 1 else None),
             Cell(str(len(rows)), len(rows)),
             number(rates.get(model)),
+            number(costs[model] / 1e6 if model in costs else None),
+            text(rows[0].recipe),
         ]
 
     tables = [
-        (title, sorted((cells(rows) for rows in alike.values()), key=lambda row: -row[3].value))
+        (title, sorted((cells(rows) for rows in alike.values()), key=lambda row: -row[1].value))
         for title, alike in sorted(groups.items())
     ]
     return Section(

@@ -44,9 +44,9 @@ def test_seeds_are_averaged_and_the_best_comes_first(tmp_path):
     dash = "\N{EN DASH}"
     assert found == {
         title: [
-            ["U-Net", "adam 0.001, ce", "1.00", "50.0", dash, "1", dash],
-            ["Fast-SCNN", "sgd 0.045, ce", "0.100", "42.0", f"40.0{dash}44.0", "3", "9.00"],
-            ["U-Net", "sgd 0.045, ce", "1.00", "30.0", dash, "1", dash],
+            ["U-Net", "50.0", dash, "1", dash, "1.00", "adam 0.001, ce"],
+            ["Fast-SCNN", "42.0", f"40.0{dash}44.0", "3", "9.00", "0.100", "sgd 0.045, ce"],
+            ["U-Net", "30.0", dash, "1", dash, "1.00", "sgd 0.045, ce"],
         ]
     }
 
