@@ -287,3 +287,10 @@ def architecture(name: str) -> Architecture:
 def title(name: str) -> str:
     """An architecture's name in tables and charts; an unknown one stays as it is."""
     return ARCHITECTURES[name].title if name in ARCHITECTURES else name
+
+
+def titles(name: str, encoder: str | None) -> list[str]:
+    """The names of an architecture and its encoder; the latter alone where it has the former in it: STDC1."""
+    found = ENCODERS.get(encoder)
+    whole = found and found.title.startswith(title(name))
+    return [*([] if whole else [title(name)]), *([found.title] if found else [])]

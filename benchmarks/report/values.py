@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from models import registry
+from models.model_options import current
 
 LONGEST = 48  # characters of a name from a record
 VECTORS = {"avx2", "avx512f"}  # instructions of x86 processors, for 8 and 16 numbers of float32
@@ -18,9 +19,12 @@ class Spread(NamedTuple):
 
 
 def label(model: object, options: object) -> str:
-    """A model's name with the values of its options, in the order of the options' names."""
-    chosen = [str(value) for _, value in sorted(mapping(options or {}).items())]
-    return short(" ".join([registry.title(word(model)), *chosen]))
+    """A model's name, its encoder's, and its other options' values in the order of their names."""
+    others = dict(sorted(current(mapping(options or {})).items()))
+    encoder = str(others.get("encoder"))
+    if encoder in registry.ENCODERS:
+        del others["encoder"]
+    return short(" ".join([*registry.titles(word(model), encoder), *map(str, others.values())]))
 
 
 def short(name: str) -> str:

@@ -75,9 +75,8 @@ class Published:
     @property
     def network(self) -> str:
         """The network in a few words: `PSPNet, ResNet-50 v1c`."""
-        encoder = registry.ENCODERS.get(self.options.get("encoder"))
         others = [str(value) for name, value in self.options.items() if name not in ("encoder", "preset")]
-        return ", ".join([registry.title(self.model), *([encoder.title] if encoder else []), *others])
+        return ", ".join([*registry.titles(self.model, self.options.get("encoder")), *others])
 
     @property
     def papers(self) -> list[str]:

@@ -61,7 +61,7 @@ def test_peers_stand_beside_the_original(tmp_path):
     text = generated.filled(
         MARKER.format("peers", ""), gather([reports.save(tmp_path, records)]), "README.md"
     )
-    rows = [line.split(" | ")[2:] for line in text.splitlines() if line.startswith("| U-Net resnet50 smp")]
+    rows = [line.split(" | ")[2:] for line in text.splitlines() if line.startswith("| U-Net ResNet-50 smp")]
     assert "**inference, 512x1024, batch 1, float32, Imaginary 9000, 8 cores**" in text
     dash, day = "\N{EN DASH}", "2026-01-02 |"
     assert rows == [
@@ -70,4 +70,4 @@ def test_peers_stand_beside_the_original(tmp_path):
         ["keras (tensorflow)", "1.25", f"1.15{dash}1.35", "800", "500", "1e-06", day],
         ["onnx", "2.00", f"1.90{dash}2.10", "500", "500", "2e-06", day],
     ]
-    assert "| U-Net resnet50 smp *noisy* | smp | onnx |" in text
+    assert "| U-Net ResNet-50 smp *noisy* | smp | onnx |" in text

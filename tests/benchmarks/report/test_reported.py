@@ -10,7 +10,7 @@ from benchmarks.report import published, ranking
 from benchmarks.report.reported import gather
 from benchmarks.report.rows import Group, Speed
 from benchmarks.report.speed import table_rows
-from benchmarks.report.values import Spread
+from benchmarks.report.values import Spread, label
 
 
 def test_the_newest_measurement_counts(tmp_path):
@@ -130,6 +130,25 @@ def test_published_figures_keep_their_digits_and_their_groups(tmp_path):
     fast = table.groups[1][1][0]
     assert [cell.text for cell in fast[:3]] == ["Fast-SCNN", "1024x2048", "68.6"] and fast[5].text == "123.5"
     assert not any(cell.mark for _, rows in table.groups for row in rows for cell in row)
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "expected"),
+    [
+        ("fastscnn", None, "Fast-SCNN"),
+        ("unet", {"width": 16}, "U-Net 16"),
+        (
+            "fastfcn",
+            {"preset": "mmseg", "encoder": "resnet50_v1c", "head": "enc"},
+            "FastFCN ResNet-50 v1c enc mmseg",
+        ),
+        ("efficientvit", {"encoder": "efficientvit_b1"}, "EfficientViT-B1"),
+        ("deeplabv3+", {"backbone": "resnet50"}, "DeepLabV3+ ResNet-50 (Keras)"),
+        ("another", {"encoder": "unknown", "a": 1}, "another 1 unknown"),
+    ],
+)
+def test_networks_have_the_names_of_their_papers(model, options, expected):
+    assert label(model, options) == expected
 
 
 def test_published_scores_are_of_the_same_network_and_size(tmp_path):
