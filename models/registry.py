@@ -290,7 +290,7 @@ def title(name: str) -> str:
 
 
 def titles(name: str, encoder: str | None) -> list[str]:
-    """The names of an architecture and its encoder; the latter alone where it has the former in it: STDC1."""
+    """An architecture's name and its encoder's; the latter alone where it begins with the former: STDC1."""
     found = ENCODERS.get(encoder)
     whole = found and found.title.startswith(title(name))
     return [*([] if whole else [title(name)]), *([found.title] if found else [])]
