@@ -24,7 +24,8 @@ const best = (points) => {
 };
 
 const logTicks = (least, most) => {
-  const steps = most / least > 500 ? [1] : [1, 2, 5], found = [];
+  const steps = most / least > 500 ? [1] : most / least > 5 ? [1, 2, 5] : [1, 1.5, 2, 3, 5, 7];
+  const found = [];
   for (let power = Math.floor(Math.log10(least)); power <= Math.log10(most); power++) {
     for (const step of steps) {
       const value = step * 10 ** power;
@@ -102,7 +103,7 @@ const draw = (chart, points, tip) => {
   }
   for (const value of logTicks(low, high)) {
     svg.append(element("line", { class: "grid", x1: at(value), x2: at(value), y1: frame.y0, y2: frame.y1 }));
-    svg.append(element("text", { class: "tick", x: at(value), y: frame.y1 + 17, "text-anchor": "middle" }, +value.toPrecision(1)));
+    svg.append(element("text", { class: "tick", x: at(value), y: frame.y1 + 17, "text-anchor": "middle" }, +value.toPrecision(2)));
   }
   svg.append(element("text", { class: "tick", x: frame.x1, y: height - 6, "text-anchor": "end" }, "images per second"));
   svg.append(element("text", { class: "tick", x: 4, y: height - 6 }, "\u2191 mIoU, %"));

@@ -267,6 +267,9 @@ class TestFront:
         with opened(chromium, tmp_path / "index.html", 390, 844) as seen:
             assert seen.evaluate(OVERLAPS) == []
             assert seen.evaluate("document.querySelectorAll('#front .leader').length") > 0
+            ticks = "[...document.querySelectorAll('#front .tick[text-anchor=middle]')]"
+            told = seen.evaluate(f"{ticks}.map((tick) => tick.textContent)")
+            assert told == ["10", "15"]  # two numbers tell the scale
 
     def test_hovering_tells_the_row(self, chromium, page_file):
         with opened(chromium, page_file) as page:
