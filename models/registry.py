@@ -291,6 +291,7 @@ def title(name: str) -> str:
 
 def titles(name: str, encoder: str | None) -> list[str]:
     """An architecture's name and its encoder's; the latter alone where it begins with the former: STDC1."""
-    found = ENCODERS.get(encoder)
-    whole = found and found.title.startswith(title(name))
-    return [*([] if whole else [title(name)]), *([found.title] if found else [])]
+    names = [title(name)]
+    if found := ENCODERS.get(encoder):
+        names = [found.title] if found.title.startswith(names[0]) else [*names, found.title]
+    return names

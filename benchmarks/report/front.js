@@ -24,8 +24,8 @@ const best = (points) => {
 };
 
 const logTicks = (least, most) => {
-  const steps = most / least > 500 ? [1] : most / least > 5 ? [1, 2, 5] : [1, 1.5, 2, 3, 5, 7];
-  const found = [];
+  const range = most / least, found = [];
+  const steps = range > 500 ? [1] : range > 5 ? [1, 2, 5] : [1, 1.5, 2, 3, 5, 7];
   for (let power = Math.floor(Math.log10(least)); power <= Math.log10(most); power++) {
     for (const step of steps) {
       const value = step * 10 ** power;
