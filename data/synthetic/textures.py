@@ -52,7 +52,8 @@ def sample_grid(name: str, columns: np.ndarray, rows: np.ndarray, pixels_per_met
     # magnified, a texture needs interpolation; otherwise the mipmap's nearest pixel will do
     if texels < 0.9 * pixels_per_metre:
         return cv2.remap(image, *np.meshgrid(u, v), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    return image[v.astype(np.intp)][:, u.astype(np.intp)]
+    columns, rows = u.astype(np.intp) % side, v.astype(np.intp) % side  # float32 rounds 255.999999 to 256
+    return image[rows][:, columns]
 
 
 def _mipmap(name, pixels_per_metre):

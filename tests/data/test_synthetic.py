@@ -13,7 +13,7 @@ from cityscapesscripts.preparation.json2labelImg import createLabelImage
 from common.errors import UserError
 from data import datasets, png
 from data.label_sets import CITYSCAPES, IGNORED
-from data.synthetic import synthesize
+from data.synthetic import synthesize, textures
 from data.synthetic.camera import Camera, Pose
 from data.synthetic.order import Placed, painters_order
 from data.synthetic.scene import random_scene
@@ -234,3 +234,10 @@ def test_a_ring_of_objects_that_hide_each_other_is_still_painted():
     places = [("inner", -1.0, 20, 20), ("long", -2.0, 10, 40), ("outer", -5.0, 12, 12)]
     ring = [Placed([Thing(label, [shape])], *place) for label, *place in places]
     assert len(painters_order(ring, eye_x=1.0)) == 3
+
+
+def test_a_texture_wraps_where_a_coordinate_is_rounded_up_to_its_side():
+    """As a wall's at 192x384: the rest of -1e-9 by 256 is 256 in float32."""
+    almost, zero = np.array([-1e-9]), np.zeros(1)
+    for name in ("paving", "leaves"):
+        assert textures.sample_grid(name, almost, zero, 64) == textures.sample_grid(name, zero, zero, 64)
