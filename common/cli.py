@@ -70,6 +70,9 @@ def quiet_tensorflow() -> None:
         return
     with quiet_libraries(), without("jax", "matplotlib"), uncollected():
         import tensorflow  # noqa: F401
+    from common import devices
+
+    devices.leave_batch_norm_apart()
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
 """Which device TensorFlow uses, and which precision suits it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from common import cli
+from common import cli, environment
 
 
 def precision(kind: str) -> str:
@@ -27,6 +28,45 @@ def has_gpu() -> bool:
     import tensorflow as tf
 
     return bool(tf.config.get_visible_devices("GPU"))
+
+
+def has_onednn() -> bool:
+    """Whether TensorFlow calculates with oneDNN.
+
+    As TF_ENABLE_ONEDNN_OPTS says; by default where the processor has AVX-512 with VNNI, or its like.
+    """
+    from tensorflow.python.util import _pywrap_util_port
+
+    return _pywrap_util_port.IsMklEnabled()
+
+
+def leave_batch_norm_apart() -> None:
+    """Have TensorFlow join no convolution with the batch norm behind it where oneDNN lacks AVX-512.
+
+    Its kernel of both is slow there: Fast-SCNN took 815 ms an image of 256x512 on two cores, 48 ms apart.
+    """
+    import tensorflow as tf
+
+    found = environment.cpu_features()
+    if has_onednn() and "avx2" in found and "avx512f" not in found:
+        tf.config.optimizer.set_experimental_options({"remapping": False})
+
+
+@contextmanager
+def as_traced() -> Iterator[None]:
+    """Within it TensorFlow calls functions as they were traced, with the bits of eager calls.
+
+    Else it first looks for what could be left out, joined or moved, for seconds in a training step.
+    """
+    import tensorflow as tf
+
+    option = "disable_meta_optimizer"
+    before = tf.config.optimizer.get_experimental_options().get(option, False)
+    tf.config.optimizer.set_experimental_options({option: True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({option: before})
 
 
 def prepare() -> bool:

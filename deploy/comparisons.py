@@ -8,12 +8,12 @@ and the logits as well: then the graph computes what Keras does, but for differe
 """
 
 from collections import defaultdict
-from contextlib import contextmanager
 
 import numpy as np
 import onnx
 import tensorflow as tf
 
+from common import devices
 from deploy import onnx_graph, onnx_samples
 from inference.graph_interface import laid_out
 
@@ -74,7 +74,7 @@ class Cut:
     def watch(self, part, inputs):
         """Call the Keras model or a part of it in inference mode, and note what it compares."""
         inputs = tf.nest.map_structure(tf.convert_to_tensor, inputs)
-        with _one_operator_at_a_time():
+        with devices.as_traced():
             outputs, compared = self._traced(part, inputs)(inputs)
         for name, operands in compared.items():
             self._operands[name].append(operands)
@@ -127,15 +127,3 @@ def _open(graph, nodes) -> dict[str, tuple[str, int, str]]:
                 graph.output.append(known[own])
             cuts[name] = node.name, number, own
     return cuts
-
-
-@contextmanager
-def _one_operator_at_a_time():
-    """Within it TensorFlow fuses no operators of a traced function: it gives the bits of eager calls."""
-    option = "disable_meta_optimizer"
-    before = tf.config.optimizer.get_experimental_options().get(option, False)
-    tf.config.optimizer.set_experimental_options({option: True})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({option: before})

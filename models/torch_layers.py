@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
+from common import devices
 from models.depthwise import DepthwiseConv2D
 from models.initializers import he_fan_out, he_fan_out_depthwise, narrow_normal
 from models.layers import BN_MOMENTUM, BatchNorm
@@ -60,12 +61,11 @@ def has_grouped_kernels() -> bool:
     """Whether TensorFlow has all kernels of grouped convolutions here: in oneDNN, or on a GPU.
 
     Else it has the convolution alone, without its gradient and without the form that is joined with the batch
-    norm behind it. It turns oneDNN on by itself where the processor has AVX-512 with VNNI, or its like.
+    norm behind it.
     """
     import tensorflow as tf
-    from tensorflow.python.util import _pywrap_util_port
 
-    return _pywrap_util_port.IsMklEnabled() or bool(tf.config.list_physical_devices("GPU"))
+    return devices.has_onednn() or bool(tf.config.list_physical_devices("GPU"))
 
 
 @keras.saving.register_keras_serializable("street_scenes")
