@@ -74,10 +74,11 @@ def label_set_of(source: Path, model: str | None = None):
         return onnx_file.label_set(onnx_file.read(source), source)
     if source.suffix.lower() == ENGINE:
         return _label_set(source)
-    cli.quiet_tensorflow()
-    from models.weights import loading, run_files
+    from models.weights import loading
 
-    return loading.origin_of(run_files.weights_file(source), model).label_set
+    if loading.needs_keras(source):
+        cli.quiet_tensorflow()
+    return loading.origin_of(source, model).label_set
 
 
 def with_passes(

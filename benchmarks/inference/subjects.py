@@ -69,10 +69,11 @@ def of_weights(path: Path, model: str | None) -> tuple[str, dict]:
     Raises:
         UserError: broken, or not of the model that is named.
     """
-    backend_devices.import_keras()  # without notices, at the first import
-    from models.weights.loading import origin_of
+    from models.weights import loading
 
-    origin = origin_of(path, model)
+    if loading.needs_keras(path):
+        backend_devices.import_keras()  # without notices, at the first import
+    origin = loading.origin_of(path, model)
     return origin.model, {name: value for name, value in origin.options.items() if name != "encoder_weights"}
 
 

@@ -134,6 +134,11 @@ def origin_of(source: Path, model: str | None = None) -> native.Origin:
     return origin
 
 
+def needs_keras(source: Path) -> bool:
+    """Whether `origin_of` has to build the network, as for a PyTorch file; others tell what they hold."""
+    return torch_files.find(weights_file(source)) is not None
+
+
 def require_encoder(path: Path, origin: native.Origin, encoder: str) -> None:
     """Raise UserError unless weights are of a model with that encoder."""
     theirs = models.options_of(origin.model, origin.options).get("encoder")
