@@ -7,6 +7,8 @@ they know of the model's variables is held outside.
 import math
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from training.optimization import updates
@@ -92,6 +94,7 @@ def averaging(model: keras.Model, ema: float) -> type:
     """
     averaged, statistics = model.weights, moving_statistics(model)
     followed = [weight for weight in averaged if id(weight) in statistics]
+    sizes = [weight.shape[0] for weight in followed]
 
     class Averaging:
         def build(self, variables):
@@ -106,21 +109,41 @@ def averaging(model: keras.Model, ema: float) -> type:
             super().apply(grads, trainable_variables)
             self._follow(ops.cast(self.iterations, "float32"), before)
 
-        def _follow(self, updates, before):
-            updated = updates - before  # 0 in the midst of an accumulation
-            share = updated * (1 - ops.minimum(ema, (updates - 1) / (updates + 9)))
-            steps, moved = self.gradient_accumulation_steps or 1, iter(self.moved)
+        def _follow(self, count, before):
+            updated = count - before  # 0 in the midst of an accumulation
+            share = updated * (1 - ops.minimum(ema, (count - 1) / (count + 9)))
+            of_statistics = []
             for average, weight in zip(self.averages, averaged):
-                value = weight
                 if id(weight) in statistics:
-                    last, (momentum, least) = next(moved), statistics[id(weight)]
-                    value = ops.where(
-                        updates > 1, of_batches(weight, last, momentum**steps, least), weight
-                    )  # nothing is known of the time before the first
-                    last.assign(last + updated * (weight - last))
-                average.assign(average + share * (value - average))
+                    of_statistics.append(average)
+                else:
+                    updates.move(average.value, updates.read(weight.value), share)
+            if followed:
+                self._follow_statistics(of_statistics, count, updated, share)
+
+        def _follow_statistics(self, averages, count, updated, share):
+            """All of them side by side [C]: a handful of operations instead of a dozen for each."""
+            steps = self.gradient_accumulation_steps or 1
+            momentum, least = np.repeat([statistics[id(weight)] for weight in followed], sizes, 0).T
+            now, last = _joined(followed), _joined(self.moved)
+            of_these = of_batches(now, last, momentum**steps, least)
+            value = ops.where(count > 1, of_these, now)  # nothing is known of the time before the first
+            average = _joined(averages)
+            _assign(averages, average + share * (value - average), sizes)
+            _assign(self.moved, last + updated * (now - last), sizes)
 
     return Averaging
+
+
+def _joined(variables: list) -> tf.Tensor:
+    """The values of Keras's variables [C], one after the other."""
+    return tf.concat([updates.read(one.value) for one in variables], 0)
+
+
+def _assign(variables: list, values: tf.Tensor, sizes: list[int]) -> None:
+    """The inverse of `_joined`."""
+    for variable, value in zip(variables, tf.split(values, sizes)):
+        tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
 
 
 def moving_statistics(model: keras.Model) -> dict[int, tuple[float, float]]:
@@ -130,13 +153,13 @@ def moving_statistics(model: keras.Model) -> dict[int, tuple[float, float]]:
     return means | {id(norm.moving_variance): (norm.momentum, 0.0) for norm in norms}
 
 
-def of_batches(moving, before, momentum: float, least: float):
-    """What batches had, m -> momentum * m + (1 - momentum) * batch being how a moving statistic moves.
+def of_batches(moving: tf.Tensor, before: tf.Tensor, momentum: np.ndarray, least: np.ndarray) -> tf.Tensor:
+    """What batches had, m -> momentum * m + (1 - momentum) * batch being how moving statistics [C] move.
 
     Args:
-        moving: the statistic, which moved from `before`.
-        before: a tensor of the same shape.
+        moving: the statistics, which moved from `before`.
         momentum: of all that time.
-        least: rounding, or a step that float16's loss scaling skipped, must not bring it lower.
+        least: rounding, or a step that float16's loss scaling skipped, must not bring them lower.
     """
-    return ops.maximum(moving + momentum / (1 - momentum) * (moving - before), least)
+    factor = np.float32(momentum / (1 - momentum))
+    return tf.maximum(moving + factor * (moving - before), np.float32(least))

@@ -2,11 +2,28 @@
 
 Keras traces each variable's update by itself, with the update's scalars anew and a chain of operations on
 each. Here the scalars are made once. The numbers are Keras's, bit for bit on a CPU.
+
+Most operations are TensorFlow's raw ones: what its and Keras's functions do around each of them takes longer
+than to add it to a graph.
 """
 
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow import raw_ops
+
+
+def read(variable: tf.Variable) -> tf.Tensor:
+    """What a variable is now."""
+    return raw_ops.ReadVariableOp(resource=variable.handle, dtype=variable.dtype)
+
+
+def move(variable: tf.Variable, value: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """Move a variable by a share of its way to a value; returns what it is then."""
+    before = read(variable)
+    after = raw_ops.AddV2(x=before, y=raw_ops.Mul(x=raw_ops.Sub(x=value, y=before), y=share))
+    raw_ops.AssignVariableOp(resource=variable.handle, value=after)
+    return after
 
 
 class SharedScalars:
@@ -40,10 +57,10 @@ class SGD(SharedScalars, keras.optimizers.SGD):
             super().update_step(gradient, variable, rate)
             return
         if not self.momentum:
-            tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
+            raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
             return
         velocity = self.momentums[self._get_variable_index(variable)].value
-        tf.raw_ops.ResourceApplyKerasMomentum(
+        raw_ops.ResourceApplyKerasMomentum(
             var=variable.handle,
             accum=velocity.handle,
             lr=rate,
@@ -65,10 +82,12 @@ class _SharedAdam(SharedScalars):
     def update_step(self, gradient, variable, scalars):
         rate, of_gradient, of_square, epsilon = scalars
         index = self._get_variable_index(variable)
-        mean, square = self._momentums[index].value, self._velocities[index].value
-        mean.assign_add((gradient - mean) * of_gradient)
-        square.assign_add((tf.square(gradient) - square) * of_square)
-        variable.assign_sub(mean * rate / (tf.sqrt(square) + epsilon))
+        mean = move(self._momentums[index].value, gradient, of_gradient)
+        square = move(self._velocities[index].value, raw_ops.Square(x=gradient), of_square)
+        step = raw_ops.RealDiv(
+            x=raw_ops.Mul(x=mean, y=rate), y=raw_ops.AddV2(x=raw_ops.Sqrt(x=square), y=epsilon)
+        )
+        raw_ops.AssignSubVariableOp(resource=variable.handle, value=step)
 
 
 class Adam(_SharedAdam, keras.optimizers.Adam):
