@@ -3,8 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
-EPOCHS ?= 12
-SIZE ?= 256x512
+EPOCHS ?= 8
+SIZE ?= 192x384
 MEASURED ?= measured
 SWEEP ?= training/sweeps/town.toml
 LOGS ?= logs
