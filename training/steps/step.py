@@ -126,12 +126,8 @@ def training_step(
         tf.cond(sound, lambda: ranks.on_gpus(update, gradients), lambda: None)
         return tf.where(sound, loss, np.nan)
 
-    def as_traced(images, labels):
-        with devices.as_traced():
-            return step(images, labels)
-
     # TensorFlow's optimized graph takes no less time a step on a CPU, but seconds until the first
-    return step if jit or devices.has_gpu() else as_traced
+    return step if jit or devices.has_gpu() else devices.as_traced()(step)
 
 
 def all_finite(tensors: list[tf.Tensor]) -> tf.Tensor:
