@@ -125,25 +125,14 @@ def averaging(model: keras.Model, ema: float) -> type:
             """All of them side by side [C]: a handful of operations instead of a dozen for each."""
             steps = self.gradient_accumulation_steps or 1
             momentum, least = np.repeat([statistics[id(weight)] for weight in followed], sizes, 0).T
-            now, last = _joined(followed), _joined(self.moved)
+            now, last = updates.joined(followed), updates.joined(self.moved)
             of_these = of_batches(now, last, momentum**steps, least)
             value = ops.where(count > 1, of_these, now)  # nothing is known of the time before the first
-            average = _joined(averages)
-            _assign(averages, average + share * (value - average), sizes)
-            _assign(self.moved, last + updated * (now - last), sizes)
+            average = updates.joined(averages)
+            updates.assign_joined(averages, average + share * (value - average), sizes)
+            updates.assign_joined(self.moved, last + updated * (now - last), sizes)
 
     return Averaging
-
-
-def _joined(variables: list) -> tf.Tensor:
-    """The values of Keras's variables [C], one after the other."""
-    return tf.concat([updates.read(one.value) for one in variables], 0)
-
-
-def _assign(variables: list, values: tf.Tensor, sizes: list[int]) -> None:
-    """The inverse of `_joined`."""
-    for variable, value in zip(variables, tf.split(values, sizes)):
-        tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
 
 
 def moving_statistics(model: keras.Model) -> dict[int, tuple[float, float]]:

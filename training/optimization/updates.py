@@ -26,6 +26,17 @@ def move(variable: tf.Variable, value: tf.Tensor, share: tf.Tensor) -> tf.Tensor
     return after
 
 
+def joined(variables: list) -> tf.Tensor:
+    """The values of Keras's variables [C], one after the other."""
+    return tf.concat([read(one.value) for one in variables], 0)
+
+
+def assign_joined(variables: list, values: tf.Tensor, sizes: list[int]) -> None:
+    """The inverse of `joined`, for variables of these sizes."""
+    for variable, value in zip(variables, tf.split(values, sizes)):
+        raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
+
+
 class SharedScalars:
     """An optimizer whose `update_step` gets `scalars(learning_rate)` in the place of the learning rate.
 
