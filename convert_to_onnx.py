@@ -127,9 +127,10 @@ def main() -> int:
     packages.require("writing ONNX files", packages.TO_WRITE_ONNX, "export")
     samples = labelled(options)
     images = calibration_images(options)
-    cli.quiet_tensorflow()
+    from common import left_out, startup
 
-    from common import left_out
+    startup.tensorflow()
+
     from common.files import require_folder_of, write_bytes
     from deploy import convert
     from inference.graph_interface import GraphInterface

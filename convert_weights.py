@@ -17,7 +17,7 @@ strict=True: mmsegmentation's without auxiliary heads, torchvision's the encoder
 import sys
 from pathlib import Path
 
-from common import cli, left_out
+from common import cli, left_out, startup
 from common.errors import UserError
 from common.files import require_folder_of
 
@@ -76,7 +76,7 @@ def main() -> int:
         return 0
     published = catalogue.find(options.source) if options.source else None
     require_fitting(options, published)
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     if published:
         options.output = options.output or Path(f"{published.name}.weights.h5")
         options.model = options.model or published.model

@@ -25,7 +25,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from common import cli
+from common import cli, startup
 from common.errors import UserError
 from models import ARCHITECTURES
 from training import command_line
@@ -99,7 +99,7 @@ def train(options, stop: Interruptions) -> int:
     trackers.require_installed(settings)
     training, validation = samples(settings)
     settings = config.with_class_weights(settings, training)
-    cli.quiet_tensorflow()  # seconds, so only once the rest is known to be right
+    startup.tensorflow()  # seconds, so only once the rest is known to be right
     from training.ranks import distributed
     from training.run import session
 
@@ -140,7 +140,7 @@ def with_options_of_weights(settings):
     from models.weights import torch_files
 
     if torch_files.find(settings.init_weights):
-        cli.quiet_tensorflow()
+        startup.tensorflow()
     from models.weights.loading import options_needed
 
     needed = options_needed(Path(settings.init_weights), settings.model)
@@ -181,7 +181,7 @@ def prepare_for_training(options) -> int:
         return plot_schedule(settings, len(images), command_line.plot_file(options))
     training, _ = samples(settings)
     settings = config.with_class_weights(settings, training)
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     from training.lr_finder import finder_session
     from training.ranks import distributed
 
@@ -192,7 +192,7 @@ def prepare_for_training(options) -> int:
 
 def plot_schedule(settings, images: int, path: Path) -> int:
     """Draw the learning rate of a run on one GPU."""
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     from training.optimization import schedules
 
     steps = -(-images // settings.batch)

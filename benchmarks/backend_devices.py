@@ -8,7 +8,7 @@ import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from common import cli
+from common import startup
 from common.environment import gpus
 from common.errors import UserError
 
@@ -60,8 +60,8 @@ def import_keras() -> str:
     backend = default_backend()
     try:
         if backend == "tensorflow":
-            cli.quiet_tensorflow()
-        with cli.without("matplotlib"):
+            startup.tensorflow()
+        with startup.without("matplotlib"):
             import keras
     except ImportError as error:
         raise UserError(

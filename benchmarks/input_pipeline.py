@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks import clock
-from common import cli
+from common import cli, startup
 
 HELP = "the input pipeline with augmentation, from files and from the cache, against decoding alone"
 
@@ -34,7 +34,7 @@ def add_arguments(parser) -> None:
 
 def run(options) -> dict:
     """Measure; returns images per second and ratios to decoding."""
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     from common.threads import usable_cpus
     from data import cache, datasets
     from data.pipeline import Batches

@@ -9,14 +9,14 @@ import sys
 import time
 
 from benchmarks.children import die_first
-from common import cli
+from common import cli, startup
 
 
 def main() -> int:
     """Run the steps of the settings in the first argument, JSON; print bytes and seconds as JSON."""
     settings = json.loads(sys.argv[1])
     die_first()
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     import tensorflow as tf
 
     import models

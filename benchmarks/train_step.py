@@ -1,7 +1,7 @@
 """A training step against the same network made of stock Keras layers, upsampling and loss."""
 
 from benchmarks import clock
-from common import cli
+from common import cli, startup
 
 HELP = "a training step against the same network of stock Keras layers and loss"
 
@@ -18,7 +18,7 @@ def add_arguments(parser) -> None:
 
 def run(options) -> dict:
     """Measure one step of each, in turns; returns seconds and ratios."""
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     import keras
     import tensorflow as tf
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from benchmarks import clock
-from common import cli
+from common import cli, startup
 
 HELP = "a video through a model with reading, inference and writing overlapped, against one after the other"
 SCENES = 8  # images that take turns
@@ -30,7 +30,7 @@ def run(options) -> dict:
     from inference import video
 
     video.require_library()
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     import models
     from common.devices import prepare
     from data.label_sets import CITYSCAPES

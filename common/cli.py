@@ -7,8 +7,6 @@ Python 3.8 as well, on a Jetson that builds an engine.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import gc
 import os
 import sys
 from pathlib import Path
@@ -56,70 +54,6 @@ def run(main) -> None:
 def program() -> str:
     """The script's name, as the user typed it."""
     return os.path.basename(sys.argv[0])
-
-
-def quiet_tensorflow() -> None:
-    """Import TensorFlow, and Keras with it, without start-up notices; failures are exceptions and still show.
-
-    Their libraries write some notices to the stderr of the process before any logging level applies, so
-    that stream is closed for the seconds of the import.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if "tensorflow" in sys.modules:
-        return
-    with quiet_libraries(), without("jax", "matplotlib"), uncollected():
-        import tensorflow  # noqa: F401
-    from common import devices
-
-    devices.leave_batch_norm_apart()
-
-
-@contextlib.contextmanager
-def without(*packages: str):
-    """Inside, packages cannot be imported that were not yet.
-
-    TensorFlow Lite imports JAX where it finds it, and Keras matplotlib, for functions that are not used here:
-    a third of their start. Both do without.
-    """
-    hidden = [name for name in packages if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
-
-
-@contextlib.contextmanager
-def uncollected():
-    """Inside, Python looks for no garbage, and later for none among what is there at the end.
-
-    TensorFlow makes 400,000 objects, which stay: going through them again and again took a fifth of its
-    import.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was_enabled:
-            gc.enable()
-
-
-@contextlib.contextmanager
-def quiet_libraries():
-    """Close the stderr of the process, past Python's own, while libraries in C++ run."""
-    sys.stderr.flush()
-    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(nowhere)
 
 
 class Parser(argparse.ArgumentParser):

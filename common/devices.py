@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from common import cli, environment
+from common import startup
 
 
 def precision(kind: str) -> str:
@@ -13,7 +13,7 @@ def precision(kind: str) -> str:
     """
     if kind != "auto":
         return f"mixed_{kind}"
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     import tensorflow as tf
 
     details = [
@@ -28,28 +28,6 @@ def has_gpu() -> bool:
     import tensorflow as tf
 
     return bool(tf.config.get_visible_devices("GPU"))
-
-
-def has_onednn() -> bool:
-    """Whether TensorFlow calculates with oneDNN.
-
-    As TF_ENABLE_ONEDNN_OPTS says; by default where the processor has AVX-512 with VNNI, or its like.
-    """
-    from tensorflow.python.util import _pywrap_util_port
-
-    return _pywrap_util_port.IsMklEnabled()
-
-
-def leave_batch_norm_apart() -> None:
-    """Have TensorFlow join no convolution with the batch norm behind it where oneDNN lacks AVX-512.
-
-    Its kernel of both is slow there: Fast-SCNN took 815 ms an image of 256x512 on two cores, 48 ms apart.
-    """
-    import tensorflow as tf
-
-    found = environment.cpu_features()
-    if has_onednn() and "avx2" in found and "avx512f" not in found:
-        tf.config.optimizer.set_experimental_options({"remapping": False})
 
 
 @contextmanager

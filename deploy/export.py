@@ -12,7 +12,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from common import cli
+from common import startup
 from data.label_sets import LabelSet
 from deploy import onnx_graph, onnx_samples
 from inference import sampling
@@ -39,7 +39,7 @@ def export(
     """
     marked, rates = _marked(network) if interface.dropout_passes else (network, {})
     function = _function(marked, interface, label_set)
-    with cli.quiet_libraries():  # TensorFlow counts GPUs there
+    with startup.quiet_libraries():  # TensorFlow counts GPUs there
         model, _ = tf2onnx.convert.from_function(
             function,
             input_signature=function.input_signature,

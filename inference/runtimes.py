@@ -16,7 +16,7 @@ runtime of one that has `at_scale` and `probabilities`.
 import json
 from pathlib import Path
 
-from common import cli
+from common import startup
 from common.errors import UserError
 
 ONNX, ENGINE = ".onnx", ".engine"
@@ -55,7 +55,7 @@ def load(
         raise UserError(f"`provider` belongs to an {ONNX} file, not to {source}; leave it out")
     if source.suffix.lower() == ENGINE:
         return _engine(source, model, size, encoder)
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     from inference import keras_runtime
 
     return keras_runtime.load(source, model, size, encoder)
@@ -77,7 +77,7 @@ def label_set_of(source: Path, model: str | None = None):
     from models.weights import loading
 
     if loading.needs_keras(source):
-        cli.quiet_tensorflow()
+        startup.tensorflow()
     return loading.origin_of(source, model).label_set
 
 
@@ -123,7 +123,7 @@ def refined(runtime, source: Path):
     source = Path(source)
     if source.suffix.lower() in (ONNX, ENGINE):
         raise UserError(f"`refine` takes a run or weights, not {source}; give the run that it was made of")
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     from inference import refinement
 
     return refinement.RefiningRuntime(runtime, refinement.load(source))

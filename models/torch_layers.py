@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
-from common import devices
+from common import startup
 from models.depthwise import DepthwiseConv2D
 from models.initializers import he_fan_out, he_fan_out_depthwise, narrow_normal
 from models.layers import BN_MOMENTUM, BatchNorm
@@ -65,7 +65,7 @@ def has_grouped_kernels() -> bool:
     """
     import tensorflow as tf
 
-    return devices.has_onednn() or bool(tf.config.list_physical_devices("GPU"))
+    return startup.has_onednn() or bool(tf.config.list_physical_devices("GPU"))
 
 
 @keras.saving.register_keras_serializable("street_scenes")

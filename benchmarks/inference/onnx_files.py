@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.children import die_first, send
-from common import cli
+from common import cli, startup
 from common.files import write_bytes
 
 
@@ -19,7 +19,7 @@ def main() -> int:
     """Make the files that the first argument asks for."""
     settings = json.loads(sys.argv[1])
     die_first()
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     from benchmarks.inference.keras_backend import label_set_of, network_of
     from deploy import export
     from inference.graph_interface import GraphInterface

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from common import cli
+from common import cli, startup
 
 WARM_UP = 3  # steps, the first of which compiles
 # Images, about those of Cityscapes. Each epoch starts its pipeline anew, and all ranks wait for it: with a
@@ -23,7 +23,7 @@ LEAST_EPOCH = 3000
 def main() -> int:
     """Measure a turn of whole steps, one of the same without any exchange, and one of each of their parts."""
     settings = json.loads(sys.argv[1])
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     import tensorflow as tf
 
     if settings["threads"]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common import devices, environment
+from common import devices
 
 
 @pytest.fixture
@@ -44,23 +44,3 @@ def test_old_gpus_calculate_in_float16(gpus, monkeypatch, capability, kind, poli
     details = {"compute_capability": capability}
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
     assert devices.precision(kind) == policy
-
-
-@pytest.mark.parametrize(
-    ("onednn", "features", "told"),
-    [
-        (True, ["avx2"], {"remapping": False}),
-        (True, ["avx2", "avx512f"], {}),
-        (True, ["asimddp"], {}),  # ARM, where oneDNN has other kernels
-        (False, ["avx2"], {}),
-    ],
-)
-def test_batch_norm_is_left_apart_where_onednn_is_slow_with_it(monkeypatch, onednn, features, told):
-    import tensorflow as tf
-
-    found = {}
-    monkeypatch.setattr(tf.config.optimizer, "set_experimental_options", found.update)
-    monkeypatch.setattr(devices, "has_onednn", lambda: onednn)
-    monkeypatch.setattr(environment, "cpu_features", lambda: features)
-    devices.leave_batch_norm_apart()
-    assert found == told

@@ -11,9 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
-from common import cli  # noqa: E402
+from common import startup  # noqa: E402
 
-cli.quiet_tensorflow()
+startup.tensorflow()
 
 import numpy as np  # noqa: E402
 

@@ -28,9 +28,9 @@ MISSING = ("tensorrt", "pycuda", "wandb", "mlflow", "horovod")  # not everywhere
 
 def imported() -> None:
     """Import what scripts import."""
-    from common import cli
+    from common import startup
 
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     importlib.import_module("matplotlib.figure")
     for room in ROOMS:
         modules = pkgutil.walk_packages([str(ROOT / room)], f"{room}.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import cli
+from common import startup
 from common.arguments import as_options
 from common.environment import lines_of, versions
 from common.errors import EXIT_USER_ERROR, UserError
@@ -33,7 +33,7 @@ def examine(path: Path | None, dataset: str | None = None, classes: str | None =
     Raises:
         UserError: the ranks do not see each other.
     """
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     ranks = distributed.start()
     with at_most(JOIN_TIMEOUT, distributed.host(), "an all-reduce"):
         seconds = probe(ranks)

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 import toy
-from common import cli
+from common import startup
 
 
 def train(model: str, options: dict, size: list[int], precision: str, jit: bool | None) -> dict:
@@ -44,7 +44,7 @@ def train(model: str, options: dict, size: list[int], precision: str, jit: bool 
 
 
 if __name__ == "__main__":
-    cli.quiet_tensorflow()
+    startup.tensorflow()
     toy.register()
     for given in sys.argv[1:]:
         print(json.dumps(train(**json.loads(given))))
