@@ -44,8 +44,8 @@ trap 'rm -f "$told"' EXIT
 quietly() { "$@" 2> "$told" || { cat "$told" >&2; exit 1; }; }
 quietly "$horovodrun" --check-build
 quietly "$horovodrun" -np 2 "$python" -c '
-from common import cli
-cli.quiet_tensorflow()
+from common import startup
+startup.tensorflow()
 import horovod.tensorflow as hvd
 import tensorflow as tf
 hvd.init()

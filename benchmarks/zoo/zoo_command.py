@@ -79,7 +79,7 @@ def run(options) -> Iterator[dict]:
         raise UserError("--images are those of a data set; add -p/--path or leave --images out")
     if options.random:
         chosen = [one for one in catalogue.networks() if one.network in {one.network for one in chosen}]
-        for height, width in options.target_size:  # all networks in one record
+        for height, width in [] if options.only else options.target_size:  # all networks in one record
             sweep_command.is_done(["summary", "--published", "-t", f"{height},{width}"], options.save)
     elif not data:
         print("no data set: scores are the published ones; -p CITYSCAPES scores the weights here", flush=True)
@@ -134,7 +134,7 @@ def timings_here() -> list[list[str]]:
 def steps(one: Published, options, data: Path | None, timings: list[list[str]]) -> Iterator[list[str]]:
     """The command lines of benchmark.py for an entry, the quick ones first."""
     weights = network(one) if options.random else ["-w", one.name]
-    if not options.random:
+    if options.only or not options.random:
         for height, width in options.target_size:
             yield ["summary", *weights, "-t", f"{height},{width}"]
     for height, width in options.target_size:
