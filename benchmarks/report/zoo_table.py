@@ -67,7 +67,7 @@ def smallest(found: Iterable[Published], costs: dict[str, Cost]) -> list[Publish
 
 
 def fastest(speeds: list[Speed], on_cpu: bool) -> dict[str, Speed]:
-    """The fastest row of each network, on the processor, or the GPU, with most rows of whole float graphs."""
+    """The fastest row of each network, in float, on the processor, or the GPU, that most networks ran on."""
     rows = [
         row
         for row in speeds
@@ -79,7 +79,8 @@ def fastest(speeds: list[Speed], on_cpu: bool) -> dict[str, Speed]:
     ]
     if not rows:
         return {}
-    device = Counter(row.group.device for row in rows).most_common(1)[0][0]
+    networks = Counter(device for device, _ in {(row.group.device, row.model) for row in rows})
+    device = max(sorted(networks), key=networks.get)
     best: dict[str, Speed] = {}
     for row in rows:
         known = best.get(row.model)

@@ -64,6 +64,18 @@ def test_the_front_leaves_out_what_another_network_beats_in_both(reported):
     ]
 
 
+def test_a_processor_counts_by_its_networks_not_by_its_rows(tmp_path, records):
+    other = reports.CPU | {"cpu": "Another 1"}
+    runtimes = {f"openvino{suffix}": reports.figures(90.0) for suffix in ("", "-fp16")}
+    runtimes |= {"keras": reports.figures(90.0), "onnx": reports.figures(95.0)}
+    for name in NAMES[:3]:
+        one = catalogue.published()[name]
+        records.append(reports.inference(one.model, runtimes, SIZE, options=one.options, environment=other))
+    found = zoo_table.fastest(gather([reports.save(tmp_path, records)]).speeds, on_cpu=True)
+    assert {row.group.device for row in found.values()} == {"Imaginary 9000, 8 cores"}
+    assert len(found) == 5
+
+
 def test_the_fronts_of_two_devices_stand_side_by_side(tmp_path, records):
     on_gpu = {"pidnet-l-cityscapes": 300.0, "pidnet-m-cityscapes": 200.0, "fastscnn-cityscapes": 500.0}
     for name, rate in on_gpu.items():
