@@ -8,7 +8,7 @@ from benchmarks.report.rows import Group, Speed
 
 
 def groups(speeds: Iterable[Speed]) -> dict[Group, list[Speed]]:
-    """Rows by group, fastest first, failed ones last; groups with scores, small batches, many rows first."""
+    """Rows by group, fastest first, failed last; groups with scores, small batches, many networks first."""
     found = defaultdict(list)
     for speed in speeds:
         found[speed.group].append(speed)
@@ -20,8 +20,9 @@ def groups(speeds: Iterable[Speed]) -> dict[Group, list[Speed]]:
 def _importance(item: tuple[Group, list[Speed]]) -> tuple:
     group, rows = item
     scored = any(row.miou is not None for row in rows)
+    networks = len({row.model for row in rows})
     height, width = (int(side) for side in group.size.split("x"))
-    return not scored, group.batch, -len(rows), -height * width, group
+    return not scored, group.batch, -networks, -len(rows), -height * width, group
 
 
 def by_score(rows: list[Speed]) -> dict[str, list[Speed]]:

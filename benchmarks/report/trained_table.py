@@ -27,7 +27,8 @@ def section(reported: ReportedRecords) -> Section:
         if row.budget and not row.passes:
             groups[f"trained on {row.budget}; scored on {row.data}"][row.model, row.alike].append(row)
     costs = {cost.model: cost.parameters for cost in reported.costs}
-    rates = {name: row.rate.median for name, row in zoo_table.fastest(reported.speeds, on_cpu=True).items()}
+    timed = zoo_table.fastest(reported.speeds, on_cpu=True)
+    rates = {name: row.rate.median for name, row in timed.items()}
 
     def cells(rows: list[Accuracy]) -> list[Cell]:
         model = rows[0].model
@@ -51,7 +52,8 @@ def section(reported: ReportedRecords) -> Section:
         "trained",
         "Trained alike",
         "Networks trained on the same images for as long, with the optimizer and rates of their recipes: the "
-        "mean of trainings that differ in the seed alone. Speed is of the network with any weights.",
+        "mean of trainings that differ in the seed alone. Speed is of the network with any weights"
+        + (f", {zoo_table.conditions(timed)}." if timed else "."),
         tables=[Table("Trained alike", COLUMNS, tables)] if tables else [],
         lacking="" if tables else LACKING,
     )
