@@ -39,12 +39,13 @@ def as_traced() -> Iterator[None]:
     import tensorflow as tf
 
     option = "disable_meta_optimizer"
-    before = tf.config.optimizer.get_experimental_options().get(option, False)
+    before = tf.config.optimizer.get_experimental_options()[option]
     tf.config.optimizer.set_experimental_options({option: True})
     try:
         yield
     finally:
-        tf.config.optimizer.set_experimental_options({option: before})
+        # None takes it out again; with False there, functions called before would be optimized anew
+        tf.config.optimizer.set_experimental_options({option: before or None})
 
 
 def prepare() -> bool:

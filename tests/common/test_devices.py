@@ -44,3 +44,13 @@ def test_old_gpus_calculate_in_float16(gpus, monkeypatch, capability, kind, poli
     details = {"compute_capability": capability}
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
     assert devices.precision(kind) == policy
+
+
+def test_calls_as_traced_leave_the_configuration_of_others_as_it_was():
+    from tensorflow.python.eager import context
+
+    before = context.context().config
+    for _ in range(2):
+        with devices.as_traced():
+            assert context.context().config.graph_options.rewrite_options.disable_meta_optimizer
+        assert context.context().config == before
