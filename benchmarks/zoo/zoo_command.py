@@ -79,8 +79,9 @@ def run(options) -> Iterator[dict]:
         raise UserError("--images are those of a data set; add -p/--path or leave --images out")
     if options.random:
         chosen = [one for one in catalogue.networks() if one.network in {one.network for one in chosen}]
-        for height, width in [] if options.only else options.target_size:  # all networks in one record
-            sweep_command.is_done(["summary", "--published", "-t", f"{height},{width}"], options.save)
+        if not options.only:  # all networks in one record
+            for height, width in options.target_size:
+                sweep_command.is_done(["summary", "--published", "-t", f"{height},{width}"], options.save)
     elif not data:
         print("no data set: scores are the published ones; -p CITYSCAPES scores the weights here", flush=True)
     timings = [["--runtimes", ",".join(options.runtimes)]] if options.runtimes else timings_here()
