@@ -10,14 +10,14 @@ from runs import handlers_restored
 from tiny import REPO
 from training.run.interruptions import Interruptions
 
-# Ends as slowly as a program that has TensorFlow to put away.
+# Ends as slowly as a program that has TensorFlow to put away: in as many seconds as it is told.
 RUN = """
 import signal, sys, time
 from training.run.interruptions import Interruptions
 
 class Slow:
     def __del__(self):
-        time.sleep(0.5)
+        time.sleep(float(sys.argv[1]))
 
 slow = Slow()
 with Interruptions() as stop:
@@ -35,7 +35,7 @@ sys.exit(stop.status)
 )
 @pytest.mark.parametrize("more", [signal.SIGTERM, signal.SIGUSR1])
 def test_more_signals_do_not_replace_the_status(first, more, status):
-    with subprocess.Popen([sys.executable, "-c", RUN], cwd=REPO, stdout=subprocess.PIPE) as run:
+    with subprocess.Popen([sys.executable, "-c", RUN, "0.5"], cwd=REPO, stdout=subprocess.PIPE) as run:
         run.stdout.readline()
         run.send_signal(first)
         while run.poll() is None:
@@ -45,7 +45,7 @@ def test_more_signals_do_not_replace_the_status(first, more, status):
 
 def test_ctrl_c_still_interrupts_the_end():
     with subprocess.Popen(
-        [sys.executable, "-c", RUN], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", RUN, "60"], cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as run:
         run.stdout.readline()
         run.send_signal(signal.SIGTERM)
