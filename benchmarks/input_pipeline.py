@@ -1,6 +1,7 @@
 """The input pipeline against decoding alone: images per second from PNG or JPEG files and from the cache.
 
-The yardstick is the pipeline's own decoder on the same files with as many threads, and nothing else.
+The yardstick is the pipeline's own decoder on the same files with as many threads, and nothing else. With
+augmentation but without batches, in the same threads, it is what the pipeline could reach at most.
 """
 
 import tempfile
@@ -36,7 +37,7 @@ def run(options) -> dict:
     """Measure; returns images per second and ratios to decoding."""
     startup.tensorflow()
     from common.threads import usable_cpus
-    from data import cache, datasets
+    from data import cache, datasets, draws
     from data.pipeline import Batches
 
     root = cli.dataset_path(options.path)
@@ -48,15 +49,20 @@ def run(options) -> dict:
     def batches(image_cache) -> Batches:
         return Batches(samples, options.target_size, options.batch, image_cache, workers)
 
-    def decode_alone():
+    def in_threads(function):
         with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(lambda sample: sample.decode(), samples):
-                pass
+            drain(pool.map(function, range(len(samples))))
+
+    def augment(index):
+        uncached.augmented(index, draws.generator(0, 0, index))
+
+    uncached = batches(cache.NoCache())
 
     with tempfile.TemporaryDirectory() as folder:
         functions = {
-            "decode alone": decode_alone,
-            f"from {stored}": Epochs(batches(cache.NoCache())),
+            "decode alone": lambda: in_threads(lambda index: samples[index].decode()),
+            "decode and augment": lambda: in_threads(augment),
+            f"from {stored}": Epochs(uncached),
             "memory cache": Epochs(batches(cache.MemoryCache())),
             "folder cache": Epochs(batches(cache.FolderCache(Path(folder)))),
         }
@@ -64,7 +70,7 @@ def run(options) -> dict:
     alone = seconds["decode alone"]
     fastest = {name: len(samples) / min(times) for name, times in seconds.items()}  # noise only adds time
     for name, rate in fastest.items():
-        print(f"{name:14} {rate:7.1f} images/s   {rate / fastest['decode alone']:5.2f} x decoding alone")
+        print(f"{name:18} {rate:7.1f} images/s   {rate / fastest['decode alone']:5.2f} x decoding alone")
     return {
         "settings": {
             "pictures": len(samples),

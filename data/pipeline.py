@@ -81,7 +81,7 @@ class Batches:
         indices = self._mine(epoch_order(len(self.samples), seen + left, seed, epoch)[seen:])
 
         def load(index):
-            return self._augmented(index, draws.generator(seed, epoch, int(index)))
+            return self.augmented(int(index), draws.generator(seed, epoch, int(index)))
 
         return self._iterate(indices, load)
 
@@ -101,18 +101,19 @@ class Batches:
         indices = self._mine(np.concatenate([np.arange(len(self.samples)), np.full(padding, -1)]))
         return self._iterate(indices, self._plain)
 
-    def _mine(self, indices: np.ndarray) -> np.ndarray:
-        # [steps, ranks, batch]: a global batch holds the same images however many ranks share it
-        return indices.reshape(-1, self.shard.ranks, self.batch)[:, self.shard.rank].reshape(-1)
-
-    def _augmented(self, index, random):
+    def augmented(self, index: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """One image and its train ids for training, by the next random numbers of `random`."""
         choice = draws.draw(random, self.ranges)
-        image, label, table = self._load(int(index))
+        image, label, table = self._load(index)
         if self.most < 1:
             label, table = augment.look_up(label, table), None
             choice = augment.balanced(label, self.size, self.whole, choice, self.most, random)
         image, label = augment.apply(image, label, self.size, choice, self.whole)
         return image, label if table is None else augment.look_up(label, table)
+
+    def _mine(self, indices: np.ndarray) -> np.ndarray:
+        # [steps, ranks, batch]: a global batch holds the same images however many ranks share it
+        return indices.reshape(-1, self.shard.ranks, self.batch)[:, self.shard.rank].reshape(-1)
 
     def _plain(self, index):
         if index < 0:

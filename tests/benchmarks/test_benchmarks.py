@@ -32,7 +32,7 @@ def test_pipeline(tmp_path):
         tmp_path / "out", "pipeline", "-p", tmp_path / "town", "-t", "32,64", "--pictures", 8, "--rounds", 2
     )
     rates = kept["results"]["pictures_per_second"]
-    assert set(rates) == {"decode alone", "from PNG", "memory cache", "folder cache"}
+    assert set(rates) == {"decode alone", "decode and augment", "from PNG", "memory cache", "folder cache"}
     assert all(rate > 0 for rate in rates.values())
     assert all(name in out for name in rates)
 
