@@ -1,7 +1,7 @@
 """The input pipeline against decoding alone: images per second from PNG or JPEG files and from the cache.
 
-The yardstick is the pipeline's own decoder on the same files with as many threads, and nothing else. With
-augmentation but without batches, in the same threads, it is what the pipeline could reach at most.
+The yardstick is the pipeline's own decoder on the same files with as many threads, and nothing else. Beside
+it, the same threads decode and augment: what is left to the pipeline is the cost of its batches.
 """
 
 import tempfile
