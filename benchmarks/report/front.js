@@ -55,14 +55,16 @@ const boxAt = (x, y, [right, down, anchor], width) => {
   return { x0: start, x1: start + width, y0: y + down - 11, y1: y + down + 3 };
 };
 
-// names beside their points, the best first; where there is no place, those of the front stand apart with a line to
-// their points, and others are left to the tip and the table
+// names beside their points, the best first, of several with a network's mIoU at the fastest only; where there is no
+// place, those of the front stand apart with a line to their points, and others are left to the tip and the table
 const writeNames = (svg, placed, lines, frame, front) => {
   const taken = placed.map(({ x, y }) => ({ x0: x - REACH, x1: x + REACH, y0: y - REACH, y1: y + REACH }));
   taken.push(...lines);
-  const named = new Set();
+  const named = new Set(), slower = new Set();
   placed.forEach(({ x, y, point }, number) => {
-    if (named.has(point.model)) return;
+    const network = `${point.model} ${point.miou}`;
+    if (named.has(point.model) || slower.has(network)) return;
+    slower.add(network);
     const text = element("text", { class: "name" }, point.model);
     svg.append(text);
     const width = text.getComputedTextLength(), others = taken.filter((_, index) => index !== number);
@@ -114,7 +116,7 @@ const draw = (chart, points, tip) => {
     const [x0, x1, y0, y1] = [at(one.rate), at(front[n].rate), up(one.miou), up(front[n].miou)];
     return [{ x0, x1, y0: y0 - 1, y1: y0 + 1 }, { x0: x1 - 1, x1: x1 + 1, y0, y1 }];
   });
-  const order = [...front, ...points.filter((one) => !front.includes(one)).sort((a, b) => b.miou - a.miou)];
+  const order = [...front, ...points.filter((one) => !front.includes(one)).sort((a, b) => b.miou - a.miou || b.rate - a.rate)];
   const placed = order.map((point) => ({ x: at(point.rate), y: up(point.miou), point }));
   for (const { x, y, point } of [...placed].reverse()) {
     const kind = `${point.own ? "own" : "published"} ${front.includes(point) ? "best" : ""}`;

@@ -22,7 +22,7 @@ def write(
 
     Args:
         canvas: whose axes have their limits.
-        points: (x, y, name, colour), the most important first.
+        points: (x, y, name, colour), the most important first; those without a name are only kept free.
         lines: (x, y, x, y) from end to end, which names should not cover either.
     """
     axes, figure = canvas.axes, canvas.drawing
@@ -31,7 +31,7 @@ def write(
     taken = [_marker(axes, x, y) for x, y, _, _ in points]
     lined = [Bbox(axes.transData.transform([line[:2], line[2:]])) for line in lines]
     for number, (x, y, name, color) in enumerate(points):
-        for right, up, horizontal, vertical in PLACES:
+        for right, up, horizontal, vertical in PLACES if name else ():
             text = axes.annotate(
                 name,
                 (x, y),

@@ -36,12 +36,18 @@ def tradeoff(number: int, group: Group, rows: list[Speed]) -> list[Figure]:
             canvas.axes.plot([], [], marker[runtime], color=LIGHT["faint"], label=runtime, linestyle="none")
         canvas.legend()
         order = best + [row for row in scored if row not in best]
-        points = [(row.rate.median, 100 * row.miou, row.model, color[row.model]) for row in order]
+        points = [(row.rate.median, 100 * row.miou, name, color[row.model]) for row, name in _named(order)]
         reached = [(row.rate.least, 100 * row.miou, row.rate.most, 100 * row.miou) for row in scored]
         steps = [(x[n + 1], y[n], x[n], y[n]) for n in range(len(x) - 1)]
         point_names.write(canvas, points, reached + steps)
         figures.append(canvas.finish())
     return figures
+
+
+def _named(rows: list[Speed]) -> list[tuple[Speed, str]]:
+    """Rows with their names, of several with one network's mIoU only the first, which is the fastest."""
+    first = {(row.model, row.miou): row for row in reversed(rows)}
+    return [(row, row.model if first[row.model, row.miou] is row else "") for row in rows]
 
 
 def _point(canvas: Canvas, row: Speed, color: str, marker: str) -> None:

@@ -1,5 +1,7 @@
 """The page in a real browser: nothing complains, tables sort and filter, no text lies on another."""
 
+import math
+
 import pytest
 
 import reports
@@ -200,6 +202,17 @@ def test_a_browser_would_run_what_is_not_escaped(chromium, tmp_path):
         report_command.compose([tmp_path])
 
 
+# [text, x, y] of the chart's names, and of its points with their tips
+NAMES_AND_POINTS = """() => {
+    const found = (what, text) => [...document.querySelectorAll(`#front ${what}`)].map((one) => {
+        const box = one.getBoundingClientRect();
+        return [text(one), (box.left + box.right) / 2, (box.top + box.bottom) / 2];
+    });
+    return {names: found(".name", (one) => one.textContent),
+            points: found(".point", (one) => one.querySelector("title").textContent)};
+}"""
+
+
 class TestFront:
     """The first screen: one chart of mIoU against speed, and its filters."""
 
@@ -270,6 +283,22 @@ class TestFront:
             ticks = "[...document.querySelectorAll('#front .tick[text-anchor=middle]')]"
             told = seen.evaluate(f"{ticks}.map((tick) => tick.textContent)")
             assert told == ["10", "15"]  # two numbers tell the scale
+
+    def test_a_name_stands_at_the_fastest_point_of_its_network(self, chromium, tmp_path):
+        found = report_command.compose([reports.save(tmp_path, reports.everything())])
+        from benchmarks.report import front, page
+        from benchmarks.report.reported import gather
+
+        speeds = gather([tmp_path]).speeds
+        found.front = front.front(sorted(speeds, key=lambda row: row.rate.median if row.rate else 0))
+        (tmp_path / "index.html").write_text(page.html(found))
+        with opened(chromium, tmp_path / "index.html") as seen:
+            places = seen.evaluate(NAMES_AND_POINTS)
+            assert len(places["names"]) > 3
+            for name, x, y in places["names"]:
+                own = [point for point in places["points"] if point[0].startswith(name)]
+                nearest = min(own, key=lambda point: math.hypot(point[1] - x, point[2] - y))
+                assert len(own) > 1 and nearest == max(own, key=lambda point: point[1]), name
 
     def test_hovering_tells_the_row(self, chromium, page_file):
         with opened(chromium, page_file) as page:
