@@ -82,7 +82,8 @@ def fold_scales(editing: Editing) -> None:
             values, _ = editing.constant_and_other(shift)
             if not _of_channels(values) or (shift.op_type == "Sub" and shift.input[0] != scale.output[0]):
                 continue
-            shift.input[:] = [scale.output[0], editing.add_constant(f"{shift.name}/values", values / factors)]
+            values = editing.add_constant(f"{shift.name}/values", values / factors)
+            editing.set_inputs(shift, [scale.output[0], values])
         for user in convolutions:
             _set(editing, user, 1, editing.constant(user.input[1]) * factors.reshape(INPUTS))
         editing.replace(scale, source)
@@ -203,4 +204,5 @@ def _set(editing: Editing, convolution: onnx.NodeProto, position: int, values: n
     """Give a convolution another kernel (1) or bias (2), which no other node shares."""
     role = ("weights", "bias")[position - 1]
     name = editing.add_constant(f"{convolution.name}/{role}", values.astype(np.float32))
-    convolution.input[position:] = [name, *convolution.input[position + 1 :]]
+    inputs = list(convolution.input)
+    editing.set_inputs(convolution, [*inputs[:position], name, *inputs[position + 1 :]])

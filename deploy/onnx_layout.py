@@ -38,7 +38,8 @@ def _before_padding(editing: Editing, transpose: onnx.NodeProto, pad: onnx.NodeP
     source = pad.input[0]
     turned = editing.add(pad, "Transpose", [source], f"{source}/Transpose", perm=TO_CHANNELS_FIRST)
     widths = widths.reshape(2, 4)[:, TO_CHANNELS_FIRST].ravel()
-    pad.input[:2] = [turned, editing.add_constant(f"{pad.name}/widths", widths)]
+    widths = editing.add_constant(f"{pad.name}/widths", widths)
+    editing.set_inputs(pad, [turned, widths, *pad.input[2:]])
     editing.replace(transpose, pad.output[0])
 
 
@@ -58,4 +59,5 @@ def _before_arithmetic(editing: Editing, transpose: onnx.NodeProto) -> None:
         values, before = editing.constant_and_other(node)
         values = editing.add_constant(f"{node.name}/values", values.reshape(-1, 1, 1))
         before = turned if before == source else before
-        node.input[:] = [before if editing.constant(name) is None else values for name in node.input]
+        inputs = [before if editing.constant(name) is None else values for name in node.input]
+        editing.set_inputs(node, inputs)

@@ -9,7 +9,7 @@ from onnx import helper, numpy_helper
 
 
 class Editing:
-    """A graph's nodes and constants; `write` puts them back.
+    """A graph's nodes and constants; `write` puts them back. Inputs and outputs change by its methods alone.
 
     Attributes:
         nodes: in the order of the data.
@@ -20,7 +20,11 @@ class Editing:
         self.nodes = list(graph.node)
         self._constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
         self._outputs = {value.name for value in graph.output}
-        self._taken = {output for node in self.nodes for output in node.output} | set(self._constants)
+        self._makers = {output: node for node in self.nodes for output in node.output}
+        self._users: dict[str, list[onnx.NodeProto]] = {}
+        for node in self.nodes:
+            self._use(node)
+        self._taken = {*self._makers, *self._constants}
 
     def of_kind(self, kind: str) -> list[onnx.NodeProto]:
         """The nodes of one operator, in a list of its own."""
@@ -28,14 +32,12 @@ class Editing:
 
     def maker(self, name: str, kind: str | None = None) -> onnx.NodeProto | None:
         """The node that makes a tensor; None if there is none, or it is of another kind."""
-        for node in self.nodes:
-            if name in node.output:
-                return node if kind in (None, node.op_type) else None
-        return None
+        node = self._makers.get(name)
+        return node if node is not None and kind in (None, node.op_type) else None
 
     def users(self, name: str) -> list[onnx.NodeProto]:
         """The nodes that take a tensor."""
-        return [node for node in self.nodes if name in node.input]
+        return list(self._users.get(name, ()))
 
     def only_user(self, name: str) -> onnx.NodeProto | None:
         """The node that alone takes a tensor; None also where the graph returns it."""
@@ -78,8 +80,16 @@ class Editing:
         """A new node before another; returns the name of its output, which is its own."""
         name = self._free(name)
         place = next(number for number, node in enumerate(self.nodes) if node is before)
-        self.nodes.insert(place, helper.make_node(kind, inputs, [name], name, **attributes))
+        self._makers[name] = node = helper.make_node(kind, inputs, [name], name, **attributes)
+        self.nodes.insert(place, node)
+        self._use(node)
         return name
+
+    def set_inputs(self, node: onnx.NodeProto, inputs: Iterable[str]) -> None:
+        """Let a node take other tensors."""
+        self._leave(node)
+        node.input[:] = list(inputs)
+        self._use(node)
 
     def replace(self, node: onnx.NodeProto, name: str) -> None:
         """Let a tensor take the place of a node's output, and remove the node.
@@ -87,7 +97,7 @@ class Editing:
         Where the graph returns that output, the tensor gets its name; of an input of the graph, or another of
         its outputs, it cannot, and the node stays.
         """
-        old, new = node.output[0], name
+        old, new, maker = node.output[0], name, None
         if old in self._outputs:
             maker = self.maker(name)
             if maker is None or name in self._outputs:
@@ -95,8 +105,13 @@ class Editing:
             maker.output[:] = [old if made == name else made for made in maker.output]
             old, new = name, old
         self.nodes = [other for other in self.nodes if other is not node]
+        self._leave(node)
+        for made in node.output:
+            del self._makers[made]
+        if maker is not None:
+            self._makers[new] = self._makers.pop(old)
         for user in self.users(old):
-            user.input[:] = [new if used == old else used for used in user.input]
+            self.set_inputs(user, [new if used == old else used for used in user.input])
 
     def write(self) -> None:
         """Put into the graph what its outputs need."""
@@ -110,6 +125,14 @@ class Editing:
         del self._graph.node[:], self._graph.initializer[:]
         self._graph.node.extend(reversed(kept))
         self._graph.initializer.extend(tensors)
+
+    def _use(self, node: onnx.NodeProto) -> None:
+        for name in dict.fromkeys(node.input):
+            self._users.setdefault(name, []).append(node)
+
+    def _leave(self, node: onnx.NodeProto) -> None:
+        for name in dict.fromkeys(node.input):
+            self._users[name] = [other for other in self._users[name] if other is not node]
 
     def _free(self, name: str) -> str:
         free, number = name, 1
