@@ -5,6 +5,7 @@ VENV ?= .venv
 DEMO ?= demo
 EPOCHS ?= 8
 SIZE ?= 192x384
+TURN ?= 1
 MEASURED ?= measured
 SWEEP ?= training/sweeps/town.toml
 LOGS ?= logs
@@ -16,7 +17,7 @@ TRAIN = $(PY) train.py -p $(DEMO)/town $(AT) -b 2 -e $(EPOCHS) --validate-every 
     --optimizer adam --schedule onecycle --max-lr 2e-3 --augment flip
 # scores and speed of weights, in a folder of that name
 measured = $(PY) evaluate.py -w $1 $(AT) -p $(DEMO)/town -r $(DEMO)/$2 && \
-    $(PY) benchmark.py inference -w $1 $(AT) --turns 5 --seconds 1 --save $(DEMO)/records && \
+    $(PY) benchmark.py inference -w $1 $(AT) --turns 5 --seconds $(TURN) --save $(DEMO)/records && \
     $(PY) benchmark.py accuracy -w $1 --scores $(DEMO)/$2 --save $(DEMO)/records
 PIP := $(PY) -m pip --disable-pip-version-check
 # three files at a time on two processors, as some tests wait for SLURM

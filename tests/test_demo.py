@@ -22,7 +22,7 @@ def test_demo(tmp_path):
         name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
     }
     done = subprocess.run(
-        ["make", "demo", "EPOCHS=5", "SIZE=128x256", f"DEMO={demo}", f"VENV={Path(sys.prefix)}"],
+        ["make", "demo", "EPOCHS=5", "SIZE=128x256", "TURN=0.1", f"DEMO={demo}", f"VENV={Path(sys.prefix)}"],
         cwd=REPO,
         env=environment,
         capture_output=True,
