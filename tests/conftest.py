@@ -10,8 +10,6 @@ pytest_plugins = ["processor_time"]
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("CITYSCAPES_DATASET", None)
-# XLA's code runs a few times here: to optimise it takes longer than it saves
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import toy  # noqa: E402
 

@@ -60,11 +60,11 @@ const boxAt = (x, y, [right, down, anchor], width) => {
 const writeNames = (svg, placed, lines, frame, front) => {
   const taken = placed.map(({ x, y }) => ({ x0: x - REACH, x1: x + REACH, y0: y - REACH, y1: y + REACH }));
   taken.push(...lines);
-  const named = new Set(), slower = new Set();
+  const named = new Set(), tried = new Set();
   placed.forEach(({ x, y, point }, number) => {
     const network = `${point.model} ${point.miou}`;
-    if (named.has(point.model) || slower.has(network)) return;
-    slower.add(network);
+    if (named.has(point.model) || tried.has(network)) return;
+    tried.add(network);
     const text = element("text", { class: "name" }, point.model);
     svg.append(text);
     const width = text.getComputedTextLength(), others = taken.filter((_, index) => index !== number);

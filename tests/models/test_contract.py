@@ -288,7 +288,7 @@ def wide_numbers(graph) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("backend", "cases"), [("torch", tuple(NETWORKS)), ("jax", JAX)])
+@pytest.mark.parametrize(("backend", "cases"), [("torch", tuple(CASES)), ("jax", JAX)])
 def test_golden_logits_on_another_backend(backend, cases):
     if not importlib.util.find_spec(backend):
         pytest.skip(f"{backend} is not installed: pip install -c constraints.txt -e .[backends]")
