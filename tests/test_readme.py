@@ -31,7 +31,7 @@ SMALL = {  # options to append; the last of an option's values counts
     "convert_weights.py": "--size 64,128",
     "convert_weights.py --list": "",
     "convert_to_onnx.py --int8": "--min-agreement 0",
-    "benchmark.py train-step": "-t 64,128 --rounds 1",
+    "benchmark.py train-step": "-m toy -t 64,128 --rounds 1",
     "benchmark.py train": "-m toy -t 32,64 --turns 3 --seconds 0.05",
     "benchmark.py sweep": "--count",
     "benchmark.py scaling": "-m toy -t 64,128 --ranks 1 --rounds 3 --seconds 0.05",

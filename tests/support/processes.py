@@ -15,6 +15,8 @@ from tiny import REPO
 
 # What the tests set to silence TensorFlow is taken back: a script has to see to that itself.
 UNSET = ("CITYSCAPES_DATASET", "TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND")
+# read when they are needed, and not by libraries as they are imported
+LATE = {"CITYSCAPES_DATASET", "WEIGHTS_CACHE", "WEIGHTS_MIRROR"}
 SECONDS = 300  # that a script may take
 
 
@@ -68,7 +70,7 @@ def run_script(script, *arguments, folder=REPO, fresh=False, **variables):
     """Run `script` of the repository with environment `variables`, no data set among them unless given.
 
     It is a fork of a process that has imported TensorFlow; a new process if `fresh`, or with variables other
-    than the data set's, which libraries may read when they are imported.
+    than those of LATE, which libraries may read when they are imported.
 
     Returns:
         subprocess.CompletedProcess with returncode, stdout and stderr.
@@ -76,7 +78,7 @@ def run_script(script, *arguments, folder=REPO, fresh=False, **variables):
     environment = {name: value for name, value in os.environ.items() if name not in UNSET}
     environment |= {name: str(value) for name, value in variables.items()}
     words = [str(REPO / script), *map(str, arguments)]
-    if set(variables) <= {"CITYSCAPES_DATASET"} and not fresh:
+    if LATE.issuperset(variables) and not fresh:
         done = warm().run(words, [environment], folder)
     else:
         done = subprocess.run(
