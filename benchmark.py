@@ -26,6 +26,7 @@ from importlib import import_module
 from pathlib import Path
 
 from common import cli
+from common.files import make_folder
 
 BENCHMARKS = {
     "inference": "benchmarks.inference.inference_command",
@@ -75,6 +76,8 @@ def main() -> int:
     options = arguments()
     if options.benchmark in READERS:
         return import_module(READERS[options.benchmark]).run(options)
+    if options.save:
+        make_folder(options.save, "save")
     measured = import_module(COMMANDS[options.benchmark]).run(options)
     for one in [measured] if isinstance(measured, dict) else measured:  # a sweep's are saved one by one
         if options.save:

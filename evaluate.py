@@ -27,6 +27,7 @@ from pathlib import Path
 
 from common import cli, left_out
 from common.errors import UserError
+from common.files import make_folder
 
 
 def arguments():
@@ -117,7 +118,7 @@ def main():
         official.require_label_ids(samples)
     folder = options.results_path or default_results(options)
     files = image_files(options, folder, samples)
-    report.prepare(folder)
+    make_folder(folder)
     if options.predictions:
         counts = predictions.score_files(samples, files)
     else:
@@ -219,7 +220,6 @@ def score_classifier(classify, samples, files, folder):
     """Classify every sample and count; write label images to `files`, if given, and their uncertainty."""
     from data import png
     from evaluation.predictions import score_arrays
-    from evaluation.report import prepare
 
     targets = dict(zip(samples, files)) if files else {}
 
@@ -227,7 +227,7 @@ def score_classifier(classify, samples, files, folder):
         train_ids, doubt = classify(image)
         label = sample.label_set.train_to_file[train_ids]  # uint8 [H, W]
         if targets:
-            prepare(targets[sample].parent)
+            make_folder(targets[sample].parent)
             png.write(targets[sample], label)
             if doubt:
                 write_uncertainty(folder, sample, doubt)
@@ -238,11 +238,10 @@ def score_classifier(classify, samples, files, folder):
 
 def write_uncertainty(folder, sample, doubt):
     """Write what a sampling model is uncertain of, named as by predict.py."""
-    from evaluation.report import prepare
     from inference import uncertainty
 
     target = folder / uncertainty.FOLDER / sample.folder
-    prepare(target)
+    make_folder(target)
     uncertainty.write(target, sample.name, doubt, sample.label_set.classes)
 
 

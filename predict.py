@@ -36,6 +36,7 @@ from pathlib import Path
 
 from common import cli, left_out
 from common.errors import UserError
+from common.files import make_folder
 from models import ARCHITECTURES
 
 RESULTS = Path("results")
@@ -173,7 +174,7 @@ def write_images(options):
     jobs = image_files.find(paths, options.split, options.coarse, options.dataset)
     runtime = load_runtime(options)
     results = options.results_path or RESULTS
-    image_files.require_writable(results)
+    make_folder(results)
     image_files.predict_all(runtime, jobs, results)
     kinds = "label maps, colour images and overlays"
     if options.samples:

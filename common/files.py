@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import shutil
 import uuid
 from pathlib import Path
@@ -37,6 +38,24 @@ def require_folder_of(path: Path, argument: str = "output") -> None:
     """
     if not path.parent.is_dir() or path.is_dir():
         raise UserError(f"cannot write {path}: no folder for it, or a folder itself; correct `{argument}`")
+
+
+def make_folder(folder: Path, argument: str = "folder") -> None:
+    """Make a folder for results before the work that they come from, unless it is there.
+
+    Args:
+        argument: what named the folder, for the message.
+
+    Raises:
+        UserError: it cannot be made or written to.
+    """
+    cure = f"give another `{argument}`"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the results folder {folder}: {error.strerror}; {cure}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write to the results folder {folder}: no permission; {cure}")
 
 
 def partial_name(path: Path) -> Path:

@@ -4,10 +4,8 @@ import csv
 import io
 import json
 import math
-import os
 from pathlib import Path
 
-from common.errors import UserError
 from common.files import write_bytes
 from evaluation.scored_labels import ScoredLabels
 
@@ -35,20 +33,6 @@ def to_csv(scores: dict, labels: ScoredLabels) -> str:
 def to_json(scores: dict, about: dict) -> str:
     """The official script's keys after those of `about`; null where a score is not defined."""
     return json.dumps(_without_nan({**about, **scores}), indent=1, allow_nan=False) + "\n"
-
-
-def prepare(folder: Path) -> None:
-    """Make the results folder, so that a long evaluation cannot fail at its end.
-
-    Raises:
-        UserError: it cannot be made or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make {folder}: {error.strerror}; give another `folder`") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"cannot write to {folder}: no permission; give another `folder`")
 
 
 def write(folder: Path, scores: dict, about: dict, labels: ScoredLabels) -> None:

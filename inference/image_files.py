@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from common.errors import UserError
+from common.files import make_folder
 from common.threads import bounded_map
 from data import datasets, png
 from data.cityscapes import IMAGES
@@ -197,18 +198,6 @@ def _require_sane_size(path: Path) -> None:
         raise UserError(f"{path}: its header claims {height}x{width} pixels; leave it out")
 
 
-def require_writable(folder: Path) -> None:
-    """Make the results folder.
-
-    Raises:
-        UserError: not possible.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the results folder {folder}: {error.strerror}; see `folder`") from error
-
-
 def predict_all(runtime, jobs: list[Job], results: Path) -> None:
     """Decode, classify and write; the three overlap, memory is bounded by a few images.
 
@@ -252,9 +241,9 @@ def write(
         ("overlay", overlay),
     ):
         target = results / kind / job.folder / f"{job.name}_{kind}.png"
-        require_writable(target.parent)
+        make_folder(target.parent)
         png.write(target, pixels)
     if doubt:
         folder = results / uncertainty.FOLDER / job.folder
-        require_writable(folder)
+        make_folder(folder)
         uncertainty.write(folder, job.name, doubt, label_set.classes)

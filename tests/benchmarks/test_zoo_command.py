@@ -73,6 +73,13 @@ def test_mistakes_are_told_in_one_line(tmp_path):
         assert_one_line_error(zoo(*words), message)
 
 
+def test_records_that_cannot_be_kept_are_told_before_anything_is_measured(tmp_path):
+    (tmp_path / "file").touch()
+    done = zoo("--only", NAME, "--random", "--save", tmp_path / "file" / "records")
+    assert_one_line_error(done, f"the results folder {tmp_path}/file/records", "give another --save")
+    assert not done.stdout
+
+
 def test_entries_have_names_and_numbers():
     first, *_, last = catalogue.published().values()
     assert zoo_command.entry("0") is zoo_command.entry(first.name) is first
