@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common.environment import environment
 from common.errors import UserError
-from common.files import write_bytes
+from common.files import make_folder, write_bytes
 
 VERSION = 2
 RESULTS = Path(__file__).parent / "results"
@@ -67,7 +67,7 @@ def write(record: dict, folder: Path, label: str = "") -> Path:
         raise ValueError(wrong)
     stamp = record["date"].replace("-", "").replace(":", "")
     path = folder / f"{'-'.join(filter(None, [record['benchmark'], label, record['id'], stamp]))}.json"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "save")
     if path.exists():
         raise FileExistsError(path)
     write_bytes(path, text.encode())

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from common.errors import UserError
+from common.files import make_folder
 
 SMALLEST = (128, 256)  # height, width; below, signs and people are a pixel wide
 
@@ -36,9 +37,9 @@ def synthesize(
         raise UserError(f"seed {seed} is negative; give a whole number of at least 0")
     _require_no_data_set(root)
     # cityscapesscripts, OpenCV and tqdm take a second to import: too long for `--help`
-    from data.synthetic.write import Job, make_folder, write_all
+    from data.synthetic.write import Job, write_all
 
-    make_folder(root)
+    make_folder(root, "path")
     jobs = [
         Job(root, split, index, tuple(size), seed)
         for split, count in (("train", train), ("val", val))

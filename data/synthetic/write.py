@@ -13,8 +13,7 @@ from cityscapesscripts.preparation.json2instanceImg import createInstanceImage
 from cityscapesscripts.preparation.json2labelImg import createLabelImage
 from tqdm import tqdm
 
-from common.errors import UserError
-from common.files import write_bytes
+from common.files import make_folder, write_bytes
 from data import png
 from data.cityscapes import FINE, IMAGES
 from data.synthetic.render import render
@@ -77,7 +76,7 @@ def write_scene(job: Job) -> None:
     content = {"imgHeight": job.size[0], "imgWidth": job.size[1], "objects": objects}
     image = job.path(IMAGES, ".png")
     for folder in (job.path(FINE, "").parent, image.parent):
-        make_folder(folder)
+        make_folder(folder, "path")
     write_bytes(job.path(FINE, "_polygons.json"), json.dumps(content).encode())
     for suffix, label in draw_labels(content).items():
         png.write(job.path(FINE, suffix), label)
@@ -97,15 +96,3 @@ def draw_labels(content: dict) -> dict[str, np.ndarray]:
         "_instanceIds.png": np.asarray(createInstanceImage(annotation, "ids")).astype(np.uint16),
         "_color.png": np.asarray(createLabelImage(annotation, "color")),
     }
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder and its parents.
-
-    Raises:
-        UserError: that is not possible.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make {path}: {error.strerror}; give another path") from error
