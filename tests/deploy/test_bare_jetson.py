@@ -1,11 +1,13 @@
 """What docs/jetson.md has copied to a Jetson needs NumPy and OpenCV alone, and Python 3.8."""
 
 import ast
+import builtins
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -144,8 +146,36 @@ def test_the_syntax_is_that_of_python_3_8(jetson):
     assert len(files) >= 15
     for path in files:
         tree = ast.parse(path.read_text(), str(path), feature_version=(3, 8))
-        annotated = any(
-            isinstance(node, (ast.FunctionDef, ast.AnnAssign)) and ast.unparse(node).count(" | ") > 0
-            for node in ast.walk(tree)
-        )
-        assert not annotated or "from __future__ import annotations" in path.read_text(), path
+        later = any(needs_a_later_python(annotation) for annotation in annotations(tree))
+        assert not later or "from __future__ import annotations" in path.read_text(), path
+
+
+def annotations(tree: ast.AST) -> Iterator[ast.AST]:
+    """Those of variables, arguments and results."""
+    for node in ast.walk(tree):
+        of_node = (getattr(node, "annotation", None), getattr(node, "returns", None))
+        yield from (annotation for annotation in of_node if annotation)
+
+
+def needs_a_later_python(annotation: ast.AST) -> bool:
+    """`int | None` needs Python 3.10, and `list[int]` 3.9."""
+    parts = list(ast.walk(annotation))
+    union = any(isinstance(part, ast.BinOp) for part in parts)
+    names = [part.value.id for part in parts if isinstance(part, ast.Subscript) and hasattr(part.value, "id")]
+    return union or any(hasattr(builtins, name) for name in names)
+
+
+def test_later_annotations_are_recognised():
+    """A `|` between two flags is none."""
+    code = "def f(x: {}) -> None:\n    return os.R_OK | os.W_OK"
+    found = {
+        form: any(map(needs_a_later_python, annotations(ast.parse(code.format(form)))))
+        for form in ("int", "int | None", "list[int]", "Tuple[int]", "Dict[str, list[int]]")
+    }
+    assert found == {
+        "int": False,
+        "int | None": True,
+        "list[int]": True,
+        "Tuple[int]": False,
+        "Dict[str, list[int]]": True,
+    }
