@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from common import devices
 from deploy import onnx_graph, onnx_samples
+from inference import onnx_shapes
 from inference.graph_interface import laid_out
 
 # What jumps and is cut. Other operators that jump, such as Round or an ArgMax within, are not: a graph in
@@ -61,7 +62,7 @@ class Cut:
         self._wanted = {onnx_samples.place(node.name)[0] for node in rounded(model)}
         self._functions = {}
         self._operands = defaultdict(list)  # name of a comparison in one pass -> both operands, for each call
-        batch = onnx_graph.shapes(model.graph)[model.graph.input[0].name][0]
+        batch = onnx_shapes.told(model.graph)[model.graph.input[0].name][0]
         image = tf.TensorSpec((batch, *network.input_shape[1:]), tf.uint8)
         _, compared = self._traced(network, image).structured_outputs
         self.model, self.difference = onnx.ModelProto(), 0.0
@@ -69,7 +70,7 @@ class Cut:
         nodes = [node for node in rounded(self.model) if onnx_samples.place(node.name)[0] in compared]
         self.count = len(nodes)
         self._cuts = _open(self.model.graph, nodes)
-        self._shapes = onnx_graph.shapes(self.model.graph)
+        self._shapes = onnx_shapes.told(self.model.graph)
 
     def watch(self, part, inputs):
         """Call the Keras model or a part of it in inference mode, and note what it compares."""

@@ -11,6 +11,7 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
 from deploy import onnx_folding, onnx_heads
+from inference import onnx_shapes
 
 
 def tidy(model: onnx.ModelProto, layers: set[str]) -> onnx.ModelProto:
@@ -21,7 +22,7 @@ def tidy(model: onnx.ModelProto, layers: set[str]) -> onnx.ModelProto:
         layers: names of the network's layers; TensorFlow appends numbers to them.
     """
     _mend_resizes(model)
-    model = onnx.shape_inference.infer_shapes(model)
+    onnx_shapes.infer(model)
     _drop_idle_reshapes(model.graph)
     model = _optimize(model)
     onnx_folding.fold(model.graph)
@@ -29,21 +30,13 @@ def tidy(model: onnx.ModelProto, layers: set[str]) -> onnx.ModelProto:
     _bytes_through_float(model.graph)
     _rename(model.graph, layers)
     del model.graph.value_info[:]
-    return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-
-
-def shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
-    """Shape of each tensor whose shape is known, by name."""
-    found = {}
-    for value in (*graph.value_info, *graph.input, *graph.output):
-        if value.type.tensor_type.HasField("shape"):
-            found[value.name] = tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
-    return found | {constant.name: tuple(constant.dims) for constant in graph.initializer}
+    onnx_shapes.infer(model, strict_mode=True, data_prop=True)
+    return model
 
 
 def _drop_idle_reshapes(graph) -> None:
     """Remove what leaves the shape: tf2onnx turns transposes of 1x1 maps into it, which hides batch norm."""
-    known, outputs = shapes(graph), {value.name for value in graph.output}
+    known, outputs = onnx_shapes.told(graph), {value.name for value in graph.output}
     for node in list(graph.node):
         if node.op_type != "Reshape" or node.output[0] in outputs:
             continue
@@ -65,7 +58,7 @@ def _mend_resizes(model) -> None:
     constants = {constant.name: constant for constant in model.graph.initializer}
     pending = [node for node in model.graph.node if node.op_type == "Resize"]  # in the graph's order
     while pending:
-        known = shapes(onnx.shape_inference.infer_shapes(model).graph)
+        known = onnx_shapes.inferred(model)
         while pending:
             node = pending.pop(0)
             factors = numpy_helper.to_array(constants[node.input[2]])

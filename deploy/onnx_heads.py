@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
-from inference import onnx_editing
+from inference import onnx_editing, onnx_shapes
 from inference.onnx_editing import Editing, attributes
 
 
@@ -46,7 +46,7 @@ def sum_enlarged(model: onnx.ModelProto) -> list[str]:
 def _heads(editing: Editing, model: onnx.ModelProto) -> Iterator[tuple[NodeProto, list[Part]]]:
     if not any(attributes(node).get("mode") == b"linear" for node in editing.of_kind("Resize")):
         return
-    shapes = onnx_editing.shapes(model)
+    shapes = onnx_shapes.inferred(model)
     for node in editing.of_kind("Conv"):
         joined = editing.maker(node.input[0], "Concat")
         if joined is None or editing.only_user(joined.output[0]) is None or not editing.is_dense(node, 1):

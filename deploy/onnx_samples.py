@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from deploy import onnx_graph
+from inference import onnx_shapes
 from inference.graph_interface import LABELS, PROBABILITIES, GraphInterface
 
 MARKER = "LeakyRelu"  # where a graph of one pass has its dropouts, under their layers' names
@@ -27,7 +27,7 @@ def sampled(model: onnx.ModelProto, rates: dict[str, float], interface: GraphInt
         interface: what the result takes and returns.
     """
     graph = model.graph
-    shapes, nodes = onnx_graph.shapes(graph), list(graph.node)
+    shapes, nodes = onnx_shapes.told(graph), list(graph.node)
     random = _random(nodes, rates)
     logits, repeated = graph.output[0].name, [node for node in nodes if node.output[0] in random]
     made, total = [node for node in nodes if node.output[0] not in random], None
@@ -48,7 +48,8 @@ def sampled(model: onnx.ModelProto, rates: dict[str, float], interface: GraphInt
     graph.initializer.extend(
         numpy_helper.from_array(np.float32(value), name) for name, value in constants.items()
     )
-    return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    onnx_shapes.infer(model, strict_mode=True, data_prop=True)
+    return model
 
 
 def masks(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
@@ -77,7 +78,7 @@ def pinned(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy whose masks are inputs, bool tensors by their names in `masks`; equal inputs, equal results."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    shapes, kept = onnx_graph.shapes(copy.graph), masks(model)
+    shapes, kept = onnx_shapes.told(copy.graph), masks(model)
     makers = {node.output[0]: node for node in copy.graph.node}
     for name in kept:
         copy.graph.node.remove(makers[makers[name].input[0]])
@@ -88,7 +89,7 @@ def pinned(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def draw(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     """Masks that keep one half, for the inputs of `pinned`; always the same."""
-    shapes, random = onnx_graph.shapes(model.graph), np.random.default_rng(0)
+    shapes, random = onnx_shapes.told(model.graph), np.random.default_rng(0)
     return {name: random.random(shapes[name]) < 0.5 for name in masks(model)}
 
 

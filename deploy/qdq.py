@@ -19,7 +19,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from tqdm import tqdm
 
 from deploy import onnx_samples
-from inference import onnx_int8, onnx_runtime, onnx_tail
+from inference import onnx_int8, onnx_runtime, onnx_shapes, onnx_tail
 from inference.graph_interface import GraphInterface
 
 CONVOLUTIONS = ["Conv", "ConvTranspose"]
@@ -197,7 +197,8 @@ def _no_advice():
 def infer(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with all shapes and types inferred anew."""
     del model.graph.value_info[:]
-    return onnx.shape_inference.infer_shapes(model, data_prop=True)
+    onnx_shapes.infer(model, data_prop=True)
+    return model
 
 
 def _copy(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -167,15 +167,6 @@ def attributes(node: onnx.NodeProto) -> dict:
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
-def shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor that has a fixed one, 0 for a side that is not."""
-    graph = onnx.shape_inference.infer_shapes(model).graph
-    return {
-        value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
-        for value in (*graph.value_info, *graph.input)
-    }
-
-
 def set_attribute(node: onnx.NodeProto, name: str, value) -> None:
     """Give a node's attribute another value."""
     kept = [attribute for attribute in node.attribute if attribute.name != name]

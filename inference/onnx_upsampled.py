@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
-from inference import onnx_editing
+from inference import onnx_editing, onnx_shapes
 from inference.onnx_editing import Editing, attributes
 
 LEAST = 128  # channels of the small map: of fewer, putting the places together costs what products save
@@ -58,7 +58,7 @@ def accelerate(model: onnx.ModelProto) -> list[str]:
 def _enlarged(editing: Editing, model: onnx.ModelProto) -> Iterator[Enlarged]:
     if not any(attributes(node).get("mode") == b"nearest" for node in editing.of_kind("Resize")):
         return
-    shapes = onnx_editing.shapes(model)
+    shapes = onnx_shapes.inferred(model)
     for node in editing.of_kind("Conv"):
         joined = editing.maker(node.input[0], "Concat")
         if not editing.is_dense(node, 3) or (joined and attributes(joined)["axis"] != 1):

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto
 
-from inference import onnx_editing
+from inference import onnx_editing, onnx_shapes
 from inference.onnx_editing import Editing
 
 # even = p0 + (p1 + p2), odd = (p1 - p2) + p3, where p_k = (KERNELS[k] of the kernel) * (ROWS[k] of the rows)
@@ -55,7 +55,7 @@ def _heads(editing: Editing, model: onnx.ModelProto) -> Iterator[Head]:
             continue
         if not (editing.is_dense(last, 1) and editing.is_dense(first, 3)):
             continue
-        shapes = shapes or onnx_editing.shapes(model)
+        shapes = shapes or onnx_shapes.inferred(model)
         shape = shapes.get(first.input[0], ())
         outputs, scores = (len(editing.constant(node.input[1])) for node in (first, last))
         if len(shape) == 4 and scores <= outputs and _is_worth_it(shape, outputs):

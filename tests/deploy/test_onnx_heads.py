@@ -10,7 +10,7 @@ import models
 from benchmarks.peers.peer_files import vary
 from data.label_sets import CITYSCAPES
 from deploy import export, onnx_heads, parity
-from inference import onnx_editing
+from inference import onnx_shapes
 from inference.graph_interface import GraphInterface
 
 
@@ -65,7 +65,7 @@ def test_the_values_stay_the_same(options):
 def test_products_are_counted_where_the_maps_are_small():
     model = head()
     onnx_heads.sum_enlarged(model)
-    shapes = onnx_editing.shapes(model)
+    shapes = onnx_shapes.inferred(model)
     results = [shapes[node.input[0]][2:] for node in model.graph.node if node.op_type == "Conv"]
     assert results == [(8, 12), (4, 6), (2, 3)]
     biases = [len(node.input) == 3 for node in model.graph.node if node.op_type == "Conv"]
