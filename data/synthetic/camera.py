@@ -5,6 +5,7 @@ coordinates are pixels with whole numbers at pixel centres, as in the data set's
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -28,13 +29,10 @@ class Camera:
         """Pixels [N, 2] of the world points [N, 3], whose z must be positive."""
         x, y, z = np.asarray(points, np.float64).reshape(-1, 3).T
         x = x + self.bend * z * z
-        return np.stack(
-            [
-                self.center + self.focal * (x - self.eye_x) / z,
-                self.horizon + self.focal * (self.eye_y - y) / z,
-            ],
-            1,
-        )
+        pixels = np.empty((len(z), 2))  # np.stack takes longer than the sums
+        pixels[:, 0] = self.center + self.focal * (x - self.eye_x) / z
+        pixels[:, 1] = self.horizon + self.focal * (self.eye_y - y) / z
+        return pixels
 
     def polygon(self, points: np.ndarray) -> np.ndarray:
         """Pixels [M, 2] of a planar polygon [N, 3], cut at the near plane; empty where all is behind it."""
@@ -46,8 +44,9 @@ class Camera:
 
     def sees(self, center: np.ndarray, normal: np.ndarray) -> bool:
         """Whether a face with this outward normal is turned towards the camera."""
-        eye = np.array([self.eye_x - self.bend * center[2] ** 2, self.eye_y, 0.0])
-        return float(np.dot(normal, center - eye)) < 0
+        x, y, z = center.tolist()
+        right, up, ahead = normal.tolist()
+        return right * (x - self.eye_x + self.bend * z**2) + up * (y - self.eye_y) + ahead * z < 0
 
     def shows(self, polygon: np.ndarray) -> bool:
         """Whether the bounding box of an image polygon [N, 2] meets the image."""
@@ -68,6 +67,8 @@ class Camera:
 
 
 def _clip_near(points):
+    if points[:, 2].min(initial=NEAR) >= NEAR:
+        return points
     kept = []
     for start, end in zip(points, np.roll(points, -1, axis=0)):
         if start[2] >= NEAR:
@@ -88,10 +89,16 @@ class Pose:
     def place(self, points) -> np.ndarray:
         """World points [N, 3] of the object's own (right, up, forward) points [N, 3]."""
         right, up, forward = np.asarray(points, np.float64).reshape(-1, 3).T
-        sine, cosine = np.sin(self.heading), np.cos(self.heading)
-        return np.stack(
-            [self.x + right * cosine + forward * sine, up, self.z - right * sine + forward * cosine], 1
-        )
+        sine, cosine = self._turn
+        placed = np.empty((len(up), 3))
+        placed[:, 0] = self.x + right * cosine + forward * sine
+        placed[:, 1] = up
+        placed[:, 2] = self.z - right * sine + forward * cosine
+        return placed
+
+    @cached_property
+    def _turn(self):
+        return np.sin(self.heading), np.cos(self.heading)
 
 
 def random_camera(rng: np.random.Generator, size: tuple[int, int], eye_x: float) -> Camera:

@@ -1,5 +1,6 @@
 """Lit 3-D shapes as polygons in the image: extruded profiles, boxes, capsules (limbs), discs."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -10,8 +11,13 @@ from data.synthetic.light import FACING, Light
 from data.synthetic.shapes import Fill, Stroke
 from data.synthetic.thing import Thing
 
-_TURN = np.linspace(0, 2 * np.pi, 14, endpoint=False)
-_CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], 1)
+
+def _circle(corners):
+    turn = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    return np.stack([np.cos(turn), np.sin(turn)], 1)
+
+
+_CIRCLE, _RIM = _circle(14), _circle(20)
 
 
 @dataclass(frozen=True)
@@ -39,15 +45,15 @@ class Sculptor:
         Returns whether the camera sees it; a face that is turned away is left out.
         """
         world = self.pose.place(points)
-        normal = _normal(world)
-        if cull and not self.view.camera.sees(world.mean(0), normal):
-            return False
-        if not self.view.camera.sees(world.mean(0), normal):
+        center, normal = world.mean(0), _normal(world)
+        if not self.view.camera.sees(center, normal):
+            if cull:
+                return False
             normal = -normal
         flat = self.view.camera.polygon(world)
         if len(flat) < 3:
             return False
-        self.parts.append(Fill(flat, self.view.light.color(albedo, max(world[:, 2].mean(), NEAR), normal)))
+        self.parts.append(Fill(flat, self.view.light.color(albedo, max(center[2], NEAR), normal)))
         if silhouette:
             self.shapes.append(flat)
         return True
@@ -86,18 +92,17 @@ class Sculptor:
 
     def capsule(self, start, end, radii: tuple[float, float], albedo, silhouette: bool = True) -> None:
         """Add a limb between two points, with a radius in metres at each end."""
-        world = self.pose.place([start, end])
+        world = self.pose.place([start] if start is end else [start, end])
         depths = world[:, 2].tolist()
         if min(depths) < NEAR:
             return
-        middle, (first, last) = (
-            self.view.camera.project(world),
-            [r * self.view.camera.scale(z) for r, z in zip(radii, depths)],
-        )
-        hull = middle[0] + first * _CIRCLE
-        if start is not end:
-            hull = cv2.convexHull(np.float32(np.concatenate([hull, middle[1] + last * _CIRCLE])))[:, 0]
-        self.parts.append(Fill(hull, self.view.light.color(albedo, sum(depths) / 2, FACING)))
+        middles = self.view.camera.project(world)
+        balls = [
+            middle + radius * self.view.camera.scale(depth) * _CIRCLE
+            for middle, radius, depth in zip(middles, radii, depths)
+        ]
+        hull = balls[0] if start is end else cv2.convexHull(np.float32(np.concatenate(balls)))[:, 0]
+        self.parts.append(Fill(hull, self.view.light.color(albedo, sum(depths) / len(depths), FACING)))
         if silhouette:
             self.shapes.append(hull)
 
@@ -111,9 +116,8 @@ class Sculptor:
         thickness: float = 0.0,
     ) -> None:
         """Add a disc whose axis points right (a wheel) or forward (a lamp); a wheel may have a thickness."""
-        turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
-        rise, run = radius * np.sin(turn), radius * np.cos(turn)
-        rim = np.stack([0 * turn, rise, run] if axis == "right" else [run, rise, 0 * turn], 1) + center
+        run, rise = radius * _RIM.T
+        rim = np.stack([0 * run, rise, run] if axis == "right" else [run, rise, 0 * run], 1) + center
         if thickness:
             rim = np.concatenate([rim - (thickness / 2, 0, 0), rim + (thickness / 2, 0, 0)])
         world = self.pose.place(rim)
@@ -137,13 +141,13 @@ class Sculptor:
 
 def _normal(points):
     """Unit normal of a planar polygon (Newell's method, which bears slightly bent ones)."""
-    following = np.roll(points, -1, axis=0)
+    following = np.concatenate([points[1:], points[:1]])
     x0, y0, z0 = points.T
     x1, y1, z1 = following.T
     normal = np.array(
         [((y0 - y1) * (z0 + z1)).sum(), ((z0 - z1) * (x0 + x1)).sum(), ((x0 - x1) * (y0 + y1)).sum()]
     )
-    return normal / max(np.linalg.norm(normal), 1e-9)
+    return normal / max(math.sqrt(normal.dot(normal)), 1e-9)
 
 
 def upright(x: float, bottom: float, top: float, left: float, right: float, forward: float = 0.0):
