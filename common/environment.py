@@ -50,7 +50,7 @@ CPU_FEATURES = (
     "asimddp",
 )
 SECONDS_TO_ANSWER = 10
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 GPU = "name,driver_version,memory.total,clocks.sm,clocks.max.sm,power.limit,temperature.gpu"
 ROOT = Path(__file__).parent.parent
 

@@ -13,6 +13,7 @@ import onnxruntime as ort
 from common.errors import UserError
 from data.augment import resize_image
 from data.label_sets import LabelSet
+from inference import onnx_runtime
 from inference.graph_interface import LABELS, LOGITS, GraphInterface
 
 LARGEST_DIFFERENCE = 1e-3  # of logits, relative to the largest logit
@@ -158,8 +159,7 @@ def session(model: onnx.ModelProto, *more: str | None) -> ort.InferenceSession:
     copy.CopyFrom(model)
     known = {value.name: value for value in copy.graph.value_info}
     copy.graph.output.extend(known[name] for name in more if name)
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
+    options = onnx_runtime.session_options()
     return ort.InferenceSession(copy.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 

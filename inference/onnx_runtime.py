@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from common.threads import usable_cpus
+from common.threads import may_spin, usable_cpus
 from inference.graph_runtime import GraphRuntime, require_expected, short
 
 # name on the command line -> ONNX Runtime's; the CPU takes what the other does not know
@@ -78,9 +78,7 @@ def session(model, source: str, provider: str | None = None):
     from inference import onnx_cpu, onnx_int8
 
     chosen = providers(provider)
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # what fails is an exception
-    options.intra_op_num_threads = usable_cpus()
+    options = session_options()
     if chosen == [PROVIDERS["cpu"]]:
         if onnx_int8.saturates() and onnx_int8.is_for_tensorrt(model):
             options.add_session_config_entry("session.disable_quant_qdq", "1")
@@ -89,6 +87,18 @@ def session(model, source: str, provider: str | None = None):
         return ort.InferenceSession(model.SerializeToString(), options, providers=chosen)
     except Exception as error:  # its exceptions have no base class of their own
         raise UserError(f"{source}: ONNX Runtime refuses it ({short(error)}); convert it anew") from error
+
+
+def session_options():
+    """`onnxruntime.SessionOptions` of a quiet session, on all processors that this process may use."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # what fails is an exception
+    options.intra_op_num_threads = usable_cpus()
+    if not may_spin():
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 def providers(provider: str | None) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 pytest_plugins = ["processor_time"]
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # three files at a time wait on two processors
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("CITYSCAPES_DATASET", None)
 

@@ -5,10 +5,10 @@ from collections import Counter
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import graphs
 from common.errors import UserError
 from data.label_sets import CITYSCAPES
 from deploy import export, onnx_graph, onnx_samples, operators, parity, sample_parity
@@ -26,7 +26,7 @@ def images(count=2):
 
 
 def run(model, interface, images):
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = graphs.session(model)
     (output,) = session.run(None, {session.get_inputs()[0].name: interface.arrange(images)})
     return output
 

@@ -9,10 +9,12 @@ import pytest
 from keras import layers
 from onnx import TensorProto, helper, numpy_helper
 
+import graphs
 from data.label_sets import CITYSCAPES
 from deploy import export, onnx_folding, operators
 from inference import onnx_cpu
 from inference.graph_interface import GraphInterface
+from inference.onnx_runtime import session_options
 from models.layers import BatchNorm, Resize, normalize
 from models.torch_layers import ImageNetNormalize, PReLU, conv, depthwise
 from trained import noise
@@ -33,7 +35,7 @@ def kinds_of(build, classes=3):
     images = noise(*SIZE)[None]
     expected = np.asarray(model(images, training=False))[..., : CITYSCAPES.classes]
     for one in (graph, onnx_cpu.for_cpu(graph)):
-        session = ort.InferenceSession(one.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = graphs.session(one)
         (found,) = session.run(None, {"image": images})
         np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
     return Counter(node.op_type for node in graph.graph.node)
@@ -76,7 +78,7 @@ def test_on_a_cpu_prelu_is_composed_again_by_its_slopes(largest):
     graph = onnx_cpu.for_cpu(export.export(model, GraphInterface(), CITYSCAPES))
     kinds = Counter(node.op_type for node in graph.graph.node)
     assert kinds["PRelu"] == 0 and kinds["Mul"] == 1 and kinds["Max"] == (largest <= 1)
-    session = ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = graphs.session(graph)
     expected = np.asarray(model(noise(*SIZE)[None]))
     (found,) = session.run(None, {"image": noise(*SIZE)[None]})
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
@@ -145,10 +147,7 @@ def test_a_factor_goes_into_all_convolutions_behind_it(users):
     assert [node.op_type for node in after.graph.node].count("Mul") == 0
     assert [constant.name for constant in after.graph.initializer].count("three") == 0
     image = {"image": np.random.default_rng(1).normal(size=(1, 5, 6, 3)).astype(np.float32)}
-    expected, found = (
-        ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, image)
-        for model in (before, after)
-    )
+    expected, found = (graphs.session(model).run(None, image) for model in (before, after))
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-5, atol=1e-5)
 
 
@@ -187,9 +186,9 @@ def folded(model):
 
 
 def run(model, image):
-    options = ort.SessionOptions()
+    options = session_options()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = graphs.session(model, options)
     return session.run(None, image)[0]
 
 

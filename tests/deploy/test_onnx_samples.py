@@ -6,11 +6,11 @@ from collections import Counter
 import keras
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from keras import layers
 
 import dropping
+import graphs
 from common.errors import UserError
 from data.label_sets import CITYSCAPES
 from deploy import export, onnx_samples, operators, qdq, quantize, sample_parity
@@ -29,10 +29,6 @@ def model():
 @pytest.fixture(scope="module")
 def graph(model):
     return export.export(model, GraphInterface(dropout_passes=SAMPLES), CITYSCAPES, {"model": "dropping"})
-
-
-def session(graph):
-    return ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
 def run(running, images):
@@ -77,7 +73,7 @@ def test_is_the_mean_of_numpy_with_the_same_masks():
     given = random.normal(size=(1, 2, 3, 3)).astype(np.float32)
     kept = random.random((2, 1, 2, 3, 5)) < 0.75
     feed = {f"drop/kept/sample{number + 1}": kept[number].transpose(0, 3, 1, 2) for number in range(2)}
-    (found,) = session(graph).run(None, {"image": given, **feed})
+    (found,) = graphs.session(graph).run(None, {"image": given, **feed})
     first, first_bias, last, last_bias = (np.squeeze(weight) for weight in weights)
     hidden = np.maximum(given @ first + first_bias, 0) * kept / 0.75
     np.testing.assert_allclose(found, softmax(hidden @ last + last_bias).mean(0), rtol=1e-4, atol=1e-6)
@@ -99,7 +95,7 @@ def test_forms_agree_with_keras(model, layout, argmax, opset):
 
 
 def test_runs_differ_and_so_do_their_passes(graph):
-    running = session(graph)
+    running = graphs.session(graph)
     runs = [run(running, dropping.images()) for _ in range(4)]
     np.testing.assert_allclose([one.sum(-1) for one in runs], 1.0, rtol=1e-5)
     assert all(np.abs(one - other).max() > 0.05 for one, other in itertools.pairwise(runs))
@@ -114,7 +110,7 @@ def test_runs_differ_and_so_do_their_passes(graph):
 
 def test_mean_and_variance_of_a_pass_are_those_of_keras(model):
     running, x = (
-        session(export.export(model, GraphInterface(dropout_passes=1), CITYSCAPES)),
+        graphs.session(export.export(model, GraphInterface(dropout_passes=1), CITYSCAPES)),
         dropping.images(),
     )
     ours = np.concatenate([run(running, x) for _ in range(600)])
@@ -132,7 +128,7 @@ def test_more_passes_spread_less(model):
     x = dropping.images()
     spread = {}
     for samples in (1, 16):
-        running = session(export.export(model, GraphInterface(dropout_passes=samples), CITYSCAPES))
+        running = graphs.session(export.export(model, GraphInterface(dropout_passes=samples), CITYSCAPES))
         spread[samples] = np.stack([run(running, x) for _ in range(100)]).var(0).mean()
     assert spread[16] == pytest.approx(spread[1] / 16, rel=0.15)
 
@@ -219,7 +215,7 @@ class TestSmaller:
         for node in made.graph.node:
             if node.op_type in ("Conv", "Where", "Relu"):
                 assert kinds[node.output[0]] == onnx.TensorProto.FLOAT16
-        running = session(made)
+        running = graphs.session(made)
         first, second = (run(running, dropping.images()) for _ in range(2))
         assert np.abs(first - second).max() > 0.05
         np.testing.assert_allclose(first.sum(-1), 1.0, rtol=1e-5)  # added up in float32

@@ -54,6 +54,19 @@ def test_labels_are_those_of_keras(model, interface, tmp_path):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(("policy", "spins"), [(None, True), ("active", True), ("PASSIVE", False)])
+def test_threads_wait_as_openmp_is_told_to(policy, spins, monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if policy:
+        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    options, entry = onnx_runtime.session_options(), "session.intra_op.allow_spinning"
+    if spins:
+        with pytest.raises(RuntimeError, match="does not have"):
+            options.get_session_config_entry(entry)
+    else:
+        assert options.get_session_config_entry(entry) == "0"
+
+
 def test_data_beside_the_file_are_read(graph, tmp_path):
     copy = onnx.ModelProto.FromString(graph.SerializeToString())  # save() moves the data out of what it saves
     onnx.save(copy, tmp_path / "a.onnx", save_as_external_data=True, location="a.data", size_threshold=0)

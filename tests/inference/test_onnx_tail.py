@@ -2,9 +2,9 @@
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 
+import graphs
 from data.label_sets import CITYSCAPES
 from deploy import export
 from inference import onnx_cpu, onnx_file, onnx_tail
@@ -28,10 +28,7 @@ def test_the_values_stay_the_same(name):
     kinds = [node.op_type for node in changed.graph.node]
     assert kinds.index("Transpose", 1) < len(kinds) - 1 - kinds[::-1].index("Resize")
     before, after = (
-        ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"]).run(
-            None, {"image": noise(*SIZE)[None]}
-        )[0]
-        for graph in (model, changed)
+        graphs.session(graph).run(None, {"image": noise(*SIZE)[None]})[0] for graph in (model, changed)
     )
     np.testing.assert_allclose(after, before, atol=1e-4 * np.abs(before).max())
 
@@ -47,10 +44,7 @@ def test_the_labels_stay_the_same(interface):
     assert nodes[-5:] == ["Transpose", "Resize", "ArgMax", "Cast", "Cast"]
     assert nodes.count("Transpose") == 1 + [node.op_type for node in model.graph.node].count("Transpose")
     feed = {"image": interface.arrange(np.stack([noise(*SIZE, seed) for seed in range(interface.batch)]))}
-    before, after = (
-        ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, feed)[0]
-        for graph in (model, changed)
-    )
+    before, after = (graphs.session(graph).run(None, feed)[0] for graph in (model, changed))
     assert len(np.unique(before)) >= 3
     np.testing.assert_array_equal(after, before)
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import onnxruntime as ort
 import pytest
 import tensorflow as tf
 from keras import layers
 from onnx import TensorProto
 
 import golden
+import graphs
 import models
 import toy
 from cases import CASES, JAX, QUICK
@@ -270,7 +270,7 @@ class TestExport:
         model, graph = exported
         images = random_images(2, golden.SIZE)
         assert parity.measure(graph, model, GraphInterface(), CITYSCAPES, images).passed
-        session = ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = graphs.session(graph)
         (answer,) = session.run(None, {session.get_inputs()[0].name: images[:1]})
         assert answer.std((1, 2)).max() > 0.05 * np.abs(answer).max()  # or agreement would say little
 
