@@ -55,7 +55,7 @@ def _inferred(model: onnx.ModelProto, **options) -> onnx.GraphProto:
     light.functions.extend(model.functions)
     graph = light.graph
     graph.name = model.graph.name
-    for kind in ("node", "input", "output", "value_info"):
+    for kind in ("node", "input", "output", "value_info", "sparse_initializer"):
         getattr(graph, kind).extend(getattr(model.graph, kind))
     for constant in model.graph.initializer:
         if math.prod(constant.dims) <= VALUES:

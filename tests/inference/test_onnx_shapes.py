@@ -53,6 +53,18 @@ def test_they_are_found_without_being_told(model):
     assert model == before
 
 
+def test_weights_may_be_inputs_as_well(model):
+    """As in files before IR version 4."""
+    model.ir_version = 3
+    for constant in model.graph.initializer:
+        model.graph.input.append(
+            helper.make_tensor_value_info(constant.name, constant.data_type, constant.dims)
+        )
+    expected = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    onnx_shapes.infer(model, strict_mode=True, data_prop=True)
+    assert model == expected and onnx_shapes.told(model.graph)["rows"] == (4, 120)
+
+
 def test_what_is_told_is_found_again_with_constants(model):
     assert onnx_shapes.told(model.graph) == {
         "image": (1, 3, 5, 6),
