@@ -14,13 +14,14 @@ import tf2onnx
 
 from common import startup
 from data.label_sets import LabelSet
-from deploy import onnx_graph, onnx_samples
+from deploy import onnx_graph, onnx_passes, onnx_samples
 from inference import sampling
 from inference.graph_interface import IMAGE, LABELS, LOGITS, GraphInterface
 
 # Else tf2onnx copies the graph with all weights before each of its passes, to go on without one that fails:
 # 14 of a ResNet-50's 34 s. Here such a failure is one.
 os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "false")
+onnx_passes.install()
 
 
 def export(
