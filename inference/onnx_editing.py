@@ -1,6 +1,6 @@
 """An ONNX graph as a list of nodes to be changed: who makes a tensor, who uses it, what constants hold."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,22 +9,33 @@ from onnx import helper, numpy_helper
 
 
 class Editing:
-    """A graph's nodes and constants; `write` puts them back. Inputs and outputs change by its methods alone.
-
-    Attributes:
-        nodes: in the order of the data.
-    """
+    """A graph's nodes and constants, to be changed by its methods; `write` puts them back."""
 
     def __init__(self, graph: onnx.GraphProto):
         self._graph = graph
-        self.nodes = list(graph.node)
-        self._constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        self._given = list(graph.node)
+        self._before: dict[int, list[onnx.NodeProto]] = {}  # what was added, by the id of the node behind it
+        self._removed: set[int] = set()  # ids
+        self._constants = {tensor.name: tensor for tensor in graph.initializer}
+        self._values: dict[str, np.ndarray] = {}  # of constants that were asked for
         self._outputs = {value.name for value in graph.output}
-        self._makers = {output: node for node in self.nodes for output in node.output}
+        self._makers = {output: node for node in self._given for output in node.output}
         self._users: dict[str, list[onnx.NodeProto]] = {}
-        for node in self.nodes:
+        for node in self._given:
             self._use(node)
         self._taken = {*self._makers, *self._constants}
+
+    @property
+    def nodes(self) -> list[onnx.NodeProto]:
+        """The nodes in the order of the data, in a list of its own."""
+        return [node for given in self._given for node in self._placed(given)]
+
+    def _placed(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+        """What was added before a node, and the node if it is still there."""
+        for added in self._before.get(id(node), ()):
+            yield from self._placed(added)
+        if id(node) not in self._removed:
+            yield node
 
     def of_kind(self, kind: str) -> list[onnx.NodeProto]:
         """The nodes of one operator, in a list of its own."""
@@ -46,13 +57,15 @@ class Editing:
 
     def constant(self, name: str) -> np.ndarray | None:
         """A constant's value; None for other tensors."""
-        return self._constants.get(name)
+        if name in self._constants and name not in self._values:
+            self._values[name] = numpy_helper.to_array(self._constants[name])
+        return self._values.get(name)
 
     def constant_and_other(self, node: onnx.NodeProto) -> tuple[np.ndarray | None, str]:
         """The constant among two inputs and the other one's name; (None, "") unless just one is constant."""
         for constant, other in (tuple(node.input), tuple(node.input)[::-1]):
             if constant in self._constants and other not in self._constants:
-                return self._constants[constant], other
+                return self.constant(constant), other
         return None, ""
 
     def is_dense(self, node: onnx.NodeProto, kernel: int) -> bool:
@@ -73,15 +86,14 @@ class Editing:
     def add_constant(self, name: str, value: np.ndarray) -> str:
         """A new constant; returns its name, which is `name`, with a number if that is taken."""
         name = self._free(name)
-        self._constants[name] = np.ascontiguousarray(value)
+        self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name
 
     def add(self, before: onnx.NodeProto, kind: str, inputs: list[str], name: str, **attributes) -> str:
         """A new node before another; returns the name of its output, which is its own."""
         name = self._free(name)
-        place = next(number for number, node in enumerate(self.nodes) if node is before)
         self._makers[name] = node = helper.make_node(kind, inputs, [name], name, **attributes)
-        self.nodes.insert(place, node)
+        self._before.setdefault(id(before), []).append(node)
         self._use(node)
         return name
 
@@ -104,7 +116,7 @@ class Editing:
                 return
             maker.output[:] = [old if made == name else made for made in maker.output]
             old, new = name, old
-        self.nodes = [other for other in self.nodes if other is not node]
+        self._removed.add(id(node))
         self._leave(node)
         for made in node.output:
             del self._makers[made]
@@ -121,7 +133,7 @@ class Editing:
             if needed & set(node.output):
                 needed |= set(node.input)
                 kept.append(node)
-        tensors = [numpy_helper.from_array(v, name) for name, v in self._constants.items() if name in needed]
+        tensors = [tensor for name, tensor in self._constants.items() if name in needed]
         del self._graph.node[:], self._graph.initializer[:]
         self._graph.node.extend(reversed(kept))
         self._graph.initializer.extend(tensors)
