@@ -15,7 +15,9 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantType
 from onnxruntime.quantization.calibrate import create_calibrator
+from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+from onnxruntime.quantization.quant_utils import add_infer_metadata
 from tqdm import tqdm
 
 from deploy import onnx_samples
@@ -89,6 +91,7 @@ class Quantizer:
         if target.operators != CONVOLUTIONS:  # logits at full size are many, and would be rounded for nothing
             last = onnx_tail.channels_last(self._model)
         self._model = infer(self._model)
+        add_infer_metadata(self._model)  # else the library infers shapes again, by files, for each form
         found = [node for node in self._model.graph.node if node.op_type in target.operators]
         self.parts = parts([node for node in found if node.name not in last])
         self._ranges = self._measured(
@@ -117,6 +120,7 @@ class Quantizer:
                     "QuantizeBias": self._target.bias,
                 },
             )
+            quantizer.model = Indexed(quantizer.model.model)
             quantizer.quantize_model()
         quantizer.model.topological_sort()
         return infer(quantizer.model.model)
@@ -134,6 +138,35 @@ class Quantizer:
             )
             calibrator.collect_data(images)
             return calibrator.compute_data()
+
+
+class Indexed(ONNXModel):
+    """The library's graph, which knows who uses a tensor; its own looks at all nodes each time."""
+
+    def __init__(self, model: onnx.ModelProto):
+        super().__init__(model)
+        self._users: dict[str, list[onnx.NodeProto]] = {}
+        self._names = self.get_initializer_name_set()
+        for node in model.graph.node:
+            self._use(node)
+
+    def add_node(self, node):
+        super().add_node(node)
+        self._use(self.model.graph.node[-1])
+
+    def add_initializer(self, tensor):
+        if tensor.name not in self._names:
+            self._names.add(tensor.name)
+            self.model.graph.initializer.append(tensor)
+
+    def replace_input_of_all_nodes(self, old_input_name, new_input_name):
+        for node in self._users.pop(old_input_name, ()):
+            self.replace_node_input(node, old_input_name, new_input_name)
+            self._use(node)
+
+    def _use(self, node: onnx.NodeProto) -> None:
+        for name in dict.fromkeys(node.input):
+            self._users.setdefault(name, []).append(node)
 
 
 class Judge:

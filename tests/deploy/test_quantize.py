@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
+from onnxruntime.quantization.onnx_model import ONNXModel
 
 from common.errors import UserError
 from data.label_sets import CITYSCAPES
@@ -68,6 +69,18 @@ def test_weights_have_a_scale_for_each_channel(graph):
         c for c in found.model.graph.initializer if c.data_type == TensorProto.INT8 and len(c.dims) == 4
     ]
     assert len(weights) >= 19
+
+
+@pytest.mark.parametrize("target", qdq.TARGETS)
+def test_known_users_change_nothing(monkeypatch, graph, target):
+    def formed():
+        made = qdq.Quantizer(graph, GraphInterface(), qdq.TARGETS[target], images()).without([NARROW]).graph
+        arrays = {c.name: numpy_helper.to_array(c).tolist() for c in made.initializer}
+        return [str(node) for node in made.node], arrays
+
+    found = formed()
+    monkeypatch.setattr(qdq, "Indexed", ONNXModel)
+    assert found == formed()
 
 
 @pytest.mark.parametrize(("target", "least", "most"), [("cpu", 32, 64), ("tensorrt", 65, 127)])
