@@ -20,11 +20,11 @@ LONG = (  # minutes each: where two files run at a time, none of them may be the
     "slurm/test_jobs.py",
     "models/test_contract.py",
     "training/steps/test_every_model.py",
-    "training/ranks/test_distributed.py",
     "test_demo.py",
+    "models/weights/test_published_weights.py",
+    "training/ranks/test_distributed.py",  # waits as well, so it starts when SLURM's jobs end
     "test_readme.py",
     "training/ranks/test_mirrored.py",
-    "models/weights/test_published_weights.py",
 )
 
 
