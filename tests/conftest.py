@@ -8,6 +8,7 @@ import pytest
 pytest_plugins = ["processor_time"]
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's, which would wait by spinning
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # three files at a time wait on two processors
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("CITYSCAPES_DATASET", None)
@@ -22,9 +23,9 @@ LONG = (  # minutes each: where two files run at a time, none of them may be the
     "training/steps/test_every_model.py",
     "test_demo.py",
     "models/weights/test_published_weights.py",
-    "training/ranks/test_distributed.py",  # waits as well, so it starts when SLURM's jobs end
     "test_readme.py",
     "training/ranks/test_mirrored.py",
+    "training/ranks/test_distributed.py",  # waits as well, so it starts when SLURM's jobs end
 )
 
 

@@ -9,6 +9,7 @@ Nothing may calculate here: TensorFlow's threads would be missing in a fork.
 """
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -40,6 +41,7 @@ def imported() -> None:
             except ImportError as error:
                 if error.name not in MISSING:
                     raise
+    gc.set_threshold(100_000, 20, 20)  # as in conftest.py
     import toy
 
     toy.register()
