@@ -97,7 +97,7 @@ def test_commits_take_turns_and_leave_nothing(tmp_path):
 @pytest.mark.slow
 def test_two_commits_of_this_repository():
     line = "inference -t 64,128 --turns 3 --seconds 0.05"
-    outcomes = rounds.commits(["HEAD", "HEAD"], line, 3)
+    outcomes = rounds.commits(["HEAD", "HEAD"], line, 2)
     (found,) = outcomes
     assert found.name.startswith("Fast-SCNN pytorch, keras") and 0.2 < found.interval.ratio < 5
 

@@ -84,9 +84,10 @@ def test_one_that_does_not_fit_is_recorded_and_passed_over(tmp_path):
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33))
 
-    words = [*QUICK[2:], "-t", "256,512", "-b", 1024, 1, "--runtimes", "onnx", "--save", tmp_path]
+    words = ["-m", "toy", *QUICK[2:], "-t", "256,512", "-b", 1024, 1, "--runtimes", "onnx"]
+    words = [TRAIN[0], "benchmark.py", "inference", *words, "--save", tmp_path]
     done = subprocess.run(
-        [sys.executable, REPO / "benchmark.py", "inference", *map(str, words)],
+        [sys.executable, *map(str, words)],
         preexec_fn=limit,
         capture_output=True,
         text=True,

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+import golden
 from models import encoders
 from models.encoders import mobilenet_v2, modified_xception, resnet50, xception
 from models.encoders.dilation import dilate, plan
@@ -39,9 +40,15 @@ def reference(strided):
     return transferred(network, 32) if name == "xception" else network
 
 
+def dilated(network, output_stride, size=SIZE):
+    """The network with another output stride, without weights."""
+    with golden.undrawn():
+        return dilate(network, keras.Input((*size, 3), name="image"), output_stride)
+
+
 def transferred(network, output_stride, size=SIZE):
     """The network with another output stride and the same weights, handed over layer by layer."""
-    dense = dilate(network, keras.Input((*size, 3), name="image"), output_stride)
+    dense = dilated(network, output_stride, size)
     for layer in network.layers:
         if layer.weights:
             dense.get_layer(layer.name).set_weights(layer.get_weights())
@@ -80,13 +87,13 @@ def test_at_its_own_stride_a_network_stays_what_it_is(strided, reference):
 @pytest.mark.parametrize("output_stride", [16, 8])
 def test_sizes_are_exact_at_odd_multiples_of_sixteen(strided, output_stride):
     name, network = strided
-    dense = dilate(network, keras.Input((48, 80, 3)), output_stride)
+    dense = dilated(network, output_stride, (48, 80))
     assert dense.output.shape[1:3] == (48 // output_stride, 80 // output_stride)
     assert dense.get_layer(MODULES[name].TAPS[4]).output.shape[1:3] == (12, 20)
 
 
 def test_batch_norm_is_fused_and_follows_quickly(strided):
-    dense = dilate(strided[1], keras.Input((*SIZE, 3)), 16)
+    dense = dilated(strided[1], 16)
     norms = [layer for layer in dense.layers if isinstance(layer, layers.BatchNormalization)]
     assert len(norms) >= 40
     assert {type(norm) for norm in norms} == {BatchNorm}
