@@ -14,8 +14,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.pop("CITYSCAPES_DATASET", None)
 
 import toy  # noqa: E402
+from common import startup  # noqa: E402
 
 toy.register()
+if "PYTEST_XDIST_WORKER" in os.environ:  # not in the process that only hands tests out
+    startup.tensorflow()
+    os.environ.pop("KERAS_BACKEND")  # which child processes would take over
 
 LONG = (  # minutes each: where two files run at a time, none of them may be the last
     "slurm/test_jobs.py",
@@ -46,6 +50,10 @@ def pytest_collection_finish():
 
 @pytest.fixture(autouse=True, scope="module")
 def no_networks_left():
-    """After each file; TensorFlow's graphs refer to themselves, and Python collects them gigabytes late."""
+    """After each file; TensorFlow's graphs refer to themselves, and Python collects them gigabytes late.
+
+    What is left then stays: to go through it after each file took a fortieth of the time.
+    """
     yield
     gc.collect()
+    gc.freeze()

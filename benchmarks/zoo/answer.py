@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from common import cli
+from common import cli, startup
 from models.weights import catalogue
 
 SIZE = (256, 512)  # of the street
@@ -19,6 +19,7 @@ ALLOWED = 1e-3  # of the largest logit
 
 def logits(name: str) -> np.ndarray:
     """The logits [classes] of the pixel, float32; the weights are fetched if they are not here yet."""
+    startup.tensorflow()
     import models
     from data.synthetic.render import render
     from data.synthetic.scene import random_scene
