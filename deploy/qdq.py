@@ -157,12 +157,19 @@ class Indexed(ONNXModel):
     def add_initializer(self, tensor):
         if tensor.name not in self._names:
             self._names.add(tensor.name)
+            self._check_init(tensor)
             self.model.graph.initializer.append(tensor)
 
     def replace_input_of_all_nodes(self, old_input_name, new_input_name):
-        for node in self._users.pop(old_input_name, ()):
+        users = self._users.pop(old_input_name, [])
+        for node in users:
             self.replace_node_input(node, old_input_name, new_input_name)
-            self._use(node)
+        self._users.setdefault(new_input_name, []).extend(users)
+
+    def replace_input_of_nodes(self, old_input_name, new_input_name, node_names_set):
+        super().replace_input_of_nodes(old_input_name, new_input_name, node_names_set)
+        users = [node for node in self._users.get(old_input_name, ()) if node.name in node_names_set]
+        self._users.setdefault(new_input_name, []).extend(users)
 
     def _use(self, node: onnx.NodeProto) -> None:
         for name in dict.fromkeys(node.input):
