@@ -56,6 +56,10 @@ def of_sweep(options, words: list[str]):
 
     if not options.sweep:
         raise UserError("--only chooses a run of a sweep; add --sweep")
+    if options.resume:
+        raise UserError(
+            "--resume goes on with one run; leave it out, as the runs of --sweep go on by themselves"
+        )
     runs, rest = sweep.read(options.sweep), sweep.words_of_others(words)
     parsed = {run.name: read_run(options.sweep, run, rest) for run in runs}
     chosen = sweep.chosen(runs, options.only)
@@ -69,7 +73,8 @@ def of_sweep(options, words: list[str]):
 
 def read_run(file: Path, run, rest: list[str]):
     """The options of a run of a sweep; a mistake in them names the run."""
-    words = [*run.words, "--job", run.job, *rest]
+    # last: a batch job has a name of its own, by which another job would not find the run
+    words = [*run.words, *rest, "--job", run.job]
     with contextlib.redirect_stderr(io.StringIO()) as errors:
         try:
             return command_line.arguments(__doc__, words)

@@ -69,6 +69,10 @@ def _runs(path: Path, table: dict) -> Iterator[Run]:
     if not isinstance(options.get("model"), str):
         raise UserError(f"{path}: run '{table['name']}' needs its model")
     axes = {name: value for name, value in options.items() if isinstance(value, list)}
+    if empty := next((name for name, values in axes.items() if not values), None):
+        raise UserError(
+            f"{path}: run '{table['name']}' has no value of {empty}; fill the list, or leave it out"
+        )
     for values in itertools.product(*axes.values()):
         chosen = dict(zip(axes, values))
         name = "-".join([table["name"], *(f"{axis}{value}" for axis, value in chosen.items())])

@@ -76,6 +76,7 @@ def test_other_options_are_for_all_runs():
         ("[common]\nmodel = 'toy'", r"needs tables \[\[run\]\]"),
         ("[[run]]\nmodel = 'toy'", 'needs its name = "NAME"'),
         ("[[run]]\nname = 'a'", "run 'a' needs its model"),
+        ("[[run]]\nname = 'a'\nmodel = 'toy'\nseed = []", "run 'a' has no value of seed; fill the list"),
         ("[[run]]\nname = 'a'\nmodel = 'toy'\n[[run]]\nname = 'a'\nmodel = 'toy'", "two runs 'a'"),
     ],
 )
@@ -91,6 +92,13 @@ def test_a_mistake_in_one_run_is_told_before_any_is_trained(file, tmp_path):
         train_here("--sweep", file, "-p", tmp_path, "--logs", tmp_path)
     with pytest.raises(UserError, match="--only chooses a run of a sweep; add --sweep"):
         train_here("--only", "wide")
+
+
+def test_runs_go_on_by_their_own_names(file):
+    (run, *_) = sweep.read(file)
+    assert train.read_run(file, run, ["-p", "town", "--job", "slurm-7_0"]).job == run.job
+    with pytest.raises(UserError, match="--resume goes on with one run; leave it out"):
+        train_here("--sweep", file, "--resume")
 
 
 def test_several_processes_train_one_run(file, monkeypatch):
