@@ -51,8 +51,8 @@ class OwnFolder(PairedImages):
         try:
             self.label_set, self.colors = _meaning(said, root)
             self.every = _every(said)
-            self.images_in, self.labels_in = (root / said.get(key, key) for key in ("images", "labels"))
-        except (ValueError, TypeError) as error:
+            self.images_in, self.labels_in = (root / _text(said, key, key) for key in ("images", "labels"))
+        except ValueError as error:
             raise UserError(f"{path}: {error}; see docs/data.md for an example") from error
         self.cure = f"correct the folders, or images and labels in {path}"
         super().__init__(root, classes)
@@ -100,38 +100,51 @@ def _meaning(said: dict, root: Path) -> tuple[LabelSet, Colors]:
     """The label set, and where labels are of colours what each means.
 
     Raises:
-        ValueError, TypeError: the file says something else.
+        ValueError: the file says something else.
     """
-    classes = said.get("classes")
-    sound = isinstance(classes, dict) and classes and all(isinstance(one, dict) for one in classes.values())
-    if not sound:
-        raise ValueError("no classes; write [classes] and a line `road = { value = 1 }` for each")
+    classes = _classes(said)
     unknown = [*(said.keys() - KEYS), *(key for one in classes.values() for key in one.keys() - CLASS_KEYS)]
     if unknown:
         raise ValueError(f"{min(unknown)} means nothing")
-    name = said.get("name", root.resolve().name)
+    name = _text(said, "name", root.resolve().name)
+    ignored = said.get("ignore")
+    if ignored is not None and not isinstance(ignored, list):
+        raise ValueError(f"ignore = {ignored!r} is no list; write [0], or [[255, 255, 255]] for colours")
     valued = [class_name for class_name, one in classes.items() if "value" in one]
     if not valued:
-        return _of_colors(name, classes, said.get("ignore", []))
+        return _of_colors(name, classes, ignored or [])
     if len(valued) < len(classes):
         raise ValueError(
             f"class {next(iter(classes.keys() - {*valued}))} has no value, but {valued[0]} has one"
         )
-    return _of_values(name, classes, said.get("ignore")), ()
+    return _of_values(name, classes, ignored), ()
+
+
+def _classes(said: dict) -> dict[str, dict]:
+    """What is said of each class."""
+    classes = said.get("classes")
+    if not isinstance(classes, dict) or not classes:
+        raise ValueError("no classes; write [classes] and a line `road = { value = 1 }` for each")
+    wrong = next((name for name, one in classes.items() if not isinstance(one, dict)), None)
+    if wrong is not None:
+        raise ValueError(f"class {wrong} = {classes[wrong]!r} is no table; write `{{ value = 1 }}`")
+    if len(classes) >= IGNORED:
+        raise ValueError(f"{len(classes)} classes; at most {IGNORED - 1} fit into a label")
+    return classes
 
 
 def _of_values(name: str, classes: dict, ignored: list | None) -> LabelSet:
     """The label set of classes whose labels hold values; without a word of others, 255 is ignored."""
-    values = [one["value"] if isinstance(one["value"], list) else [one["value"]] for one in classes.values()]
+    values = [_values(class_name, one["value"]) for class_name, one in classes.items()]
     pairs = [(value, number) for number, own in enumerate(values) for value in own]
     used = {value for value, _ in pairs}
-    ignored = list({IGNORED} - used) if ignored is None else ignored
+    ignored = list({IGNORED} - used) if ignored is None else _numbers("ignore", ignored)
     pairs += [(value, IGNORED) for value in ignored]
-    if not all(isinstance(value, int) and 0 <= value <= 255 for value, _ in pairs):
-        raise ValueError("a value is no whole number from 0 to 255")
-    if not all(values) or len({value for value, _ in pairs}) < len(pairs):
-        raise ValueError("a value is there twice, or a class has none")
-    unlabeled = next(value for value in (*ignored, *range(255, -1, -1)) if value not in used)
+    if len({value for value, _ in pairs}) < len(pairs):
+        raise ValueError("a value is there twice")
+    unlabeled = next((value for value in (*ignored, *range(255, -1, -1)) if value not in used), None)
+    if unlabeled is None:
+        raise ValueError("the classes have all values from 0 to 255; take one out, for pixels of no class")
     return LabelSet(
         name=name,
         names=tuple(classes),
@@ -149,7 +162,7 @@ def _of_colors(name: str, classes: dict, ignored: list) -> tuple[LabelSet, Color
         raise ValueError(f"class {without} has neither value nor color")
     label_set = of_train_ids(name, tuple(classes), _colors(classes))
     colors = [(color, number) for number, color in enumerate(label_set.colors)]
-    colors += [(_color(color), IGNORED) for color in ignored]
+    colors += [(_color("ignore", color), IGNORED) for color in ignored]
     if len({color for color, _ in colors}) < len(colors):
         raise ValueError("a colour is there twice")
     return label_set, tuple(colors)
@@ -159,20 +172,47 @@ def _colors(classes: dict) -> tuple:
     """The classes' colours, different ones where none is said."""
     numbered = of_train_ids("", tuple(classes)).colors
     return tuple(
-        _color(one["color"]) if "color" in one else other for one, other in zip(classes.values(), numbered)
+        _color(f"color of class {name}", one["color"]) if "color" in one else other
+        for (name, one), other in zip(classes.items(), numbered)
     )
 
 
-def _color(color) -> tuple[int, int, int]:
+def _color(key: str, color) -> tuple[int, int, int]:
     sound = isinstance(color, list) and len(color) == 3
-    if not sound or not all(isinstance(part, int) and 0 <= part <= 255 for part in color):
-        raise ValueError(f"{color} is no colour; write [red, green, blue], each from 0 to 255")
+    if not sound or not all(map(_is_byte, color)):
+        raise ValueError(f"{key}: {color!r} is no colour; write [red, green, blue], each from 0 to 255")
     return tuple(color)
+
+
+def _values(class_name: str, said) -> list[int]:
+    """The values of a class, of which `value` takes one or a list."""
+    key = f"value of class {class_name}"
+    if said == []:
+        raise ValueError(f"{key}: none; write a whole number from 0 to 255, or several as [2, 3]")
+    return _numbers(key, said if isinstance(said, list) else [said])
+
+
+def _numbers(key: str, values: list) -> list[int]:
+    wrong = next((value for value in values if not _is_byte(value)), 0)
+    if not _is_byte(wrong):
+        raise ValueError(f"{key}: {wrong!r} is no whole number from 0 to 255")
+    return values
+
+
+def _is_byte(value) -> bool:
+    return type(value) is int and 0 <= value <= 255  # by isinstance `true` would be 1
+
+
+def _text(said: dict, key: str, default: str) -> str:
+    text = said.get(key, default)
+    if not isinstance(text, str):
+        raise ValueError(f'{key} = {text!r} is no text; write one, as {key} = "{default}"')
+    return text
 
 
 def _every(said: dict) -> int:
     """Of how many images one is for validation."""
     every = said.get("validation", 5)
-    if not isinstance(every, int) or every < 2:
-        raise ValueError(f"validation = {every} is no whole number above 1: of so many images it takes one")
+    if type(every) is not int or every < 2:
+        raise ValueError(f"validation = {every!r} is no whole number above 1: of so many images it takes one")
     return every
