@@ -79,7 +79,11 @@ class OwnFolder(PairedImages):
         cure = f"add it to a class or to ignore in {self.root / CLASSES}"
         if self.colors:
             return ColorSample(image, label, self.label_set, colors=self.colors, cure=cure)
-        return Sample(image, label, self.label_set, cure=cure)
+        of_kind = (
+            "save it so, with a class's value in each pixel; or, if its colours are the classes, say them "
+            f"by color, without value, in {self.root / CLASSES}"
+        )
+        return Sample(image, label, self.label_set, cure=cure, cure_of_kind=of_kind)
 
 
 def _read(path: Path) -> dict:

@@ -20,6 +20,8 @@ from common.files import write_bytes
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 MAX_PIXELS = 2**28  # 128 Cityscapes images; a damaged or hostile header may claim any size
+# what to do about a label file of another kind
+OWN_FILE = "use the data set's own label file, of Cityscapes labelIds or labelTrainIds"
 COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey+alpha", 6: "RGBA"}
 
 
@@ -76,12 +78,12 @@ def require_image(found: Header, path) -> None:
         )
 
 
-def require_labels(found: Header, path) -> None:
-    """Raise UserError unless the header is a label map's: one channel of 8 bits, or a palette."""
+def require_labels(found: Header, path, cure: str = OWN_FILE) -> None:
+    """Raise UserError, with this cure, unless the header is a label map's: grey of 8 bits, or a palette."""
     if found.color != "palette" and (found.bits != 8 or found.color != "grey"):
         raise UserError(
             f"{path}: {found.bits}-bit {found.color} image, need an 8-bit grey PNG of label values, or a "
-            "palette's; use the data set's own label file, of Cityscapes labelIds or labelTrainIds"
+            f"palette's; {cure}"
         )
 
 
@@ -109,15 +111,19 @@ def decode_image(path: Path) -> np.ndarray:
     return _decode(content, path)[..., :3]  # a tRNS chunk, "this colour is transparent", adds a channel
 
 
-def decode_labels(path: Path) -> np.ndarray:
+def decode_labels(path: Path, cure: str = OWN_FILE) -> np.ndarray:
     """Decode a label map to uint8 [H, W] of the values that it holds, of a palette the colours' numbers.
+
+    Args:
+        path: of the PNG.
+        cure: what to do where it is of another kind.
 
     Raises:
         UserError: as `decode_image`.
     """
     content = _read(path)
     found = _parse(content[:26], path)
-    require_labels(found, path)
+    require_labels(found, path, cure)
     label = _decode(content, path)
     if found.color == "palette":
         return _palette_numbers(content)

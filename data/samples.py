@@ -30,6 +30,9 @@ class Sample:
     cure: str = field(
         default=RESTORE, repr=False, compare=False, kw_only=True
     )  # of values that are not known
+    cure_of_kind: str = field(
+        default=png.OWN_FILE, repr=False, compare=False, kw_only=True
+    )  # of a label that is no label map
 
     @property
     def name(self) -> str:
@@ -75,7 +78,7 @@ class Sample:
         Raises:
             UserError: unreadable, damaged, no label map, or a value that the label set does not know.
         """
-        label = png.decode_labels(self.label)
+        label = png.decode_labels(self.label, self.cure_of_kind)
         self.label_set.require_known(label, self.label, self.holds_train_ids, self.cure)
         return label
 
@@ -130,7 +133,7 @@ class Sample:
             UserError: unreadable, or no label map.
         """
         found = png.header(self.label)
-        png.require_labels(found, self.label)
+        png.require_labels(found, self.label, self.cure_of_kind)
         return found.size
 
 

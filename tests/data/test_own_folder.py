@@ -1,11 +1,13 @@
 """A folder of one's own with a `classes.toml`."""
 
+import re
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import damage
 import layouts
 from common.errors import UserError
 from data import datasets, png
@@ -148,6 +150,25 @@ def test_what_the_labels_do_not_know_is_one_line(root):
         sample.decode_label()
     (finding, _) = check(datasets.opened(root).plan())
     assert finding.error and "label value 4" in finding.text
+
+
+STORED = np.arange(40, dtype=np.uint8).reshape(5, 8) % 4
+OTHER_KINDS = {
+    "8-bit RGB": np.dstack([STORED] * 3),
+    "8-bit RGBA": np.dstack([STORED] * 3 + [STORED]),
+    "8-bit grey+alpha": np.dstack([STORED, STORED]),
+    "16-bit grey": STORED.astype(np.uint16),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_labels_of_another_kind_are_refused(root, kind):
+    sample = datasets.opened(root).training()[0]
+    damage.replace(sample.label, OTHER_KINDS[kind])
+    with pytest.raises(UserError, match=f"{re.escape(kind)} image, need an 8-bit grey PNG .*; save it so, "):
+        sample.decode_label()
+    with pytest.raises(UserError, match="if its colours are the classes, say them by color, .*toml"):
+        sample.label_size()
 
 
 def test_missing_files_are_one_line(root):
