@@ -8,9 +8,9 @@
     road = { value = 1, color = [128, 64, 128] }
     grass = { value = [2, 3], color = [0, 160, 0] }
 
-A label has its image's name and the ending .png. Without any `value`, labels are RGB PNGs in the classes'
-colours, and `ignore` lists colours. Folders `train` and `val` below both, if there are any, are the splits;
-otherwise each fifth image (`validation = 5`) is for validation.
+A label has its image's name and the ending .png or .PNG. Without any `value`, labels are RGB PNGs in the
+classes' colours, and `ignore` lists colours. Folders `train` and `val` below both, if there are any, are the
+splits; otherwise each fifth image (`validation = 5`) is for validation.
 """
 
 import tomllib

@@ -55,7 +55,7 @@ class PairedImages(DataSet):
 
     @abstractmethod
     def label_of(self, image: Path, split: str) -> Path:
-        """Where the label of an image of the split is."""
+        """Where the label of an image of the split is; its ending may be .PNG there."""
 
     def is_label(self, path: Path) -> bool:
         """Whether a PNG in a folder of labels is one of those that `label_of` names."""
@@ -76,14 +76,14 @@ class PairedImages(DataSet):
             raise UserError(f"split '{split}' of {self.name} {kept}; give another `split`")
         images = self._required(split)
         labels = [self.label_of(image, split) for image in images]
-        there = _files(labels)
+        there = _by_name(_files(labels))
         for image, label in zip(images, labels):
             if label not in there:
                 raise UserError(
                     f"{image} has no label: {label} is missing; {self.cure}, and see "
                     f"`python prepare_data.py verify {self.root}`"
                 )
-        return [self.sample(image, label) for image, label in zip(images, labels)]
+        return [self.sample(image, there[label]) for image, label in zip(images, labels)]
 
     def unlabelled(self, split: str) -> list[Sample]:
         return [self.sample(image, None) for image in self._required(split)]
@@ -102,13 +102,14 @@ class PairedImages(DataSet):
             if not images and split != "test":
                 result.note(True, f"{self.root}: no images of split '{split}'; {self.cure}")
             labels = [self.label_of(image, split) for image in images if split not in self.without_labels]
-            found = _files(labels)
-            used |= {*labels}
-            there |= found
+            files = _files(labels)
+            found = _by_name(files)
+            used |= {found[label] for label in labels if label in found}
+            there |= files
             for image, label in zip_longest(images, labels):
                 if label and label not in found:
                     result.note(split != "test", f"{image}: no label, {label} is missing; unpack it again")
-                samples = (self.sample(image, label),) if label in found else ()
+                samples = (self.sample(image, found[label]),) if label in found else ()
                 result.jobs.append(Job(split, self.sample(image, None), samples))
         for path in sorted(filter(self.is_label, there - used)):
             result.note(False, f"{path}: a label without its image; unpack both again, or remove the label")
@@ -133,3 +134,9 @@ def files_in(folder: Path, *endings: str) -> list[Path]:
 def _files(labels) -> set[Path]:
     """The PNGs in the folders of these labels: listed once, as asking for each costs a file system dearly."""
     return {path for folder in {label.parent for label in labels} for path in files_in(folder, ".png")}
+
+
+def _by_name(files: set[Path]) -> dict[Path, Path]:
+    """The files by their paths with the ending .png, which some write as .PNG; if both are there, .png."""
+    others = {path.with_suffix(".png"): path for path in files if path.suffix != ".png"}
+    return others | {path: path for path in files}

@@ -152,6 +152,19 @@ def test_what_the_labels_do_not_know_is_one_line(root):
     assert finding.error and "label value 4" in finding.text
 
 
+def test_labels_may_end_in_capitals_as_pictures_may(root):
+    lower, upper = root / "masks" / "a1.png", root / "masks" / "a1.PNG"
+    lower.rename(upper)
+    sample = datasets.opened(root).training()[0]
+    assert sample.label == upper and sample.decode()[1].shape == (31, 65)
+    (of_sizes,) = check(datasets.opened(root).plan())
+    assert "images of 3 sizes" in of_sizes.text
+    shutil.copy(upper, lower)
+    assert datasets.opened(root).training()[0].label == lower
+    double, _ = check(datasets.opened(root).plan())
+    assert not double.error and double.text.startswith(f"{upper}: a label without its image")
+
+
 STORED = np.arange(40, dtype=np.uint8).reshape(5, 8) % 4
 OTHER_KINDS = {
     "8-bit RGB": np.dstack([STORED] * 3),
