@@ -4,6 +4,8 @@ Images are upright: turned as their EXIF orientation says, as programs that show
 files a part can be decoded alone, by TensorFlow's decoder, for imagecodecs has none for parts.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,8 @@ START, END = b"\xff\xd8\xff", b"\xff\xd9"
 HEADER = 2**18  # bytes in which the size is told, also behind a camera's notes and a small preview
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of segments that tell the image's size
 BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
+SCAN, LAST = 0xDA, 0xD9  # markers of a segment behind which coded pixels stand, and of the image's end
+BEHIND_PIXELS = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # a marker; among pixels only restarts have one
 SEQUENTIAL = (0xC0, 0xC1)  # of the frames, those whose rows are coded one after the other
 # pixels around a part, after which its own are those of the whole image: one block of two samples a chroma
 MARGIN = 16
@@ -88,8 +92,8 @@ class Encoded:
     def __init__(self, path: Path):
         self._path, self._content = path, _read(path)
         self._header = _header(self._content, path)
-        # libjpeg fills what is missing with grey and only warns
-        if not self._content.rstrip(b"\x00").endswith(END):
+        # libjpeg fills what is missing with grey and only warns; cameras and editors may write behind the end
+        if not self._content.rstrip(b"\x00").endswith(END) and not _has_end(self._content):
             raise UserError(f"{path}: truncated JPEG (its end is missing); copy or unpack it again")
         self.shape = (*self._header.size, 3)
 
@@ -142,22 +146,37 @@ def _header(content: bytes, path) -> Header:
     if not content.startswith(START):
         empty = "" if content else " (the file is empty)"
         raise UserError(f"{path}: not a JPEG image{empty}; unpack it again")
-    place, orientation = 2, 1
-    while place + 10 <= len(content) and content[place] == 0xFF:
-        marker = content[place + 1]
-        if marker in FRAMES:
+    orientation = 1
+    for marker, place in _segments(content):
+        if marker in FRAMES and place + 10 <= len(content):
             size = _size(content[place + 4 : place + 10], path)
             return Header(size, orientation, marker in SEQUENTIAL)
+        if marker == EXIF and content.startswith(EXIF_START, place + 4):
+            end = place + 2 + int.from_bytes(content[place + 2 : place + 4])
+            orientation = _orientation(content[place + 4 + len(EXIF_START) : end])
+    raise UserError(f"{path}: damaged JPEG (its header tells no size); copy or unpack it again")
+
+
+def _has_end(content: bytes) -> bool:
+    """Whether the image's end is there, other than that of a preview in a segment, whatever follows it."""
+    return any(marker == LAST for marker, _ in _segments(content))
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, int]]:
+    """The marker and the place of each segment, the last of which is the image's end (ITU T.81, B.1.1)."""
+    place, marker = 2, None
+    while marker != LAST and place + 2 <= len(content) and content[place] == 0xFF:
+        marker = content[place + 1]
         if marker == 0xFF:  # filling
             place += 1
         elif marker in BARE:
             place += 2
         else:
-            end = place + 2 + int.from_bytes(content[place + 2 : place + 4])
-            if marker == EXIF and content.startswith(EXIF_START, place + 4):
-                orientation = _orientation(content[place + 4 + len(EXIF_START) : end])
-            place = end
-    raise UserError(f"{path}: damaged JPEG (its header tells no size); copy or unpack it again")
+            yield marker, place
+            place += 2 + int.from_bytes(content[place + 2 : place + 4])
+        if marker == SCAN:
+            behind = BEHIND_PIXELS.search(content, place)
+            place = behind.start() if behind else len(content)
 
 
 def _size(frame: bytes, path) -> tuple[int, int]:

@@ -87,6 +87,35 @@ def test_a_part_of_what_cannot_be_cut_is_cut_from_the_whole(tmp_path, kind):
     assert found.flags.c_contiguous
 
 
+@pytest.mark.parametrize(
+    "behind", [b"\n", b"\0\0SEFT\xff\xd8\xff\xe1 notes" * 99], ids=["newline", "trailer"]
+)
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
+def test_bytes_behind_the_end_are_passed_over(tmp_path, behind, options):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", **options)
+    content = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "b.jpg").write_bytes(content + behind)
+    expected, encoded = jpeg.decode_image(tmp_path / "a.jpg"), jpeg.Encoded(tmp_path / "b.jpg")
+    np.testing.assert_array_equal(encoded[:, :], expected)
+    np.testing.assert_array_equal(encoded[3:12, 2:11], expected[3:12, 2:11])
+
+
+@pytest.mark.parametrize("segment", ["before the frame", "behind the frame"])
+def test_the_end_of_a_preview_is_not_the_image_s(tmp_path, segment):
+    preview = photo(tmp_path / "preview.jpg").read_bytes()
+    note = b"\xff\xe1" + struct.pack(">H", len(preview) + 8) + b"Exif\0\0" + preview
+    content = photo(tmp_path / "a.jpg").read_bytes()
+    place = 2 if segment == "before the frame" else content.index(b"\xff\xda")
+    content = content[:place] + note + content[place:]
+    (tmp_path / "a.jpg").write_bytes(content + b"\n")
+    assert jpeg.decode_image(tmp_path / "a.jpg").shape == (*SIZE, 3)
+    for kept in (-2, -40, content.rindex(b"\xff\xda") + 12):
+        (tmp_path / "a.jpg").write_bytes(content[:kept])
+        with pytest.raises(UserError, match=r"a.jpg: truncated JPEG"):
+            jpeg.decode_image(tmp_path / "a.jpg")
+
+
 def test_damage_inside_a_part_is_named(tmp_path):
     path = photo(tmp_path / "a.jpg")
     content = bytearray(path.read_bytes())
