@@ -132,11 +132,18 @@ RECIPES = {
     "ocrnet": replace(MMSEG, source="ocrnet_hr18_4xb2-160k", iterations=160_000, auxiliary=0.4),
     "fastfcn": replace(MMSEG, source="fastfcn_r50-d32_jpu_psp_4xb2-80k", auxiliary=0.4),
     "segfix": replace(
-        MMSEG, source="arXiv 2007.04269, section 4.1, for the rate; else as fcn_hr18s_4xb2-80k"
+        MMSEG,
+        source="openseg-group/openseg.pytorch, configs/cityscapes/H_SEGFIX.json and "
+        "scripts/cityscapes/segfix, without its shifts of brightness",
+        rates=polynomial(0.04),
+        batch=16,
+        crop=(512, 512),
+        balance=1.0,
+        augment="flip",
     ),
     "sinet": Recipe(
-        source="clovaai/c3_sinet, setting/SINet.json",
-        rates=polynomial(0.045),
+        source="clovaai/c3_sinet, setting/SINet.json and main_Auxloss.py, without weights of classes",
+        rates=polynomial(0.045, power=0.98, warmup=0.05),
         optimizer="sgd_nesterov",
         weight_decay=2e-4,
         batch=6,
@@ -178,11 +185,18 @@ RECIPES = {
         loss="ohem",
         auxiliary=1.0,
     ),
+    # The configurations choose hard pixels below 0.9, at least 131,072 of a GPU's
     "ddrnet": replace(
-        OF_TWO_GPUS, source="ddrnet_23-slim_2xb6-120k, without weights of classes", auxiliary=0.4
+        OF_TWO_GPUS,
+        source="ddrnet_23-slim_2xb6-120k, without weights of classes, and with ohem's own choice of pixels",
+        auxiliary=0.4,
     ),
+    # There the scores of the first auxiliary head have plain cross-entropy, the pixels at borders ohem
     "pidnet": replace(
-        OF_TWO_GPUS, source="pidnet-s_2xb6-120k_1024x1024, without weights of classes", auxiliary=1.0
+        OF_TWO_GPUS,
+        source="pidnet-s_2xb6-120k_1024x1024, without weights of classes, and with ohem of both scores, "
+        "by its own choice of pixels",
+        auxiliary=1.0,
     ),
 }
 
@@ -205,7 +219,7 @@ def optimization(model: str, optimizer: str | None = None) -> dict:
     Those of the recipe; with another kind of optimizer, that optimizer's usual ones instead.
     """
     own = recipe(model)
-    if optimizer in (None, own.optimizer) or (defaults.is_sgd(optimizer) and defaults.is_sgd(own.optimizer)):
+    if _is_alike(own, optimizer):
         optimizer, rates = optimizer or own.optimizer, own.rates
         momentum, weight_decay = own.momentum, own.weight_decay
     else:
@@ -214,16 +228,24 @@ def optimization(model: str, optimizer: str | None = None) -> dict:
     return {"rates": rates, "optimizer": optimizer, "momentum": momentum, "weight_decay": weight_decay}
 
 
+def _is_alike(own: Recipe, optimizer: str | None) -> bool:
+    """Whether the recipe's rates are for such an optimizer; None is the recipe's."""
+    both_sgd = defaults.is_sgd(optimizer or own.optimizer) and defaults.is_sgd(own.optimizer)
+    return both_sgd or optimizer in (None, own.optimizer)
+
+
 def settings(model: str, given: dict) -> dict:
     """Fields of a configuration that the recipe decides, beside those that are `given`.
 
-    A crop goes with images of the whole size: where a size is given, there is no crop but a given one.
+    A crop goes with images of the whole size: where a size is given, there is no crop but a given one. The
+    rate of the head goes with the recipe's optimizer.
     """
     own = recipe(model)
     fields = optimization(model, given.get("optimizer"))
-    fields |= {"head_rate": own.head_rate, "auxiliary": own.auxiliary, "loss": own.loss, "ema": own.ema}
+    fields |= {"head_rate": own.head_rate if _is_alike(own, given.get("optimizer")) else 1.0}
+    fields |= {"auxiliary": own.auxiliary, "loss": own.loss, "ema": own.ema}
     fields |= {"batch": own.batch, "epochs": own.length, "augment": own.augment}
-    if not given.keys() & {"crop", "target_size"}:
+    if "target_size" not in given or given.get("crop"):
         fields |= {"crop": own.crop, "balance": own.balance}
     if "stages" in given and given["stages"].parts:  # which have rates of their own
         del fields["head_rate"]
@@ -231,13 +253,25 @@ def settings(model: str, given: dict) -> dict:
     return fields | {"scale": ranges.scale, "flip": ranges.flip, "color": ranges.color}
 
 
+def schedule(rates: Rates) -> str:
+    """How rates go on from the highest, in words: `polynomial 0.9 to 0.0001, warm-up 5 %`."""
+    words = rates.schedule + (f" {rates.power:g}" if rates.schedule == "polynomial" else "")
+    if rates.minimum:
+        words += f" to {rates.minimum:g}"
+    if rates.warmup_share:
+        words += f", warm-up {100 * rates.warmup_share:.2g} %"
+    return words
+
+
 def described(config) -> str:
     """One line: what a configuration trains with, the recipe's source, and what differs from the recipe."""
-    rates, size = config.rates, "{}x{}".format(*config.training_size)
+    images = "{} {} of {}x{}".format(
+        config.batch, "crops" if config.crop else "images", *config.training_size
+    )
     parts = [
-        f"{config.optimizer} at {rates.maximum:g}, {rates.schedule}",
+        f"{config.optimizer} at {config.rates.maximum:g}, {schedule(config.rates)}",
         f"weight decay {config.weight_decay:g}",
-        f"{config.batch} {'crops' if config.crop else 'images'} of {size}",
+        images + (f" with at most {100 * config.balance:g} % of a class" if config.balance < 1 else ""),
         f"{config.steps} steps" if config.steps else f"{config.epochs} epochs",
         f"augmentation {config.augment}",
         f"loss {registry.architecture(config.model).loss or config.loss}",

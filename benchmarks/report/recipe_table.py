@@ -2,7 +2,7 @@
 
 from benchmarks.report.page_parts import Cell, Column, Section, Table, text
 from models import registry
-from training.recipes import RECIPES, Recipe
+from training.recipes import RECIPES, Recipe, schedule
 
 COLUMNS = [
     Column("model", numeric=False),
@@ -29,18 +29,14 @@ def _row(name: str, recipe: Recipe) -> list[Cell]:
     rates = recipe.rates
     head = f", head times {recipe.head_rate:g}" if recipe.head_rate != 1 else ""
     averaged = f", average {recipe.ema:g}" if recipe.ema else ""
-    schedule = rates.schedule + (f" {rates.power:g}" if rates.schedule == "polynomial" else "")
-    if rates.minimum:
-        schedule += f" to {rates.minimum:g}"
-    if rates.warmup_share:
-        schedule += f", warm-up {100 * rates.warmup_share:.2g} %"
     size = "{} crops of {}x{}".format(recipe.batch, *recipe.crop) if recipe.crop else f"{recipe.batch} whole"
+    size += f", a class in at most {100 * recipe.balance:g} %" if recipe.balance < 1 else ""
     counted = f"{recipe.iterations:,} steps: " if recipe.iterations else ""
     loss = recipe.loss + (f", {recipe.auxiliary:g}" if recipe.auxiliary else "")
     return [
         text(name),
         text(f"{recipe.optimizer} {rates.maximum:g}{head}{averaged}"),
-        text(schedule),
+        text(schedule(rates)),
         Cell(f"{recipe.weight_decay:g}", recipe.weight_decay),
         text(size),
         text(f"{counted}{recipe.length} epochs"),

@@ -84,8 +84,8 @@ def test_fast_scnn_averages_its_weights_unless_told_otherwise():
 def test_a_size_or_a_crop_leaves_the_recipes_crop_out():
     of_size = config.new({"model": "pspnet", "target_size": (256, 512)}, Path("town"))
     assert (of_size.crop, of_size.balance) == (None, 1.0)
-    of_crop = config.new({"model": "pspnet", "crop": (64, 128)}, Path("town"))
-    assert (of_crop.crop, of_crop.balance) == ((64, 128), 1.0)
+    of_crop = config.new({"model": "pspnet", "crop": (64, 128), "target_size": (128, 256)}, Path("town"))
+    assert (of_crop.crop, of_crop.balance) == ((64, 128), 0.75)
 
 
 def test_another_kind_of_sgd_keeps_the_recipes_rate():
@@ -101,6 +101,7 @@ def test_another_optimizer_comes_with_its_own_rate_momentum_and_decay():
         "weight_decay": 0.01,
     }
     assert recipes.optimization("unet", "sgd")["momentum"] == 0.9
+    assert config.new({"model": "segformer", "optimizer": "adam"}, Path("town")).head_rate == 1.0
 
 
 def test_a_warm_up_is_a_share_of_any_run():
@@ -114,13 +115,13 @@ def test_a_warm_up_is_a_share_of_any_run():
 def test_a_run_tells_its_recipe_and_what_differs():
     alone = recipes.described(config.new({"model": "segformer"}, Path("town")))
     assert alone == (
-        "recipe: adamw at 6e-05, polynomial, 10 times that in the head, weight decay 0.01, "
-        "8 crops of 1024x1024, 431 epochs, augmentation strong, loss ce "
+        "recipe: adamw at 6e-05, polynomial 1, warm-up 0.94 %, 10 times that in the head, weight decay 0.01, "
+        "8 crops of 1024x1024 with at most 75 % of a class, 431 epochs, augmentation strong, loss ce "
         "(segformer_mit-b0_8xb1-160k; arXiv 2105.15203, section 4.1)"
     )
     given = {"model": "fastscnn", "batch": 4, "target_size": (256, 512), "steps": 100}
     assert recipes.described(config.new(given, Path("town"))) == (
-        "recipe: sgd at 0.045, polynomial, weight decay 4e-05, 4 images of 256x512, 100 steps, "
+        "recipe: sgd at 0.045, polynomial 0.9, weight decay 4e-05, 4 images of 256x512, 100 steps, "
         "augmentation standard, loss ce, average 0.99 (arXiv 1902.04502, section 4.1; without its auxiliary "
         "losses, with an average of the weights; with other batch, epochs)"
     )

@@ -86,7 +86,11 @@ def text(config: Config, found: Sweep, suggestions: Suggestions | None) -> str:
     ending = "until the loss burst" if found.diverged else "to the end"
     if not found.rates:
         return "the loss was no number at the first step: give a smaller `minimum`"
-    lines = [f"{len(found.rates)} steps from {found.rates[0]:.2g} to {found.rates[-1]:.2g}, {ending}"]
+    seen = "{} images of {}x{}".format(config.batch, *config.training_size)
+    lines = [
+        f"{len(found.rates)} steps from {found.rates[0]:.2g} to {found.rates[-1]:.2g}, {ending}; "
+        f"{seen} a step, augmentation {config.augment}"
+    ]
     if not suggestions:
         return "\n".join([*lines, "the loss never fell: no suggestion; try another `minimum` and `maximum`"])
     lines += [
