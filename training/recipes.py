@@ -83,9 +83,10 @@ OF_TWO_GPUS = replace(  # its newer configurations, 2xb6-120k
 
 RECIPES = {
     "fastscnn": Recipe(
-        source="arXiv 1902.04502, section 4.1; without its auxiliary losses, with an average of the weights",
-        rates=polynomial(0.045),
-        ema=0.99,  # docs/training.md, "Beside PyTorch on CamVid"
+        source="arXiv 1902.04502, section 4.1; without its auxiliary losses, with an average of the weights, "
+        "for which the rate ends at 0.01",
+        rates=polynomial(0.045, 0.01),  # docs/camvid.md
+        ema=0.99,
         batch=12,
         epochs=1000,
     ),

@@ -29,9 +29,9 @@ OF_VERSION_0_1 = """
 """
 
 
-def test_without_options_the_papers_recipe_is_used():
+def test_without_options_the_recipe_is_used():
     made = config.new(GIVEN, Path("town"))
-    assert made.rates == Rates("polynomial", 0.045, 0.0, 0.9)
+    assert made.rates == Rates("polynomial", 0.045, 0.01, 0.9)
     assert (made.optimizer, made.momentum, made.weight_decay) == ("sgd", 0.9, 4e-5)
 
 
@@ -75,7 +75,8 @@ def test_a_file_of_version_0_1_reads(tmp_path):
     assert config.read(tmp_path / "config.json") == replace(
         expected,
         weight_of_class=(1.5, 0.25),
-        options={"preset": "paper"},  # the default at that time
+        rates=Rates("polynomial", 0.045, 0.0, 0.9),  # the recipe at that time
+        options={"preset": "paper"},  # and the default
     )
 
 

@@ -121,9 +121,9 @@ def test_a_run_tells_its_recipe_and_what_differs():
     )
     given = {"model": "fastscnn", "batch": 4, "target_size": (256, 512), "steps": 100}
     assert recipes.described(config.new(given, Path("town"))) == (
-        "recipe: sgd at 0.045, polynomial 0.9, weight decay 4e-05, 4 images of 256x512, 100 steps, "
+        "recipe: sgd at 0.045, polynomial 0.9 to 0.01, weight decay 4e-05, 4 images of 256x512, 100 steps, "
         "augmentation standard, loss ce, average 0.99 (arXiv 1902.04502, section 4.1; without its auxiliary "
-        "losses, with an average of the weights; with other batch, epochs)"
+        "losses, with an average of the weights, for which the rate ends at 0.01; with other batch, epochs)"
     )
 
 
