@@ -42,7 +42,8 @@ def of_parts(kernels: list, penalty: float, of_rates: dict, of_decay: dict) -> t
     Args:
         kernels: variables.
         penalty: times a kernel, added to its gradient.
-        of_rates, of_decay: see `stages.factors`.
+        of_rates, of_decay: see `stages.factors`, which counts steps as schedules do. Keras's `iterations` are
+            updates, of which an accumulation has one in several steps.
     """
     chosen = {id(kernel) for kernel in kernels}
 
@@ -63,7 +64,7 @@ def of_parts(kernels: list, penalty: float, of_rates: dict, of_decay: dict) -> t
             if self.penalties[index]:
                 gradient = gradient + self.penalties[index] * variable
             if factor := self.rate_factors[index]:
-                learning_rate = updates.scaled(learning_rate, factor(self.iterations))
+                learning_rate = updates.scaled(learning_rate, factor(self._iterations))
             super().update_step(gradient, variable, learning_rate)
 
         def _apply_weight_decay(self, variables):
@@ -74,7 +75,7 @@ def of_parts(kernels: list, penalty: float, of_rates: dict, of_decay: dict) -> t
             for variable in variables:  # Keras's takes one number for all
                 index = self._get_variable_index(variable)
                 factor = self.rate_factors[index]
-                self.weight_decay = whole * self.decays[index] * (factor(self.iterations) if factor else 1.0)
+                self.weight_decay = whole * self.decays[index] * (factor(self._iterations) if factor else 1.0)
                 super()._apply_weight_decay([variable])
             self.weight_decay = whole
 

@@ -190,10 +190,10 @@ def factors(config: "Config", model, steps_per_epoch: int) -> tuple[dict[int, Ca
     Args:
         config: the run's.
         model: the run's.
-        steps_per_epoch: updates of an epoch.
+        steps_per_epoch: of them `config.accumulate` make an update.
 
     Returns:
-        (id of a variable -> function of the number of updates that gives the rate's factor, float32;
+        (id of a variable -> function of the number of steps that gives the rate's factor, float32;
         id of a variable -> factor of the weight decay).
 
     Raises:
@@ -219,7 +219,7 @@ def factors(config: "Config", model, steps_per_epoch: int) -> tuple[dict[int, Ca
 
 
 def _factor(stages: Stages, part: str, own: float, steps_per_epoch: int) -> Callable | None:
-    """The factor of a part's rate as a function of the update; None where it is always 1."""
+    """The factor of a part's rate as a function of the step; None where it is always 1."""
     values = [own * stage.rate * stage.rates.get(part, 1.0) for stage in stages.stages]
     ends, epochs = [], 0
     for stage in stages.stages[:-1]:
@@ -229,12 +229,12 @@ def _factor(stages: Stages, part: str, own: float, steps_per_epoch: int) -> Call
     if not warmup and set(values) == {1.0}:
         return None
 
-    def factor(update):
+    def factor(step):
         import tensorflow as tf
 
-        update = tf.cast(update, tf.float32)
-        stage = tf.reduce_sum(tf.cast(update >= tf.constant(ends, tf.float32), tf.int32)) if ends else 0
+        step = tf.cast(step, tf.float32)
+        stage = tf.reduce_sum(tf.cast(step >= tf.constant(ends, tf.float32), tf.int32)) if ends else 0
         found = tf.constant(values, tf.float32)[stage]
-        return found * tf.minimum((update + 1) / (warmup + 1), 1.0) if warmup else found
+        return found * tf.minimum((step + 1) / (warmup + 1), 1.0) if warmup else found
 
     return factor

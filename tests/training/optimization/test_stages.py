@@ -51,10 +51,10 @@ def settings(optimizer="sgd", **given):
     return config.new({"rates": rates, **given}, "town")
 
 
-def moved(model, configuration, updates=0):
-    """How far each variable goes with a gradient of ones, after some updates."""
+def moved(model, configuration, steps=0):
+    """How far each variable goes with a gradient of ones, after some steps."""
     optimizer = optimizers.build(configuration, STEPS, model)
-    optimizer.iterations.assign(updates)
+    optimizer._iterations.assign(steps)
     before = [np.array(variable) for variable in model.trainable_variables]
     optimizer.apply([tf.ones(v.shape) for v in model.trainable_variables], model.trainable_variables)
     return {
@@ -83,11 +83,18 @@ def test_fine_tuning_is_two_stages():
         settings(fine_tune=2, freeze_encoder=2)
 
 
-@pytest.mark.parametrize(("update", "stem", "rest"), [(0, 1 / 11, 1.0), (10, 1.0, 1.0), (25, 0.05, 0.5)])
-def test_rates_are_those_of_stage_part_and_warm_up(model, file, update, stem, rest):
-    steps = moved(model, settings(stages=stages.read(file)), update)
-    for path, step in steps.items():
-        np.testing.assert_allclose(step, stem if path.startswith("stem") else rest, rtol=1e-4)
+@pytest.mark.parametrize(("step", "stem", "rest"), [(0, 1 / 11, 1.0), (10, 1.0, 1.0), (25, 0.05, 0.5)])
+def test_rates_are_those_of_stage_part_and_warm_up(model, file, step, stem, rest):
+    ways = moved(model, settings(stages=stages.read(file)), step)
+    for path, way in ways.items():
+        np.testing.assert_allclose(way, stem if path.startswith("stem") else rest, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("step", "stem", "rest"), [(3, 4 / 11, 1.0), (19, 1.0, 1.0), (23, 0.05, 0.5)])
+def test_epochs_are_as_long_where_steps_are_accumulated(model, file, step, stem, rest):
+    ways = moved(model, settings(stages=stages.read(file), accumulate=4), step)  # of an update's four the last
+    for path, way in ways.items():
+        np.testing.assert_allclose(way, (stem if path.startswith("stem") else rest) / 4, rtol=1e-4)
 
 
 def test_the_decay_is_that_of_the_part(model, file):
@@ -98,11 +105,12 @@ def test_the_decay_is_that_of_the_part(model, file):
     np.testing.assert_allclose(steps["scores/kernel"], np.ones_like(scores), rtol=1e-4)
 
 
-def test_decoupled_decay_follows_rate_and_part(file):
+@pytest.mark.parametrize(("step", "accumulate"), [(25, 1), (23, 4)])
+def test_decoupled_decay_follows_rate_and_part(file, step, accumulate):
     def shrunk(**given):
         keras.utils.set_random_seed(0)
         model = models.build("toy", (32, 64, 3), 5)
-        return moved(model, settings("adamw", **given), 25)
+        return moved(model, settings("adamw", accumulate=accumulate, **given), step)
 
     whole, without = shrunk(weight_decay=0.1), shrunk(weight_decay=0.0)
     staged, bare = (shrunk(weight_decay=decay, stages=stages.read(file)) for decay in (0.1, 0.0))

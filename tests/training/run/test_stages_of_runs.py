@@ -32,13 +32,16 @@ def town(tmp_path_factory):
     return tiny_dataset(folder / "set", train=4, val=2, size=(32, 64))
 
 
+def words(town, logs):
+    return (*OPTIONS, "--stages", town.parent / "stages.toml", "-p", town, "--logs", logs)
+
+
 @pytest.fixture(scope="module")
 def run(town, tmp_path_factory):
     logs = tmp_path_factory.mktemp("logs")
-    words = (*OPTIONS, "--stages", town.parent / "stages.toml", "-p", town, "--logs", logs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoints, "KEPT", 3)
-        assert train_here(*words) == 0
+        assert train_here(*words(town, logs)) == 0
     return only_run(logs)
 
 
@@ -60,7 +63,16 @@ def test_a_frozen_part_stands_still_and_then_moves(run):
 @pytest.mark.parametrize("batch", [2, 5])  # in the first stage, and in the second
 def test_a_run_resumes_in_any_stage_to_the_bit(run, town, tmp_path, batch):
     with signalled("training", batch, signal.SIGTERM):
-        words = (*OPTIONS, "--stages", town.parent / "stages.toml", "-p", town, "--logs", tmp_path)
-        assert train_here(*words) == 75
+        assert train_here(*words(town, tmp_path)) == 75
     assert train_here("--resume", only_run(tmp_path)) == 0
     assert_same(only_run(tmp_path), run)
+
+
+@pytest.mark.slow
+def test_it_does_amid_an_accumulation_over_the_end_of_a_stage(town, tmp_path):
+    accumulating = ("--accumulate", 3)  # steps of which an epoch has two
+    assert train_here(*words(town, tmp_path / "undisturbed"), *accumulating) == 0
+    with signalled("training", 4, signal.SIGTERM):  # after three, of which two were in the first stage
+        assert train_here(*words(town, tmp_path / "resumed"), *accumulating) == 75
+    assert train_here("--resume", only_run(tmp_path / "resumed")) == 0
+    assert_same(only_run(tmp_path / "resumed"), only_run(tmp_path / "undisturbed"))
