@@ -33,6 +33,7 @@ def new(given: dict, path: Path) -> Config:
     config = Config(path=str(path), **{"workers": usable_cpus(), **made, **given})
     if not config.steps:  # in which an epoch has a length that the data set decides
         rates.require_fitting(config.rates, config.epochs)
+        stages.require_fitting(config, config.epochs)
     losses.require_fitting(config.loss, config.label_smoothing)
     stages.of(config)
     _require_loss_fits(config)

@@ -27,8 +27,13 @@ STEPS = {
 
 
 def build(config: "Config", steps_per_epoch: int, model: keras.Model, ranks: Ranks = ALONE):
-    """The optimizer of a run, with the run's schedule; see `with_schedule`."""
+    """The optimizer of a run, with the run's schedule; see `with_schedule`.
+
+    Raises:
+        UserError: the run is too short for its warm-up or its stages, or the model has not their parts.
+    """
     steps = config.length(steps_per_epoch)
+    stages.require_fitting(config, steps / steps_per_epoch)
     schedule = schedules.build(config.rates, steps_per_epoch, steps, ranks.gpus)
     return with_schedule(config, schedule, model, ranks, steps_per_epoch)
 

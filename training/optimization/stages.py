@@ -6,7 +6,7 @@ layer keeps its weights, and its batch norm calculates with its moving statistic
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,56 +78,74 @@ def read(path: Path) -> Stages:
         raise UserError(f"`stages` takes a TOML file; cannot read {path}: {error}") from error
     try:
         return from_json(content)
-    except (TypeError, ValueError, re.error) as error:
+    except ValueError as error:
         raise UserError(f"{path} describes no stages: {error}; see docs/training.md") from error
 
 
 def from_json(content: dict) -> Stages:
-    """Stages from a dict, as `dataclasses.asdict` makes one; names and numbers are checked.
+    """Stages from a dict, as `dataclasses.asdict` makes one; keys and values are checked.
 
     Raises:
-        TypeError, ValueError, re.error: something else.
+        ValueError: something else; it names the key and what that takes.
     """
-    _require_names(Stages, content)
-    stages = tuple(_stage(one) for one in content.get("stages", [{}]))
-    if not stages or any(stage.epochs == 0 for stage in stages[:-1]):
-        raise ValueError("each of `stages` but the last one needs its `epochs`")
-    made = Stages(stages, dict(content.get("parts", {})), *_numbers(content, "decay", "warmup"))
-    for pattern in made.parts.values():
-        re.compile(pattern)
+    _require_keys(Stages, content)
+    tables = content.get("stages", [{}])
+    if not isinstance(tables, list | tuple) or not tables:
+        raise ValueError(f"'stages' takes tables [[stages]], not {tables!r}")
+    stages = tuple(_stage(f"stage {number}: ", table) for number, table in enumerate(tables, start=1))
+    if any(stage.epochs == 0 for stage in stages[:-1]):
+        raise ValueError("each of [[stages]] but the last one needs its 'epochs', from 1 on")
+    parts = _table(content, "parts", require=_require_pattern, kind="regular expressions")
+    made = Stages(stages, parts, _table(content, "decay"), _table(content, "warmup"))
     known = made.parts or (ENCODER, HEAD)
-    for name in made.named() - set(known):
+    for name in sorted(made.named() - set(known)):
         raise ValueError(f"there is no part '{name}'; there are: {', '.join(known)}")
     return made
 
 
-def _stage(content: dict) -> Stage:
-    _require_names(Stage, content)
-    epochs, rate = content.get("epochs", 0), content.get("rate", 1.0)
+def _stage(where: str, content: dict) -> Stage:
+    _require_keys(Stage, content, where)
+    epochs, frozen, rate = content.get("epochs", 0), content.get("frozen", ()), content.get("rate", 1.0)
     if type(epochs) is not int or epochs < 0:
-        raise ValueError(f"`epochs` is a whole number, not {epochs!r}")
-    _require_number("rate", rate)
-    return Stage(epochs, tuple(content.get("frozen", ())), rate, *_numbers(content, "rates"))
-
-
-def _numbers(content: dict, *names: str) -> Iterator[dict[str, float]]:
-    for name in names:
-        found = dict(content.get(name, {}))
-        for part, value in found.items():
-            _require_number(f"{name} of {part}", value)
-        yield found
+        raise ValueError(f"{where}'epochs' takes a whole number, not {epochs!r}")
+    if not isinstance(frozen, list | tuple) or not all(isinstance(part, str) for part in frozen):
+        raise ValueError(f"{where}'frozen' takes a list of parts such as [\"{ENCODER}\"], not {frozen!r}")
+    _require_number(f"{where}'rate'", rate)
+    return Stage(epochs, tuple(frozen), rate, _table(content, "rates", where))
 
 
 def _require_number(name: str, value) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ValueError(f"{name} is a number of at least 0, not {value!r}")
+        raise ValueError(f"{name} takes a number of at least 0, not {value!r}")
 
 
-def _require_names(table: type, content: dict) -> None:
+def _require_pattern(name: str, value) -> None:
+    wanted = f"{name} takes a regular expression of layers' names, not {value!r}"
+    if not isinstance(value, str):
+        raise ValueError(wanted)
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{wanted}: {error}") from error
+
+
+def _table(content: dict, name: str, where: str = "", require=_require_number, kind: str = "numbers") -> dict:
+    """What a key holds: values by parts, none where it is missing."""
+    found = content.get(name, {})
+    if not isinstance(found, dict):
+        raise ValueError(f"{where}'{name}' takes a table of parts and their {kind}, not {found!r}")
+    for part, value in found.items():
+        require(f"{where}'{part}' of '{name}'", value)
+    return dict(found)
+
+
+def _require_keys(table: type, content: dict, where: str = "") -> None:
     known = [part.name for part in fields(table)]
-    if not isinstance(content, dict) or set(content) - set(known):
-        unknown = next(iter(set(content) - set(known)))
-        raise ValueError(f"'{unknown}' is not known here; there are: {', '.join(known)}")
+    if not isinstance(content, dict):
+        raise ValueError(f"{where}a table is needed, with {', '.join(known)}, not {content!r}")
+    for name in content:
+        if name not in known:
+            raise ValueError(f"{where}'{name}' is not known here; there are: {', '.join(known)}")
 
 
 def of(config: "Config") -> Stages:
@@ -148,6 +166,16 @@ def of(config: "Config") -> Stages:
         rate = 0.5 if config.fine_tune else 1.0
         return replace(config.stages, stages=(Stage(epochs, (ENCODER,)), Stage(rate=rate)))
     return config.stages
+
+
+def require_fitting(config: "Config", epochs: float) -> None:
+    """Raise UserError if the last stage would begin when a run of so many epochs is over."""
+    before = sum(stage.epochs for stage in of(config).stages[:-1])
+    if before < epochs:
+        return
+    given = next((name for name in ("fine_tune", "freeze_encoder") if getattr(config, name)), None)
+    what = f"`{given}` {before}" if given else f"`stages` takes {before} epochs before its last stage, which"
+    raise UserError(f"{what} leaves nothing of the run's {epochs:g} epochs; shorten it or train longer")
 
 
 def layers_of(model, stages: Stages) -> dict[str, list]:
@@ -197,7 +225,7 @@ def factors(config: "Config", model, steps_per_epoch: int) -> tuple[dict[int, Ca
         id of a variable -> factor of the weight decay).
 
     Raises:
-        UserError: the model has no such parts.
+        UserError: the model has no such parts, or a stage trains none of them.
     """
     stages = of(config)
     if stages == Stages() and config.encoder_rate == config.head_rate == 1:
@@ -205,10 +233,15 @@ def factors(config: "Config", model, steps_per_epoch: int) -> tuple[dict[int, Ca
     own = {ENCODER: config.encoder_rate, HEAD: config.head_rate}
     if stages.parts and any(value != 1 for value in own.values()):
         raise UserError("`encoder_rate` and `head_rate` do not go with parts of `stages`; give `rates` there")
-    if config.encoder_rate != 1 and not model.about.encoder:
-        raise UserError(f"{model.name} has no encoder to treat apart; leave `encoder_rate` out")
+    of_encoder = {name: getattr(config, name) for name in ("fine_tune", "freeze_encoder")}
+    of_encoder["encoder_rate"] = config.encoder_rate != 1
+    for name, given in of_encoder.items():
+        if given and not model.about.encoder:
+            raise UserError(f"{model.name} has no encoder to treat apart; leave `{name}` out")
+    found = layers_of(model, stages)
+    _require_trained(model, stages, found)
     rates, decays = {}, {}
-    for part, layers in layers_of(model, stages).items():
+    for part, layers in found.items():
         factor = _factor(stages, part, own.get(part, 1.0), steps_per_epoch)
         for variable in (variable for layer in layers for variable in layer.trainable_variables):
             if factor:
@@ -216,6 +249,17 @@ def factors(config: "Config", model, steps_per_epoch: int) -> tuple[dict[int, Ca
             if part in stages.decay:
                 decays[id(variable)] = stages.decay[part]
     return rates, decays
+
+
+def _require_trained(model, stages: Stages, layers: dict[str, list]) -> None:
+    """Raise UserError if a stage freezes all that is trained of a model whose layers are in these parts."""
+    trained = {part for part, its in layers.items() if any(layer.trainable_variables for layer in its)}
+    for number, stage in enumerate(stages.stages, start=1):
+        if trained <= set(stage.frozen):
+            raise UserError(
+                f"stage {number} of `stages` freezes all of {model.name}; leave a part that it trains out of "
+                f"'frozen': {', '.join(sorted(trained))}"
+            )
 
 
 def _factor(stages: Stages, part: str, own: float, steps_per_epoch: int) -> Callable | None:

@@ -92,7 +92,7 @@ def test_rates_are_those_of_stage_part_and_warm_up(model, file, step, stem, rest
 
 @pytest.mark.parametrize(("step", "stem", "rest"), [(3, 4 / 11, 1.0), (19, 1.0, 1.0), (23, 0.05, 0.5)])
 def test_epochs_are_as_long_where_steps_are_accumulated(model, file, step, stem, rest):
-    ways = moved(model, settings(stages=stages.read(file), accumulate=4), step)  # of an update's four the last
+    ways = moved(model, settings(stages=stages.read(file), accumulate=4), step)  # the last of four
     for path, way in ways.items():
         np.testing.assert_allclose(way, (stem if path.startswith("stem") else rest) / 4, rtol=1e-4)
 
@@ -146,19 +146,75 @@ def test_every_layer_is_of_one_part(model, tmp_path, content, message):
     ("content", "message"),
     [
         ("a = ", "cannot read"),
-        ("speed = 1", "'speed' is not known here; there are: stages, parts"),
-        ('[parts]\na = "("', "describes no stages: missing"),
-        ("[[stages]]\n[[stages]]\n", "each of `stages` but the last one needs its `epochs`"),
-        ("[[stages]]\nepochs = 1.5", "`epochs` is a whole number, not 1.5"),
-        ('[[stages]]\nrate = "fast"', "rate is a number of at least 0, not 'fast'"),
+        ("speed = 1", "'speed' is not known here; there are: stages, parts, decay, warmup"),
+        ("[[stages]]\nlr = 1", "stage 1: 'lr' is not known here; there are: epochs, frozen, rate, rates"),
+        ('parts = ["a"]', r"'parts' takes a table of parts and their regular expressions, not \['a'\]"),
+        ("[parts]\na = 3", "'a' of 'parts' takes a regular expression of layers' names, not 3"),
+        ('[parts]\na = "("', r"'a' of 'parts' takes a regular expression .*, not '\(': missing"),
+        ("decay = 3", "'decay' takes a table of parts and their numbers, not 3"),
+        ("[decay]\nhead = -1", "'head' of 'decay' takes a number of at least 0, not -1"),
+        ("warmup = [1]", r"'warmup' takes a table of parts and their numbers, not \[1\]"),
+        ('[warmup]\nhead = "1"', "'head' of 'warmup' takes a number of at least 0, not '1'"),
+        ("stages = 3", r"'stages' takes tables \[\[stages\]\], not 3"),
+        ("stages = []", r"'stages' takes tables \[\[stages\]\], not \[\]"),
+        ("stages = [1]", "stage 1: a table is needed, with epochs, frozen, rate, rates, not 1"),
+        ("[[stages]]\n[[stages]]\n", r"each of \[\[stages\]\] but the last one needs its 'epochs', from 1"),
+        ("[[stages]]\nepochs = 1\n[[stages]]\nepochs = 1.5", "stage 2: 'epochs' takes a whole .* not 1.5"),
+        ('[[stages]]\nrate = "fast"', "stage 1: 'rate' takes a number of at least 0, not 'fast'"),
+        ("[[stages]]\nrates = 2", "stage 1: 'rates' takes a table of parts and their numbers, not 2"),
+        ("[[stages]]\nrates = {head = nan}", "'head' of 'rates' takes a number of at least 0, not nan"),
+        ('[[stages]]\nfrozen = "encoder"', "'frozen' takes a list of parts such as .*, not 'encoder'"),
+        ("[[stages]]\nfrozen = [[1]]", r"'frozen' takes a list of parts .*, not \[\[1\]\]"),
         ('[[stages]]\nfrozen = ["stem"]', "there is no part 'stem'; there are: encoder, head"),
-        ("[decay]\nhead = -1", "decay of head is a number of at least 0, not -1"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, content, message):
     (tmp_path / "a.toml").write_text(content)
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message) as raised:
         stages.read(tmp_path / "a.toml")
+    said = str(raised.value)
+    assert str(tmp_path / "a.toml") in said and "\n" not in said
+    assert "`epochs`" not in said  # an option of train.py, which is not meant
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"fine_tune": 5}, "`fine_tune` 5 leaves nothing of the run's 5 epochs; shorten it or train longer"),
+        ({"freeze_encoder": 9}, "`freeze_encoder` 9 leaves nothing of the run's 5 epochs"),
+        (
+            {"stages": Stages((Stage(2), Stage(3), Stage()))},
+            "`stages` takes 5 epochs before its last stage, which leaves nothing of the run's 5 epochs",
+        ),
+    ],
+)
+def test_a_stage_that_never_comes_is_refused(given, message):
+    with pytest.raises(UserError, match=message):
+        settings(epochs=5, **given)
+    assert settings(epochs=10, **given).epochs == 10
+
+
+def test_it_is_where_steps_say_how_long_the_run_is(model, file):
+    staged = stages.read(file)  # the first one of two epochs
+    with pytest.raises(UserError, match="takes 2 epochs before .* nothing of the run's 1.5 epochs"):
+        moved(model, settings(stages=staged, steps=15))
+    moved(model, settings(stages=staged, steps=21))
+
+
+@pytest.mark.parametrize(
+    ("parts", "frozen"),
+    [({"stem": "stem_.*", "rest": "middle_.*|scores"}, ("stem", "rest")), ({}, ("head",))],
+)
+def test_a_stage_that_trains_nothing_is_refused(model, parts, frozen):
+    staged = Stages((Stage(1), Stage(1, frozen), Stage()), parts)
+    with pytest.raises(UserError, match="stage 2 of `stages` freezes all of toy; leave a part .*'frozen'"):
+        moved(model, settings(stages=staged))
+
+
+@pytest.mark.parametrize("name", ["fine_tune", "freeze_encoder"])
+def test_without_an_encoder_the_option_that_needs_one_is_named(model, name):
+    with pytest.raises(UserError, match=f"toy has no encoder to treat apart; leave `{name}` out"):
+        moved(model, settings(**{name: 1}))
 
 
 def test_a_missing_file_is_one_line(tmp_path):

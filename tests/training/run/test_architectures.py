@@ -1,5 +1,7 @@
 """Options of architectures, from the command line through a run to the weights it leaves."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ import small_encoder
 from common.errors import UserError
 from inference import runtimes
 from models.weights import native, run_files
-from runs import train_here
+from runs import signalled, train_here
 from tiny import tiny_dataset
 from training import config
 from training.run import checkpoints, run_folder
@@ -28,9 +30,9 @@ def run(town, tmp_path, monkeypatch):
     """Trains in this process; returns the run's folder."""
     small_encoder.register(monkeypatch)
 
-    def run(model, *options):
+    def run(model, *options, status=0):
         given = ("-m", model, "-t", "64,64", "-b", "2", "-p", town, "--logs", tmp_path / "logs")
-        assert train_here(*given, *options) == 0
+        assert train_here(*given, *options) == status
         return run_folder.newest(tmp_path / "logs", model)
 
     return run
@@ -80,8 +82,9 @@ class TestFrozenEncoder:
         assert not any(np.all(frozen[name] == 0) for name in trained - encoder)
 
     def test_goes_on_when_resumed(self, run):
-        folder = run("deeplabv3+", "-e", 1, *FROZEN)
-        run("deeplabv3+", "-e", 2, "--resume", folder)
+        with signalled("training", 2, signal.SIGTERM):  # the last of the first epoch
+            folder = run("deeplabv3+", "-e", 2, *FROZEN, status=75)
+        run("deeplabv3+", "--resume", folder)
         before, after = arrays_after(folder, 1), arrays_after(folder, 2)
         assert np.any(before["block2_conv/kernel"] != after["block2_conv/kernel"])
 
@@ -92,6 +95,7 @@ class TestFrozenEncoder:
         ("fastscnn", ["--encoder", "resnet50"], "fastscnn has no option 'encoder'; there are: preset"),
         ("fastscnn", ["--encoder-weights", "imagenet"], "fastscnn has no option 'encoder_weights'"),
         ("fastscnn", ["--freeze-encoder", 1], "fastscnn has no encoder .*leave `freeze_encoder` out"),
+        ("fastscnn", ["--fine-tune", 1], "fastscnn has no encoder .*leave `fine_tune` out"),
         ("deeplabv3+", ["--output-stride", 7], "unknown output stride '7'; there are: 16, 8"),
         (
             "deeplabv3+",
@@ -104,7 +108,7 @@ class TestFrozenEncoder:
 )
 def test_what_an_architecture_lacks_is_told_before_anything_is_written(run, tmp_path, model, given, said):
     with pytest.raises(UserError, match=said):
-        run(model, "-e", 1, *given)
+        run(model, "-e", 2, *given)
     assert not (tmp_path / "logs").exists()
 
 

@@ -76,7 +76,7 @@ def test_weights_and_predictions_know_nothing_of_it(run):
 
 
 def test_a_model_without_one_is_refused(town, tmp_path):
-    with pytest.raises(UserError, match="unet has no auxiliary head"):
+    with pytest.raises(UserError, match="unet has no auxiliary head; leave `auxiliary` out"):
         train_here("-m", "unet", "-p", town, "-t", "32,64", "--auxiliary", 0.4, "--logs", tmp_path)
     assert not list(tmp_path.iterdir())
 
