@@ -28,6 +28,12 @@ def new(given: dict, path: Path) -> Config:
     Raises:
         UserError: settings that contradict each other.
     """
+    _require_one_length(given)
+    return _complete(given, path)
+
+
+def _complete(given: dict, path: Path) -> Config:
+    """What is given, else the model's recipe, else the defaults, if that fits together."""
     made = recipes.settings(given["model"], given)
     defaults.require_momentum_fits(made["optimizer"], given.get("momentum"))
     config = Config(path=str(path), **{"workers": usable_cpus(), **made, **given})
@@ -39,6 +45,22 @@ def new(given: dict, path: Path) -> Config:
     _require_loss_fits(config)
     _require_strategy_fits(config)
     return config
+
+
+def _require_one_length(given: dict) -> None:
+    """Raise UserError if the run's length is given both in epochs and in steps."""
+    if given.get("steps") and given.get("epochs"):
+        raise UserError("`epochs` and `steps` both say how long the run is; leave one out")
+
+
+def _without_saved_steps(given: dict) -> dict:
+    """The same, and no steps where epochs are given: where a saved run has steps, its epochs do not count.
+
+    Raises:
+        UserError: both are given.
+    """
+    _require_one_length(given)
+    return {"steps": 0, **given} if given.get("epochs") else given
 
 
 def _require_loss_fits(config: Config) -> None:
@@ -67,7 +89,8 @@ def _require_strategy_fits(config: Config) -> None:
 def repeated(saved: Config, given: dict, path: Path | None) -> Config:
     """A new run's configuration: what is given, else what was saved of another run.
 
-    Another optimizer brings its own rates, momentum and weight decay, unless they are given.
+    Another optimizer brings its own rates, momentum and weight decay, unless they are given. A length in
+    epochs takes the place of one in steps, and the other way round.
 
     Raises:
         UserError: another model, or settings that contradict each other.
@@ -87,7 +110,7 @@ def repeated(saved: Config, given: dict, path: Path | None) -> Config:
         del kept["weight_of_class"]
     if "options" in given:
         given = given | {"options": saved.options | given["options"]}
-    return new(kept | given, path or Path(saved.path))
+    return _complete(kept | _without_saved_steps(given), path or Path(saved.path))
 
 
 def with_class_weights(config: Config, training: list[Sample]) -> Config:
@@ -105,6 +128,8 @@ def with_class_weights(config: Config, training: list[Sample]) -> Config:
 def resumed(saved: Config, given: dict, path: Path | None) -> Config:
     """The saved configuration with what is given of the fields that a resumed run may change.
 
+    A length in epochs takes the place of one in steps, and the other way round.
+
     Raises:
         UserError: another setting is given and differs from the run's, or settings contradict each other.
     """
@@ -112,7 +137,8 @@ def resumed(saved: Config, given: dict, path: Path | None) -> Config:
     for name, value in given.items():
         if name not in MAY_CHANGE:
             _require_same(name, value, getattr(saved, name))
-    config = replace(saved, **{name: value for name, value in given.items() if name in MAY_CHANGE})
+    changed = {name: value for name, value in given.items() if name in MAY_CHANGE}
+    config = replace(saved, **_without_saved_steps(changed))
     _require_strategy_fits(config)
     return config
 

@@ -1,6 +1,7 @@
 """Run configurations: what options mean together, and what may change on resuming."""
 
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,22 @@ def test_resuming_may_change_where_and_how_long_only():
     )
     with pytest.raises(UserError, match="`batch` 4 differs from the resumed run's 2"):
         config.resumed(saved, {"batch": 4}, None)
+
+
+def test_a_length_is_given_in_epochs_or_in_steps():
+    saved, both = config.new(GIVEN, Path("town")), GIVEN | {"epochs": 3, "steps": 9}
+    for make in (config.new, partial(config.repeated, saved), partial(config.resumed, saved)):
+        with pytest.raises(UserError, match="`epochs` and `steps` both say how long the run is; leave one"):
+            make(both, Path("town"))
+
+
+@pytest.mark.parametrize("go_on", [config.repeated, config.resumed])
+def test_the_length_that_is_given_later_replaces_a_saved_one(go_on):
+    of_steps = config.new(GIVEN | {"steps": 9}, Path("town"))
+    assert go_on(of_steps, {}, None) == of_steps
+    assert go_on(of_steps, {"epochs": 3}, None).length(10) == 30
+    of_epochs = config.new(GIVEN | {"epochs": 3}, Path("town"))
+    assert go_on(of_epochs, {"steps": 9}, None).length(10) == 9
 
 
 def test_a_foreign_file_is_named(tmp_path):

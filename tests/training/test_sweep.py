@@ -11,7 +11,7 @@ import train
 from common.errors import UserError
 from runs import train_here
 from tiny import REPO, tiny_dataset
-from training import sweep
+from training import command_line, sweep
 
 FILE = """
 [common]
@@ -99,6 +99,15 @@ def test_runs_go_on_by_their_own_names(file):
     assert train.read_run(file, run, ["-p", "town", "--job", "slurm-7_0"]).job == run.job
     with pytest.raises(UserError, match="--resume goes on with one run; leave it out"):
         train_here("--sweep", file, "--resume")
+
+
+@pytest.mark.parametrize(
+    ("given", "length"), [((), (1, None)), (("-e", 4), (4, None)), (("--steps", 9), (None, 9))]
+)
+def test_a_length_on_the_command_line_replaces_that_of_the_file(file, given, length):
+    words = list(map(str, ("--sweep", file, "--only", "wide", *given)))
+    options, _ = train.of_sweep(command_line.arguments("", words), words)
+    assert (options.epochs, options.steps) == length and options.width == 24
 
 
 def test_several_processes_train_one_run(file, monkeypatch):
