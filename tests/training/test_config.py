@@ -1,5 +1,6 @@
 """Run configurations: what options mean together, and what may change on resuming."""
 
+import re
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
+from tiny import REPO
 from training import config, options
 from training.optimization.rates import Rates
 
@@ -104,6 +106,14 @@ def test_the_length_that_is_given_later_replaces_a_saved_one(go_on):
     assert go_on(of_steps, {"epochs": 3}, None).length(10) == 30
     of_epochs = config.new(GIVEN | {"epochs": 3}, Path("town"))
     assert go_on(of_epochs, {"steps": 9}, None).length(10) == 9
+
+
+def test_the_documentation_lists_what_a_resumed_run_may_change():
+    text = (REPO / "docs" / "runs.md").read_text()
+    listed = text.partition("`--resume` may change")[2].partition("anything else is refused")[0]
+    known = options.of(config.Config)
+    ours = {known[name].strings[-1] for name in config.MAY_CHANGE}
+    assert set(re.findall(r"`(?:-\w/)?(--[\w-]+)`", listed)) == ours
 
 
 def test_a_foreign_file_is_named(tmp_path):
