@@ -165,7 +165,7 @@ class _Network:
     def build(self, input_shape, classes: int, auxiliary: bool, options: dict):
         if auxiliary:
             if "auxiliary" not in defaults(self._module.build, 2):
-                raise OptionError(f"{self._name} has no auxiliary head")
+                raise OptionError(f"{self._name} has no auxiliary head; leave `auxiliary` out")
             options = options | {"auxiliary": True}
         model = self._module.build(input_shape, classes, **options)
         encoder = getattr(self._module, "encoder_layers", lambda model: ())(model)
@@ -282,7 +282,7 @@ class EncoderDecoder:
             return self._decoder.heads(model, features, classes)
         if hasattr(self._decoder, "auxiliary"):
             return {"auxiliary": self._decoder.auxiliary(features, classes)}
-        raise OptionError(f"{self._name} has no auxiliary head")
+        raise OptionError(f"{self._name} has no auxiliary head; leave `auxiliary` out")
 
 
 def _maker(name: str, options: dict) -> _Network | EncoderDecoder:

@@ -58,7 +58,7 @@ def test_scores_that_inference_needs_are_auxiliary_ones_as_well():
 @pytest.mark.slow
 def test_an_architecture_without_an_auxiliary_head_says_so():
     for name, options in (("unet", {}), ("unet", {"encoder": "mobilenetv2"})):
-        with pytest.raises(UserError, match=f"{name} has no auxiliary head"):
+        with pytest.raises(UserError, match=f"{name} has no auxiliary head; leave `auxiliary` out"):
             models.build(name, (*SIZE, 3), 5, auxiliary=True, **options)
 
 

@@ -19,7 +19,6 @@ from data.label_sets import require_same_classes
 from data.pipeline import Batches, Shard
 from data.samples import Sample
 from models import registry
-from models.model_options import OptionError
 from models.weights import loading, run_files
 from training import config, recipes
 from training.config_fields import Config
@@ -233,20 +232,15 @@ def build(settings: Config, fresh: bool) -> keras.Model:
     """
     published = fresh and settings.encoder_weights != "none"
     encoder = {"encoder_weights": settings.encoder_weights} if published else {}
-    try:
-        return models.build(
-            settings.model,
-            (*settings.training_size, 3),
-            settings.label_set.classes,
-            settings.precision,
-            auxiliary=settings.auxiliary > 0,
-            **settings.options,
-            **encoder,
-        )
-    except OptionError as error:
-        if "auxiliary head" not in str(error):
-            raise
-        raise OptionError(f"{error}; leave `auxiliary` out") from None
+    return models.build(
+        settings.model,
+        (*settings.training_size, 3),
+        settings.label_set.classes,
+        settings.precision,
+        auxiliary=settings.auxiliary > 0,
+        **settings.options,
+        **encoder,
+    )
 
 
 def build_whole(settings: Config) -> keras.Model:
