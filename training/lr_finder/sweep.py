@@ -69,12 +69,12 @@ def sweep(
     found, mean = Sweep(), 0.0
     with restored([*model.variables, *optimizer.variables]):
         for images, labels in itertools.islice(batches, 2 * steps):
-            count, rate = int(optimizer.iterations.numpy()), rate_of()
+            rate = rate_of()
             loss = across_ranks(step(images, labels))
             if not math.isfinite(loss):
                 found.diverged = True
                 break
-            if int(optimizer.iterations.numpy()) == count:
+            if rate_of() == rate:
                 continue
             mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
             found.rates.append(rate)
