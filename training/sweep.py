@@ -17,6 +17,7 @@ from pathlib import Path
 from common.errors import EXIT_INTERRUPTED, EXIT_RUN_AGAIN, UserError
 
 OWN = ("--sweep", "--only")  # options that the runs do not get
+LENGTHS = ("epochs", "steps")
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,18 @@ def read(path: Path) -> list[Run]:
         raise UserError(
             f"{path} is no sweep file: it needs tables [[run]], may have [common], and nothing else"
         )
-    runs = [run for table in tables for run in _runs(path, {**common, **_checked(path, table)})]
+    runs = [run for table in tables for run in _runs(path, _joined(common, _checked(path, table)))]
     names = [run.name for run in runs]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UserError(f"{path} has two runs '{twice}'; give each [[run]] a name of its own")
     return runs
+
+
+def _joined(common: dict, table: dict) -> dict:
+    """A run's options; its length, in epochs or in steps, takes the place of the common one."""
+    if table.keys() & {*LENGTHS}:
+        common = {name: value for name, value in common.items() if name not in LENGTHS}
+    return common | table
 
 
 def _checked(path: Path, table) -> dict:

@@ -94,6 +94,13 @@ def test_a_mistake_in_one_run_is_told_before_any_is_trained(file, tmp_path):
         train_here("--only", "wide")
 
 
+def test_a_runs_length_replaces_the_common_one_in_other_units(file):
+    file.write_text(FILE + '\n[[run]]\nname = "long"\nsteps = 30\n')
+    words = {run.name: " ".join(run.words) for run in sweep.read(file)}
+    assert "--steps 30" in words["long"] and "--epochs" not in words["long"]
+    assert "--epochs 1" in words["wide"]
+
+
 def test_runs_go_on_by_their_own_names(file):
     (run, *_) = sweep.read(file)
     assert train.read_run(file, run, ["-p", "town", "--job", "slurm-7_0"]).job == run.job
