@@ -115,7 +115,9 @@ def train(options, stop: Interruptions) -> int:
     from training.ranks import distributed
     from training.run import session
 
-    ranks = distributed.start(settings.compression, settings.strategy, settings.stall_timeout)
+    ranks = distributed.start(
+        settings.compression, settings.strategy, settings.stall_timeout, settings.synchronizes
+    )
     return session.train(settings, training, validation, options.logs, run, checkpoint, stop, ranks)
 
 
@@ -197,7 +199,9 @@ def prepare_for_training(options) -> int:
     from training.lr_finder import finder_session
     from training.ranks import distributed
 
-    ranks = distributed.start(settings.compression, settings.strategy, settings.stall_timeout)
+    ranks = distributed.start(
+        settings.compression, settings.strategy, settings.stall_timeout, settings.synchronizes
+    )
     bounds = command_line.finder_bounds(options)
     return finder_session.find(settings, training, options.logs, *bounds, ranks)
 

@@ -109,13 +109,19 @@ def failure_of_xla(sums: Callable) -> str:
     return ""
 
 
-def start(compression: str = "none", strategy: str = "horovod", timeout: float = JOIN_TIMEOUT) -> Ranks:
+def start(
+    compression: str = "none",
+    strategy: str = "horovod",
+    timeout: float = JOIN_TIMEOUT,
+    synchronizes: Callable[[int], bool] = lambda processes: False,
+) -> Ranks:
     """Join the other processes of the run, if a launcher has started several.
 
     Args:
         compression: see `Horovod`.
         strategy: one of `STRATEGIES`; mirrored is one process with all GPUs of its machine.
         timeout: seconds until this process ends with status 2, unless all have joined.
+        synchronizes: whether batch norm exchanges statistics among so many processes, in each layer.
 
     Raises:
         UserError: several were started, but Horovod is not there, or does not see the others, or the
@@ -129,7 +135,7 @@ def start(compression: str = "none", strategy: str = "horovod", timeout: float =
         return Mirrored()
     if expected == 1:
         return Ranks()
-    fit_horovod_to_the_device()
+    fit_horovod_to_the_device(synchronizes(expected))
     try:
         import horovod.tensorflow as hvd
     except ImportError as error:
@@ -176,18 +182,20 @@ def at_most(seconds: float, where: str, what: str):
         timer.cancel()
 
 
-def fit_horovod_to_the_device() -> None:
+def fit_horovod_to_the_device(exchanges_in_layers: bool = False) -> None:
     """Before Horovod is imported: on GPUs ask for XLA, without them leave the processors to the steps.
 
     There Horovod's threads share processors with the steps, and so look less often and yield: two ranks on
-    two cores took 0.76 s for the computation of a step that takes one rank 0.47 s (docs/hpc.md).
+    two cores took 0.76 s for the computation of a step that takes one rank 0.47 s. Where each layer waits
+    for an exchange, looking less often costs more than it gains (docs/hpc.md).
     """
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
         os.environ.setdefault(XLA_OPERATIONS, "1")
     else:
-        os.environ.setdefault("HOROVOD_CYCLE_TIME", "5")  # milliseconds, of 1
+        if not exchanges_in_layers:
+            os.environ.setdefault("HOROVOD_CYCLE_TIME", "5")  # milliseconds, of 1
         os.environ.setdefault("OMPI_MCA_mpi_yield_when_idle", "1")
 
 
