@@ -45,6 +45,17 @@ def test_horovod_is_asked_for_xla_on_gpus_unless_the_user_forbids_it(gpus, befor
     assert variables.get("HOROVOD_ENABLE_XLA_OPS") == after
 
 
+@pytest.mark.parametrize(("in_layers", "milliseconds"), [(False, "5"), (True, None)])
+def test_horovod_looks_less_often_without_gpus_unless_layers_wait_for_it(
+    in_layers, milliseconds, monkeypatch
+):
+    variables = {}
+    monkeypatch.setattr(os, "environ", variables)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    distributed.fit_horovod_to_the_device(in_layers)
+    assert variables.get("HOROVOD_CYCLE_TIME") == milliseconds
+
+
 def test_xla_compiles_many_tensors_in_one():
     tensors = [tf.random.normal(shape) for shape in ((), (3,), (2, 5, 7))]
     double = tf.function(
