@@ -60,8 +60,9 @@ def of_sweep(options, words: list[str]):
         raise UserError(
             "--resume goes on with one run; leave it out, as the runs of --sweep go on by themselves"
         )
-    runs, rest = sweep.read(options.sweep), sweep.words_of_others(words)
-    parsed = {run.name: with_length_of(options, read_run(options.sweep, run, rest)) for run in runs}
+    runs = sweep.read(options.sweep, has_length=bool(options.epochs or options.steps))
+    rest = sweep.words_of_others(words)
+    parsed = {run.name: read_run(options.sweep, run, rest) for run in runs}
     chosen = sweep.chosen(runs, options.only)
     if options.only and len(chosen) == 1:
         return parsed[chosen[0].name], None
@@ -81,13 +82,6 @@ def read_run(file: Path, run, rest: list[str]):
         except SystemExit as ended:
             reason = errors.getvalue().strip().partition("error: ")[2].removesuffix(" (see --help)")
             raise UserError(f"{file}, run '{run.name}': {reason}") from ended
-
-
-def with_length_of(options, of_run):
-    """A run's options; a length on the command line, in epochs or in steps, replaces the sweep file's."""
-    if options.epochs or options.steps:
-        of_run.epochs, of_run.steps = options.epochs, options.steps
-    return of_run
 
 
 def train(options, stop: Interruptions) -> int:

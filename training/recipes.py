@@ -232,8 +232,8 @@ def optimization(model: str, optimizer: str | None = None) -> dict:
 
 def _is_alike(own: Recipe, optimizer: str | None) -> bool:
     """Whether the recipe's rates are for such an optimizer; None is the recipe's."""
-    both_sgd = defaults.is_sgd(optimizer or own.optimizer) and defaults.is_sgd(own.optimizer)
-    return both_sgd or optimizer in (None, own.optimizer)
+    optimizer = optimizer or own.optimizer
+    return optimizer == own.optimizer or (defaults.is_sgd(optimizer) and defaults.is_sgd(own.optimizer))
 
 
 def settings(model: str, given: dict) -> dict:

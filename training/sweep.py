@@ -37,8 +37,12 @@ class Run:
     words: tuple[str, ...]
 
 
-def read(path: Path) -> list[Run]:
+def read(path: Path, has_length: bool = False) -> list[Run]:
     """The runs of a sweep file.
+
+    Args:
+        path: of the file.
+        has_length: whether the command line says how long runs are, in place of the file.
 
     Raises:
         UserError: not readable, or not laid out as one.
@@ -52,7 +56,10 @@ def read(path: Path) -> list[Run]:
         raise UserError(
             f"{path} is no sweep file: it needs tables [[run]], may have [common], and nothing else"
         )
-    runs = [run for table in tables for run in _runs(path, _joined(common, _checked(path, table)))]
+    joined = [_joined(common, _checked(path, table)) for table in tables]
+    if has_length:
+        joined = [_without_length(table) for table in joined]
+    runs = [run for table in joined for run in _runs(path, table)]
     names = [run.name for run in runs]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UserError(f"{path} has two runs '{twice}'; give each [[run]] a name of its own")
@@ -61,9 +68,11 @@ def read(path: Path) -> list[Run]:
 
 def _joined(common: dict, table: dict) -> dict:
     """A run's options; its length, in epochs or in steps, takes the place of the common one."""
-    if table.keys() & {*LENGTHS}:
-        common = {name: value for name, value in common.items() if name not in LENGTHS}
-    return common | table
+    return (_without_length(common) if table.keys() & {*LENGTHS} else common) | table
+
+
+def _without_length(options: dict) -> dict:
+    return {name: value for name, value in options.items() if name not in LENGTHS}
 
 
 def _checked(path: Path, table) -> dict:
